@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+# One Makefile for everything; objects under build/, other builds under build/VARIANT/. V=1 shows the commands.
+
+VERSION := 0.1.0
+B ?= build
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
+
+CC ?= gcc
+AR ?= ar
+PKG_CONFIG ?= pkg-config
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
+	-Wundef -Wwrite-strings
+HARDENING := -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fstack-clash-protection
+LDHARDENING := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+CFLAGS ?= -O2 -g
+CI ?=
+WERROR ?= $(if $(CI),-Werror)
+SANITIZE ?=
+
+LIB_PKGS := libcrypto yaml-0.1 rpm libarchive zlib libsolv libsolvext
+BUNDLER_PKGS := libcurl
+
+pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1))
+pkg_libs = $(shell $(PKG_CONFIG) --libs $(1))
+
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DPGHA_VERSION='"$(VERSION)"' -Ilib -MMD -MP $(WARNINGS) $(WERROR) \
+	$(if $(SANITIZE),,$(HARDENING)) $(SANITIZE) $(CFLAGS) $(DEPS_CFLAGS)
+DEPS_CFLAGS := $(call pkg_cflags,$(LIB_PKGS) $(BUNDLER_PKGS))
+LIB_LIBS := $(call pkg_libs,$(LIB_PKGS))
+BUNDLER_LIBS := $(call pkg_libs,$(BUNDLER_PKGS))
+
+# Every source file of a folder belongs to that folder's program; only the main.c files stand apart, so that unit tests can
+# link everything else.
+LIB_SRCS := $(sort $(wildcard lib/*.c))
+BUNDLER_SRCS := $(sort $(filter-out bundler/main.c,$(wildcard bundler/*.c)))
+INSTALLER_SRCS := $(sort $(filter-out installer/main.c,$(wildcard installer/*.c)))
+TEST_SRCS := $(sort $(wildcard tests/unit/test_*.c))
+TEST_BINS := $(TEST_SRCS:tests/unit/%.c=$(B)/tests/%)
+
+obj = $(patsubst %.c,$(B)/%.o,$(1))
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.PHONY: all help check unit cli check-asan check-el8 demo lab lab-shell lab-down deps install lint format \
+	clean bench soak
+
+all: $(B)/pgha-bundle $(B)/pgha-install ## build both programs
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(B)/libpgha.a: $(call obj,$(LIB_SRCS))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/pgha-bundle: $(call obj,bundler/main.c $(BUNDLER_SRCS)) $(B)/libpgha.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) $(BUNDLER_LIBS)
+
+$(B)/pgha-install: $(call obj,installer/main.c $(INSTALLER_SRCS)) $(B)/libpgha.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
+
+# A unit test tests/unit/test_X.c sees every module of the library and of both programs.
+$(B)/tests/test_%: $(B)/tests/unit/test_%.o $(call obj,$(BUNDLER_SRCS) $(INSTALLER_SRCS)) $(B)/libpgha.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) $(BUNDLER_LIBS) -lcmocka
+
+-include $(patsubst %.c,$(B)/%.d,$(LIB_SRCS) $(BUNDLER_SRCS) $(INSTALLER_SRCS) $(TEST_SRCS) \
+	bundler/main.c installer/main.c)
+
+tests: $(TEST_BINS)
+
+clean: ## remove what was built
+	rm -rf build
+
+format: ## let clang-format lay out the C sources
+	clang-format -i $(LIB_SRCS) $(BUNDLER_SRCS) $(INSTALLER_SRCS) $(TEST_SRCS) bundler/main.c installer/main.c \
+		$(wildcard lib/*.h bundler/*.h installer/*.h tests/unit/*.h)

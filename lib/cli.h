@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One table of commands gives dispatch and help. Options are GNU long ones, "--name value" or
+ * "--name=value", and a few short ones. */
+#ifndef PGHA_CLI_H
+#define PGHA_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "err.h"
+
+enum cli_option_type { CLI_FLAG, CLI_VALUE };
+
+struct cli_option {
+	const char *name; /* without dashes */
+	char letter;      /* or 0 */
+	enum cli_option_type type;
+	const char *value; /* what help calls the value: DIR, FILE */
+	const char *help;
+	bool required;
+	size_t offset; /* of a bool (flag) or const char * (value, borrowed from argv) in the
+			  command's options structure */
+};
+
+#define CLI_OPTION_END       \
+	{                    \
+		.name = NULL \
+	}
+
+struct cli_command {
+	const char
+		*name; /* one word, or two: "keys init"; "" is what runs without a command word */
+	const char *args; /* positional arguments as help shows them, or "" */
+	int min_args, max_args;
+	const char *summary;
+	const struct cli_option *options;
+	/* Gets the filled options structure (zeroed before) and the positional arguments. Returns 0
+	 * or -code with ERR. */
+	int (*run)(const void *options, int argc, char **argv, struct err *err);
+	size_t options_size; /* at most CLI_OPTIONS_MAX */
+	bool hidden;
+};
+
+#define CLI_OPTIONS_MAX 256
+
+struct cli_program {
+	const char *name;
+	const char *summary;
+	const char *version;
+	const struct cli_command *commands; /* ends with .name = NULL */
+};
+
+/* Parses, runs, prints a failure to stderr, and returns the exit code. */
+int cli_main(const struct cli_program *program, int argc, char **argv);
+
+/* Prints "NAME: message" and its details to stderr. */
+void cli_print_error(const char *program, const struct err *err);
+
+#endif
