@@ -9,16 +9,23 @@
 #include "digest.h"
 #include "err.h"
 
-/* The cache's directory: DIR (an option's value, may be NULL), else $PGHA_CACHE_DIR, else ~/.cache/pgha.
- * The caller frees. */
+/*
+ * The cache's directory: DIR (an option's value, may be NULL), else $PGHA_CACHE_DIR, else
+ * ~/.cache/pgha. The caller frees.
+ */
 int cache_dir(const char *dir, char **ret_dir, struct err *err) MUST_CHECK;
 
-/* Where the file with that digest belongs, whether it is there or not; the caller frees. ERR_VERIFY when
- * SHA256 is not 64 lower-case hexadecimal digits. */
+/*
+ * Where the file with that digest belongs, whether it is there or not; the caller frees.
+ * ERR_VERIFY when SHA256 is not 64 lower-case hexadecimal digits.
+ */
 int cache_path(const char *cache, const char *sha256, char **ret_path, struct err *err) MUST_CHECK;
 
-/* Opens it for reading, hashes it, and gives the descriptor at offset 0 in *ret_fd, owned by the caller;
- * -1 when it is not there. ERR_VERIFY when its content is another, and the file is removed. */
+/*
+ * Opens it for reading, hashes it, and gives the descriptor at offset 0 in *ret_fd, owned by
+ * the caller; -1 when it is not there. ERR_VERIFY when its content is another, and the file is
+ * removed.
+ */
 int cache_open_verified(const char *cache, const char *sha256, int *ret_fd,
 			struct err *err) MUST_CHECK;
 

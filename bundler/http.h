@@ -46,11 +46,12 @@ struct http_transfer {
 };
 
 /*
- * Runs COUNT transfers, at most eight at a time. A DEST that exists with the digest of its transfer is
- * not fetched again; one with another content is fetched anew. An interrupted download of a known digest
- * leaves DEST.part, from which the next one goes on. WHAT names the step for progress, NULL: silent.
- * The first failure ends everything: ERR_NETWORK with URL, reason and advice, ERR_VERIFY for a wrong
- * digest or size, ERR_CONFIG for a URL of another kind or a certificate file that cannot be read.
+ * Runs COUNT transfers, at most eight at a time. A DEST that exists with the digest of its
+ * transfer is not fetched again; one with another content is fetched anew. An interrupted
+ * download of a known digest leaves DEST.part, from which the next one goes on. WHAT names the
+ * step for progress, NULL: silent. The first failure ends everything: ERR_NETWORK with URL,
+ * reason and advice, ERR_VERIFY for a wrong digest or size, ERR_CONFIG for a URL of another
+ * kind or a certificate file that cannot be read.
  */
 int http_fetch(struct http_transfer *transfers, size_t count, const char *what,
 	       struct err *err) MUST_CHECK;

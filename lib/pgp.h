@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading OpenPGP public keys and signatures (RFC 4880), as far as librpm does not tell: fingerprints,
- * strength, expiry and revocation, and which subkeys the primary key has really bound. A vendor is pinned
- * by the primary key's fingerprint, which covers nothing but that key's own packet: whatever else a
- * key file holds counts only when a signature of the primary key covers it. Version 4 keys; pure functions
- * on memory that may be hostile.
+ * Reading OpenPGP public keys and signatures (RFC 4880), as far as librpm does not tell:
+ * fingerprints, strength, expiry and revocation, and which subkeys the primary key has really
+ * bound. A vendor is pinned by the primary key's fingerprint, which covers nothing but that
+ * key's own packet: whatever else a key file holds counts only when a signature of the primary
+ * key covers it. Version 4 keys; pure functions on memory that may be hostile.
  */
 #ifndef PGHA_PGP_H
 #define PGHA_PGP_H
@@ -81,8 +81,11 @@ void pgp_keys_release(struct pgp_keys *keys);
 /* By fingerprint in either case; borrowed, or NULL. */
 const struct pgp_key *pgp_find(const struct pgp_keys *keys, const char *fpr);
 
-/* Refuses (ERR_VERIFY) a key that must not vouch for anything: revoked, DSA, RSA below 2048 bits, or an
- * algorithm that we do not know. Expiry depends on when a signature was made and is not looked at. */
+/*
+ * Refuses (ERR_VERIFY) a key that must not vouch for anything: revoked, DSA, RSA below 2048
+ * bits, or an algorithm that we do not know. Expiry depends on when a signature was made and is
+ * not looked at.
+ */
 int pgp_key_check(const struct pgp_key *key, struct err *err) MUST_CHECK;
 
 /* The key as an ASCII-armored block; the caller frees. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The vendor's OpenPGP signature on an RPM, checked by librpm against pinned keys alone: never against
- * the host's rpm database or keyring. The header must be signed, and the signed header must carry the
- * payload's SHA-256, so that every byte that is installed is covered.
+ * The vendor's OpenPGP signature on an RPM, checked by librpm against pinned keys alone: never
+ * against the host's rpm database or keyring. The header must be signed, and the signed header
+ * must carry the payload's SHA-256, so that every byte that is installed is covered.
  */
 #ifndef PGHA_RPMSIG_H
 #define PGHA_RPMSIG_H
@@ -17,8 +17,9 @@
 struct rpmsig_keyring;
 
 /*
- * A keyring of those of KEYS whose fingerprint is in PINS (NULL-terminated, either case); other keys are
- * left out. ERR_VERIFY when a pinned key is not among KEYS, is revoked or weak, or when PINS is empty.
+ * A keyring of those of KEYS whose fingerprint is in PINS (NULL-terminated, either case); other
+ * keys are left out. ERR_VERIFY when a pinned key is not among KEYS, is revoked or weak, or
+ * when PINS is empty.
  */
 int rpmsig_keyring_new(const struct pgp_keys *keys, const char *const *pins,
 		       struct rpmsig_keyring **ret, struct err *err) MUST_CHECK;
@@ -39,8 +40,9 @@ struct rpmsig_info {
 
 /*
  * Checks the RPM in FD (seekable; its offset is moved). NAME is for messages. ERR_VERIFY for an
- * unsigned package, one with digests only, an unknown key, a weak hash, a changed byte, or a signature made
- * after the key expired. INFO is filled only on success and released with rpmsig_info_release().
+ * unsigned package, one with digests only, an unknown key, a weak hash, a changed byte, or a
+ * signature made after the key expired. INFO is filled only on success and released with
+ * rpmsig_info_release().
  */
 int rpmsig_check(const struct rpmsig_keyring *keyring, int fd, const char *name,
 		 struct rpmsig_info *info, struct err *err) MUST_CHECK;

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Python wheels for the target, by pip: on a Python of the target's minor version, because pip
+ * evaluates markers for the Python that it runs on. What the index has as source only is built
+ * here. pip's own configuration (index, certificates, PIP_ variables) holds.
+ */
+#ifndef PGHA_WHEEL_H
+#define PGHA_WHEEL_H
+
+#include "definition.h"
+#include "err.h"
+#include "lock.h"
+#include "str.h"
+
+/*
+ * Resolves DEF's requirements for its platform and adds the wheels to LOCK; those that were built
+ * from source stay in CACHE. Nothing to do is fine. ERR_NETWORK when there is no solution, ERR_HOST
+ * when pythonX.Y or its pip is not there, ERR_CONFIG when the platform lacks `python` or `glibc`.
+ */
+int wheel_resolve(const struct definition *def, const char *cache, struct lock *lock,
+		  struct err *err) MUST_CHECK;
+
+/*
+ * Brings LOCK's wheels into CACHE and appends their paths to RET_PATHS in the lock's order;
+ * built ones that are not there are built again and must have the lock's digest.
+ * *RET_DOWNLOADED grows by what was not there.
+ */
+int wheel_fetch(const struct lock *lock, const char *cache, struct strv *ret_paths,
+		size_t *ret_downloaded, struct err *err) MUST_CHECK;
+
+/* requirements.lock: "name==version --hash=sha256:…" lines, sorted, as `pip --no-index
+ * --require-hashes` reads them; the caller frees. */
+int wheel_requirements(const struct lock *lock, char **ret_text, struct err *err) MUST_CHECK;
+
+#endif
