@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* services/NAME/service.yaml and its templates, as manifests/schema.md describes them. */
+#ifndef PGHA_MANIFEST_H
+#define PGHA_MANIFEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "cleanup.h"
+#include "err.h"
+#include "mustache.h"
+#include "schema.h"
+#include "str.h"
+
+struct service_user {
+	char *name, *group, *home, *shell; /* all but the name may be NULL */
+};
+
+struct service_group {
+	char *name;
+	struct strv members;
+};
+
+struct service_directory {
+	char *path, *owner, *group;
+	mode_t mode;
+};
+
+struct service_venv {
+	char *path;   /* a symbolic link to a versioned directory beside it; NULL: no venv */
+	char *python; /* absolute */
+};
+
+struct service_subject {
+	char *o, *ou, *cn; /* templates; NULL when absent */
+};
+
+enum service_usage { SERVICE_USAGE_SERVER = 1, SERVICE_USAGE_CLIENT = 2 };
+
+struct service_certificate {
+	char *name;
+	struct service_subject subject;
+	unsigned int usage; /* enum service_usage, or-ed */
+	struct strv sans;   /* templates, beside the node's own */
+	char *cert, *key, *ca;
+	char *bundle; /* or NULL */
+	char *owner, *group;
+	mode_t mode; /* of key and bundle */
+};
+
+enum service_on_change { SERVICE_NONE, SERVICE_RELOAD, SERVICE_RESTART };
+
+struct service_file {
+	char *template;
+	char *dest, *owner, *group;
+	mode_t mode;
+	const struct mustache_format *format;
+	enum service_on_change on_change;
+	char *when; /* template, or NULL */
+};
+
+enum service_start { SERVICE_START_NO, SERVICE_START_WAIT, SERVICE_START_NO_BLOCK };
+
+struct service_unit {
+	char *name;
+	bool enable;
+	enum service_start start;
+};
+
+struct service_setting {
+	char *name;
+	char *value; /* template */
+};
+
+/* What probes and once steps run. */
+struct service_command {
+	struct strv exec;       /* templates; the first is an absolute path */
+	char *user;             /* or NULL: root */
+	struct schema_list env; /* struct service_setting */
+	char *stdin_text;       /* template, or NULL */
+};
+
+enum service_scope { SERVICE_SCOPE_NODE, SERVICE_SCOPE_CLUSTER };
+
+struct service_probe {
+	char *name;
+	enum service_scope scope;
+	struct service_command command;
+	unsigned int timeout_s, within_s;
+	char *expect; /* or NULL */
+};
+
+struct service_once {
+	char *name;
+	const struct service_probe *when; /* borrowed from the service; or NULL */
+	struct strv unless;               /* templates; may be empty */
+	struct service_command command;
+};
+
+struct service_variable {
+	char *name;
+	bool secret;
+	char *fallback; /* the default, or NULL: it must be set */
+};
+
+struct service_port {
+	char *env;
+	unsigned int fallback; /* 0: it must be set */
+	bool per_node;
+};
+
+struct service_disk {
+	char *path;
+	unsigned int mib;
+};
+
+struct service_selinux_port {
+	char *type;  /* SELinux type */
+	char *proto; /* tcp or udp */
+	char *port;  /* number or template */
+};
+
+struct service_template {
+	char *name; /* file name below templates/ */
+	char *text;
+};
+
+/* Lists of structures are struct schema_list; SERVICE_EACH() walks one. */
+struct service {
+	char *name;
+	char *layer;
+	struct strv packages;
+	struct schema_list users, groups, directories;
+	struct service_venv venv;
+	struct schema_list certificates, files, units, probes, once;
+	struct schema_list variables; /* key `env` */
+	struct schema_list ports;
+	unsigned int memory_mib;
+	struct schema_list disks;
+	struct strv selinux_booleans;
+	struct schema_list selinux_ports;
+	struct schema_list templates; /* every file below templates/, sorted by name */
+	char *file;                   /* service.yaml's path, for messages */
+};
+
+#define SERVICE_EACH(type, var, list)                                          \
+	for (const type *var = (list).items, *var##_end_ = var + (list).count; \
+	     var && var < var##_end_; var++)
+
+/* The services of a bundle, in the order asked for. */
+struct manifest {
+	struct service **services;
+	size_t count;
+};
+
+/*
+ * Loads DIR/NAME/service.yaml and DIR/NAME/templates/ for each of NAMES, and checks all that can be
+ * checked before a node is known. Everything wrong is ERR_CONFIG with "file:line:column: …".
+ */
+int manifest_load(const char *dir, const struct strv *names, struct manifest **ret,
+		  struct err *err) MUST_CHECK;
+void manifest_free(struct manifest *manifest);
+DEFINE_CLEANUP(struct manifest *, manifest_free);
+
+/* Borrowed, or NULL. */
+const struct service *manifest_find(const struct manifest *manifest, const char *name);
+/* A template's text, borrowed, or NULL: fits struct mustache_options, with the service as context.
+ */
+const char *service_template(const void *service, const char *name);
+
+#endif
