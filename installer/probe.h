@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Probes: commands of the manifests that say whether a service does its work. None runs in another
+ * root than "/".
+ */
+#ifndef PGHA_PROBE_H
+#define PGHA_PROBE_H
+
+#include "proc.h"
+#include "setup.h"
+
+/* What all cluster probes of one run may take together when nobody asked to wait. */
+#define PROBE_PATIENCE_MS 15000
+
+/* Tries every probe of scope node until it holds; ERR_UNHEALTHY with what it said and the units'
+ * journal when its within_s is over. Before the commit. */
+int probe_node(struct setup *setup, struct err *err) MUST_CHECK;
+
+/*
+ * Tries every probe of scope cluster: until within_s with in->wait, where one that does not hold is
+ * ERR_UNHEALTHY; otherwise PROBE_PATIENCE_MS for all of them, and "LAYER: pending: waits for NAME"
+ * goes to PENDING. After the commit and the once steps.
+ */
+int probe_cluster(struct setup *setup, struct strv *pending, struct err *err) MUST_CHECK;
+
+/* Tries one probe until PATIENCE_MS is over (0: once). WHY (may be NULL) gets what it said. */
+int probe_try(const struct setup_service *service, const struct service_probe *probe,
+	      unsigned int patience_ms, bool *ret_holds, struct err *why,
+	      struct err *err) MUST_CHECK;
+
+/*
+ * Runs a manifest's command: exec rendered without secrets, env and stdin with them. RES as with
+ * proc_run(). A command that cannot be started has status 127.
+ */
+int probe_run_command(const struct setup_service *service, const char *what,
+		      const struct service_command *command, unsigned int timeout_ms,
+		      struct proc_result *res, struct err *err) MUST_CHECK;
+
+#endif

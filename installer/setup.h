@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What one node is to become, worked out from the verified bundle: its services, its variables, and
+ * the tree that its templates see. The steps that follow the packages (place, venv, unit, probe, once)
+ * all work on it, and all have the same shape:
+ *
+ *	int STEP(struct setup *setup, bool apply, struct strv *changes, struct err *err);
+ *
+ * Each compares what is there with what should be, appends one line to CHANGES for each difference,
+ * and, with APPLY, makes it so. Without APPLY nothing is touched: that is the plan. A run that adds no
+ * line changed nothing. Nothing here prints.
+ */
+#ifndef PGHA_SETUP_H
+#define PGHA_SETUP_H
+
+#include <stdbool.h>
+
+#include "cleanup.h"
+#include "context.h"
+#include "err.h"
+#include "install.h"
+#include "manifest.h"
+#include "mustache.h"
+#include "str.h"
+#include "topology.h"
+
+/* One service of this node. */
+struct setup_service {
+	const struct service *service;  /* borrowed from the manifest */
+	struct mustache_value *context; /* owned */
+	/* What the units still need; kept under STATE/changed/ until it is done, so that a killed run's
+	 * successor does it. */
+	enum service_on_change wanted;
+};
+
+struct setup {
+	struct install *in;               /* borrowed */
+	const struct topology_node *node; /* borrowed from in->topology */
+	struct manifest *manifest;
+	struct context_cluster cluster;
+	struct context_env *env;
+	struct setup_service *services; /* of this node, in the manifest's order */
+	size_t count;
+	bool units_changed; /* a unit or drop-in was written: daemon-reload */
+	int root_fd;
+};
+
+/*
+ * Needs IN after verification: topology, capsule, index and STAGING/manifests/. Everything is loaded,
+ * checked and rendered once here, so that a manifest's mistake shows before anything is changed. The
+ * node's root is opened and nothing is written.
+ */
+int setup_new(struct install *in, struct setup **ret, struct err *err) MUST_CHECK;
+void setup_free(struct setup *setup);
+DEFINE_CLEANUP(struct setup *, setup_free);
+
+/* Packages that this node's services want (RPM names, sorted, each once): the request to the solver. */
+int setup_packages(const struct setup *setup, struct strv *ret_names, struct err *err) MUST_CHECK;
+
+/* For the steps. Remembers, before the change is made, that the units need it. */
+int setup_want(struct setup *setup, struct setup_service *service, enum service_on_change what,
+	       struct err *err) MUST_CHECK;
+/* Forgets it again once done. */
+int setup_done(struct setup *setup, struct setup_service *service, struct err *err) MUST_CHECK;
+
+#endif

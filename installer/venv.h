@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Virtual environments from the bundle's wheels, without network: built at PATH-DIGEST, where they
+ * stay, then PATH is switched to it. DIGEST covers requirements.lock and the interpreter.
+ */
+#ifndef PGHA_VENV_H
+#define PGHA_VENV_H
+
+#include "setup.h"
+
+/* A switched environment makes the units restart. */
+int venv_build(struct setup *setup, bool apply, struct strv *changes, struct err *err) MUST_CHECK;
+/* Removes versions that are no longer pointed to; after the commit. */
+int venv_prune(struct setup *setup, bool apply, struct strv *changes, struct err *err) MUST_CHECK;
+
+#endif
