@@ -13,8 +13,10 @@
 
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
 
-/* Defines NAMEp(), the cleanup function of a pointer type whose releasing function takes the
- * pointer. */
+/*
+ * Defines RELEASEp(), the cleanup function for variables of TYPE (a pointer type) that RELEASE
+ * releases: DEFINE_CLEANUP(struct yaml_doc *, yaml_free) gives CLEANUP(yaml_freep).
+ */
 #define DEFINE_CLEANUP(type, release)          \
 	static inline void release##p(type *p) \
 	{                                      \

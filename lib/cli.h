@@ -47,7 +47,7 @@ struct cli_program {
 	const char *name;
 	const char *summary;
 	const char *version;
-	const struct cli_command *commands; /* ends with .name = NULL */
+	const struct cli_command *const *commands; /* borrowed; ends with NULL */
 };
 
 /* Parses, runs, prints a failure to stderr, and returns the exit code. */

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli.h"
+#include "commands.h"
+
+static const struct cli_command *const commands[] = {
+	NULL,
+};
+
+int main(int argc, char **argv)
+{
+	static const struct cli_program program = {
+		.name = "pgha-bundle",
+		.summary = "resolve, fetch and sign all that an offline PostgreSQL cluster needs",
+		.version = PGHA_VERSION,
+		.commands = commands,
+	};
+
+	return cli_main(&program, argc, argv);
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands of pgha-install: each cmd_*.c defines one or more, main.c lists them. */
+#ifndef PGHA_INSTALLER_COMMANDS_H
+#define PGHA_INSTALLER_COMMANDS_H
+
+#include "cli.h"
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "str.h"
+
+#define NAMES_MAX 64
+
+/* A command as its words on the line: "keys init" takes two. */
+static int words_matched(const char *name, int argc, char **argv)
+{
+	int words = 0;
+
+	while (*name) {
+		size_t len = strcspn(name, " ");
+
+		if (words >= argc || strlen(argv[words]) != len || strncmp(argv[words], name, len))
+			return -1;
+		words++;
+		name += len + (name[len] == ' ');
+	}
+	return words;
+}
+
+static const struct cli_command *find_command(const struct cli_program *program, int argc,
+					      char **argv, int *ret_words)
+{
+	const struct cli_command *fallback = NULL;
+
+	for (const struct cli_command *const *p = program->commands; *p; p++) {
+		const struct cli_command *c = *p;
+		int words = words_matched(c->name, argc, argv);
+
+		if (!*c->name) {
+			fallback = c;
+		} else if (words > 0) {
+			*ret_words = words;
+			return c;
+		}
+	}
+	*ret_words = 0;
+	return argc == 0 || argv[0][0] == '-' ? fallback : NULL;
+}
+
+static void print_options(const struct cli_option *o)
+{
+	for (; o && o->name; o++) {
+		char left[64];
+
+		snprintf(left, sizeof(left), "%c%c%s --%s%s%s", o->letter ? '-' : ' ',
+			 o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
+			 o->value ? " " : "", o->value ? o->value : "");
+		printf("  %-32s %s%s\n", left, o->help, o->required ? " (required)" : "");
+	}
+}
+
+static void print_synopsis(const struct cli_program *program, const struct cli_command *c)
+{
+	printf("%s%s%s", program->name, *c->name ? " " : "", c->name);
+	for (const struct cli_option *o = c->options; o && o->name; o++)
+		if (o->required)
+			printf(" --%s %s", o->name, o->value ? o->value : "");
+	if (c->options && c->options->name)
+		printf(" [options]");
+	printf("%s%s\n", *c->args ? " " : "", c->args);
+}
+
+static void help_command(const struct cli_program *program, const struct cli_command *c)
+{
+	printf("Usage: ");
+	print_synopsis(program, c);
+	printf("\n%s\n", c->summary);
+	if (c->options && c->options->name) {
+		printf("\nOptions:\n");
+		print_options(c->options);
+	}
+}
+
+static void help_program(const struct cli_program *program)
+{
+	const struct cli_command *fallback = NULL;
+
+	printf("%s %s: %s\n\nUsage:\n", program->name, program->version, program->summary);
+	for (const struct cli_command *const *p = program->commands; *p; p++) {
+		const struct cli_command *c = *p;
+
+		if (!*c->name)
+			fallback = c;
+		if (c->hidden)
+			continue;
+		printf("  ");
+		print_synopsis(program, c);
+		printf("      %s\n", c->summary);
+	}
+	if (fallback) {
+		printf("\nOptions of the installation:\n");
+		print_options(fallback->options);
+	}
+	printf("\n'%s COMMAND --help' lists the options of a command.\n"
+	       "\nExit status: 0 done, 1 failed, 2 usage, 3 manifest or configuration, 4 network "
+	       "or "
+	       "no solution,\n5 verification, 6 host unfit, 7 interrupted, 8 unhealthy.\n",
+	       program->name);
+}
+
+static int unknown_command(const struct cli_program *program, const char *word, struct err *err)
+{
+	const char *names[NAMES_MAX + 1] = { NULL };
+	const char *near = NULL;
+	size_t n = 0;
+
+	for (const struct cli_command *const *p = program->commands; *p && n < NAMES_MAX; p++)
+		if (*(*p)->name && !(*p)->hidden)
+			names[n++] = (*p)->name;
+	near = str_nearest(word, names);
+	if (near)
+		return err_set(err, ERR_USAGE, "unknown command '%s' (did you mean '%s'?)", word,
+			       near);
+	return err_set(err, ERR_USAGE, "unknown command '%s': see '%s --help'", word,
+		       program->name);
+}
+
+static const struct cli_option *find_option(const struct cli_command *c, const char *arg,
+					    size_t len)
+{
+	bool is_long = str_starts(arg, "--");
+
+	for (const struct cli_option *o = c->options; o && o->name; o++) {
+		if (is_long && strlen(o->name) == len - 2 && !strncmp(o->name, arg + 2, len - 2))
+			return o;
+		if (!is_long && len == 2 && o->letter && o->letter == arg[1])
+			return o;
+	}
+	return NULL;
+}
+
+static int unknown_option(const struct cli_command *c, const char *arg, size_t len, struct err *err)
+{
+	const char *names[NAMES_MAX + 1] = { NULL };
+	cleanup_free char *word = strndup(arg, len);
+	const char *near = NULL;
+	size_t n = 0;
+
+	if (!word)
+		return err_nomem(err);
+	for (const struct cli_option *o = c->options; o && o->name && n < NAMES_MAX; o++)
+		names[n++] = o->name;
+	near = len > 2 ? str_nearest(word + 2, names) : NULL;
+	if (near)
+		return err_set(err, ERR_USAGE, "unknown option '%s' (did you mean '--%s'?)", word,
+			       near);
+	return err_set(err, ERR_USAGE, "unknown option '%s': --help lists them", word);
+}
+
+/* Takes one option at argv[*i], and moves *i past its value. */
+static int parse_option(const struct cli_command *c, int argc, char **argv, int *i, void *target,
+			struct err *err)
+{
+	const char *arg = argv[*i];
+	size_t len = strcspn(arg, "=");
+	const struct cli_option *o = find_option(c, arg, len);
+	const char *value = arg[len] == '=' ? arg + len + 1 : NULL;
+	void *place = NULL;
+
+	if (!o)
+		return unknown_option(c, arg, len, err);
+	place = (char *)target + o->offset;
+	if (o->type == CLI_FLAG) {
+		if (value)
+			return err_set(err, ERR_USAGE, "option '--%s' takes no value", o->name);
+		*(bool *)place = true;
+		return 0;
+	}
+	if (!value && *i + 1 < argc)
+		value = argv[++*i];
+	if (!value || !*value)
+		return err_set(err, ERR_USAGE, "option '--%s' needs a value (%s)", o->name,
+			       o->value);
+	if (*(const char **)place)
+		return err_set(err, ERR_USAGE, "option '--%s' is given twice", o->name);
+	*(const char **)place = value;
+	return 0;
+}
+
+static int check_required(const struct cli_command *c, const void *options, struct err *err)
+{
+	for (const struct cli_option *o = c->options; o && o->name; o++)
+		if (o->required && !*(const char *const *)((const char *)options + o->offset))
+			return err_set(err, ERR_USAGE, "option '--%s %s' is missing", o->name,
+				       o->value ? o->value : "");
+	return 0;
+}
+
+static int run_command(const struct cli_program *program, const struct cli_command *c, int argc,
+		       char **argv, struct err *err)
+{
+	_Alignas(max_align_t) char options[CLI_OPTIONS_MAX] = { 0 };
+	CLEANUP(strv_release) struct strv args = STRV_INIT;
+	bool only_args = false;
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < argc; i++) {
+		if (!only_args && (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))) {
+			help_command(program, c);
+			return 0;
+		}
+		if (!only_args && !strcmp(argv[i], "--"))
+			only_args = true;
+		else if (!only_args && argv[i][0] == '-' && argv[i][1])
+			r = parse_option(c, argc, argv, &i, options, err);
+		else
+			r = strv_add(&args, argv[i], err);
+	}
+	if (r == 0)
+		r = check_required(c, options, err);
+	if (r == 0 && (int)args.count > c->max_args)
+		r = err_set(err, ERR_USAGE, "'%s' is one argument too many",
+			    args.items[c->max_args]);
+	if (r == 0 && (int)args.count < c->min_args)
+		r = err_set(err, ERR_USAGE, "an argument is missing: %s", c->args);
+	return r < 0 ? r : c->run(options, (int)args.count, args.items, err);
+}
+
+void cli_print_error(const char *program, const struct err *err)
+{
+	const char *line = err->detail;
+
+	fprintf(stderr, "%s: %s\n", program, err->msg);
+	while (*line) {
+		size_t len = strcspn(line, "\n");
+
+		fprintf(stderr, "  %.*s\n", (int)len, line);
+		line += len + (line[len] == '\n');
+	}
+}
+
+static int dispatch(const struct cli_program *program, int argc, char **argv, struct err *err)
+{
+	const struct cli_command *c = NULL;
+	int words = 0;
+
+	if (argc > 0 && !strcmp(argv[0], "--version")) {
+		printf("%s %s\n", program->name, program->version);
+		return 0;
+	}
+	if (argc > 0 &&
+	    (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h") || !strcmp(argv[0], "help"))) {
+		help_program(program);
+		return 0;
+	}
+	c = find_command(program, argc, argv, &words);
+	if (!c && argc == 0)
+		return err_set(err, ERR_USAGE, "a command is missing: see '%s --help'",
+			       program->name);
+	if (!c)
+		return unknown_command(program, argv[0], err);
+	return run_command(program, c, argc - words, argv + words, err);
+}
+
+int cli_main(const struct cli_program *program, int argc, char **argv)
+{
+	struct err err = ERR_INIT;
+	int r;
+
+	signal(SIGPIPE, SIG_IGN); /* a broken pipe is an error of write(), told in words */
+	r = dispatch(program, argc - 1, argv + 1, &err);
+	if (r == 0 && (fflush(stdout) != 0 || ferror(stdout)))
+		r = err_set(&err, ERR_FAILED, "cannot write to standard output");
+	if (r < 0)
+		cli_print_error(program->name, &err);
+	return -r;
+}
