@@ -28,7 +28,8 @@ BUNDLER_PKGS := libcurl
 pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1))
 pkg_libs = $(shell $(PKG_CONFIG) --libs $(1))
 
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DPGHA_VERSION='"$(VERSION)"' -iquote lib -MMD -MP $(WARNINGS) $(WERROR) \
+# Hidden: or a function of ours could take the place of one of the same name inside a shared library.
+ALL_CFLAGS = -std=gnu11 -fvisibility=hidden -D_GNU_SOURCE -DPGHA_VERSION='"$(VERSION)"' -iquote lib -MMD -MP $(WARNINGS) $(WERROR) \
 	$(if $(SANITIZE),,$(HARDENING)) $(SANITIZE) $(CFLAGS) $(DEPS_CFLAGS)
 DEPS_CFLAGS := $(call pkg_cflags,$(LIB_PKGS) $(BUNDLER_PKGS))
 LIB_LIBS := $(call pkg_libs,$(LIB_PKGS))

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include <sys/stat.h>
+
+#include "dotenv.h"
+
+DEFINE_CLEANUP(struct dotenv *, dotenv_free);
+
+static void values_are_read_as_written(void **state)
+{
+	static const char text[] = "# comment\n"
+				   "A=plain value # comment\n"
+				   "export B='single $x \\n # kept'\n"
+				   "C=\"double \\\"q\\\" \\\\ \\n\"\n"
+				   "D=a#b\n"
+				   "E=\n"
+				   "  F = x\n";
+	CLEANUP(dotenv_freep) struct dotenv *env = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_fails(ERR_CONFIG, dotenv_parse("t.env", text, &env, &err));
+	assert_string_equal(err.msg, "t.env:7: expected NAME=value");
+	assert_ok(dotenv_parse("t.env",
+			       "A=plain value # comment\nexport B='single $x \\n # kept'\n"
+			       "C=\"double \\\"q\\\" \\\\ \\n\"\nD=a#b\nE=\n\nF=1\r\n",
+			       &env, &err));
+	assert_string_equal(dotenv_get(env, "A"), "plain value");
+	assert_string_equal(dotenv_get(env, "B"), "single $x \\n # kept");
+	assert_string_equal(dotenv_get(env, "C"), "double \"q\" \\ \n");
+	assert_string_equal(dotenv_get(env, "D"), "a#b");
+	assert_string_equal(dotenv_get(env, "E"), "");
+	assert_string_equal(dotenv_get(env, "F"), "1");
+	assert_null(dotenv_get(env, "G"));
+	assert_int_equal(dotenv_line(env, "F"), 7);
+	assert_string_equal(dotenv_name(env, 1), "B");
+	assert_null(dotenv_name(env, 6));
+}
+
+static void bad_lines_are_refused_without_showing_them(void **state)
+{
+	static const struct {
+		const char *text, *message;
+	} cases[] = {
+		{ "A=1\nhunter2\n", "t.env:2: expected NAME=value" },
+		{ "A=1\nA=hunter2\n", "t.env:2: 'A' stands already in line 1" },
+		{ "A='hunter2\n", "t.env:1: the quotes of 'A' do not match" },
+		{ "A=\"hunter2\"x\n", "t.env:1: the quotes of 'A' do not match" },
+		{ "1A=hunter2\n", "t.env:1: expected NAME=value" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct dotenv *env = NULL;
+		struct err err = ERR_INIT;
+
+		assert_fails(ERR_CONFIG, dotenv_parse("t.env", cases[i].text, &env, &err));
+		assert_string_equal(err.msg, cases[i].message);
+		assert_null(strstr(err.msg, "hunter2"));
+	}
+}
+
+static void a_file_that_others_may_read_is_refused(void **state)
+{
+	CLEANUP(dotenv_freep) struct dotenv *env = NULL;
+	char path[] = "/tmp/pgha-env-XXXXXX";
+	int fd = mkstemp(path);
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "A=1\n", 4), 4);
+	assert_int_equal(fchmod(fd, 0640), 0);
+	assert_fails(ERR_CONFIG, dotenv_load(path, &env, &err));
+	assert_contains(err.msg, "chmod 600");
+	assert_int_equal(fchmod(fd, 0600), 0);
+	assert_ok(dotenv_load(path, &env, &err));
+	assert_string_equal(dotenv_get(env, "A"), "1");
+	close(fd);
+	unlink(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(values_are_read_as_written),
+		cmocka_unit_test(bad_lines_are_refused_without_showing_them),
+		cmocka_unit_test(a_file_that_others_may_read_is_refused),
+	};
+
+	return RUN_TESTS(tests);
+}
