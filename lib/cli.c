@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "interrupt.h"
 #include "str.h"
 
 #define NAMES_MAX 64
@@ -269,6 +270,7 @@ int cli_main(const struct cli_program *program, int argc, char **argv)
 	int r;
 
 	signal(SIGPIPE, SIG_IGN); /* a broken pipe is an error of write(), told in words */
+	interrupt_init();
 	r = dispatch(program, argc - 1, argv + 1, &err);
 	if (r == 0 && (fflush(stdout) != 0 || ferror(stdout)))
 		r = err_set(&err, ERR_FAILED, "cannot write to standard output");

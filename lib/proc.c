@@ -12,6 +12,7 @@
 
 #include "cleanup.h"
 #include "clock.h"
+#include "interrupt.h"
 
 #define EXEC_FAILED 127 /* as the shell has it */
 
@@ -99,7 +100,8 @@ static void feed(struct pollfd *pfd, const char **data)
 }
 
 /*
- * Serves the pipes until the child has closed them or the time is over; returns true when it is. A grandchild that keeps the pipes
+ * Serves the pipes until the child has closed them; returns true when it must be ended, because the
+ * time is over or we are interrupted. A grandchild that keeps the pipes
  * (a daemon that was started) must not hold us: once the child itself has ended, what is in the pipes is read and that is all.
  */
 static bool serve(pid_t pid, struct pollfd pfd[3], const char *data, unsigned int timeout_ms,
@@ -116,7 +118,7 @@ static bool serve(pid_t pid, struct pollfd pfd[3], const char *data, unsigned in
 
 		if (!exited && waitpid(pid, status, WNOHANG) == pid)
 			exited = true;
-		expired = timeout_ms && now >= end && !exited;
+		expired = ((timeout_ms && now >= end) || interrupt_seen()) && !exited;
 		if (expired)
 			break;
 		ready = poll(pfd, 3, exited ? 0 : 20);
@@ -188,6 +190,8 @@ int proc_run(const struct proc *proc, struct proc_result *res, struct err *err)
 	r = str_check(&res->out, err);
 	if (r == 0)
 		r = str_check(&res->err_out, err);
+	if (r == 0)
+		r = interrupt_check(err);
 out:
 	close_pair(in);
 	close_pair(out);

@@ -39,7 +39,8 @@ struct proc_result {
 	}
 
 /*
- * Runs a child to its end. Fails only when it could not be run at all (ERR_FAILED); a non-zero exit
+ * Runs a child to its end. Fails only when it could not be run at all (ERR_FAILED) or we were
+ * interrupted meanwhile (ERR_INTERRUPTED; the child is ended then); a non-zero exit
  * is a result. RES is released by the caller with proc_result_release(), also after a failure.
  */
 int proc_run(const struct proc *proc, struct proc_result *res, struct err *err) MUST_CHECK;
