@@ -15,7 +15,7 @@
 
 /*
  * Defines RELEASEp(), the cleanup function for variables of TYPE (a pointer type) that RELEASE
- * releases: DEFINE_CLEANUP(struct yaml_doc *, yaml_free) gives CLEANUP(yaml_freep).
+ * releases: DEFINE_CLEANUP(struct yaml_doc *, yaml_doc_free) gives CLEANUP(yaml_doc_freep).
  */
 #define DEFINE_CLEANUP(type, release)          \
 	static inline void release##p(type *p) \

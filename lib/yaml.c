@@ -42,7 +42,7 @@ static void node_free(struct yaml_node *node)
 }
 
 DEFINE_CLEANUP(struct yaml_node *, node_free);
-DEFINE_CLEANUP(struct yaml_doc *, yaml_free);
+DEFINE_CLEANUP(struct yaml_doc *, yaml_doc_free);
 
 static int build_error(struct build *b, const yaml_mark_t *mark, const char *what)
 {
@@ -259,7 +259,7 @@ static int build_empty(struct build *b)
 int yaml_parse(const char *name, const char *text, size_t len, enum err_code code,
 	       struct yaml_doc **ret, struct err *err)
 {
-	CLEANUP(yaml_freep) struct yaml_doc *doc = calloc(1, sizeof(*doc));
+	CLEANUP(yaml_doc_freep) struct yaml_doc *doc = calloc(1, sizeof(*doc));
 	struct build b = { .doc = doc, .err = err };
 	int r;
 
@@ -291,7 +291,7 @@ int yaml_load(const char *path, enum err_code open_code, struct yaml_doc **ret, 
 	return r < 0 ? r : yaml_parse(path, text, len, ERR_CONFIG, ret, err);
 }
 
-void yaml_free(struct yaml_doc *doc)
+void yaml_doc_free(struct yaml_doc *doc)
 {
 	if (!doc)
 		return;

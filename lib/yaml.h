@@ -37,7 +37,7 @@ int yaml_parse(const char *name, const char *text, size_t len, enum err_code cod
  * ERR_CONFIG. */
 int yaml_load(const char *path, enum err_code open_code, struct yaml_doc **ret,
 	      struct err *err) MUST_CHECK;
-void yaml_free(struct yaml_doc *doc);
+void yaml_doc_free(struct yaml_doc *doc);
 /* Borrowed; an empty document is an empty mapping. */
 const struct yaml_node *yaml_root(const struct yaml_doc *doc);
 const char *yaml_name(const struct yaml_doc *doc);

@@ -5,7 +5,7 @@
 
 #include "schema.h"
 
-DEFINE_CLEANUP(struct yaml_doc *, yaml_free);
+DEFINE_CLEANUP(struct yaml_doc *, yaml_doc_free);
 
 struct item {
 	char *name;
@@ -37,7 +37,7 @@ static const struct schema_field thing_fields[] = {
 
 static int load(const char *text, struct thing *thing, struct err *err)
 {
-	CLEANUP(yaml_freep) struct yaml_doc *doc = NULL;
+	CLEANUP(yaml_doc_freep) struct yaml_doc *doc = NULL;
 	int r = yaml_parse("t.yaml", text, strlen(text), ERR_CONFIG, &doc, err);
 
 	return r < 0 ? r : schema_load(yaml_root(doc), thing_fields, thing, err);

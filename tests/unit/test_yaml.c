@@ -3,12 +3,12 @@
 
 #include "yaml.h"
 
-DEFINE_CLEANUP(struct yaml_doc *, yaml_free);
+DEFINE_CLEANUP(struct yaml_doc *, yaml_doc_free);
 
 static void tree_knows_its_positions(void **state)
 {
 	static const char text[] = "a: 1\nb:\n  - x\n  - {k: \"v w\"}\n";
-	CLEANUP(yaml_freep) struct yaml_doc *doc = NULL;
+	CLEANUP(yaml_doc_freep) struct yaml_doc *doc = NULL;
 	const struct yaml_node *b = NULL;
 	struct err err = ERR_INIT;
 
@@ -61,7 +61,7 @@ static void empty_document_is_an_empty_mapping(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
-		CLEANUP(yaml_freep) struct yaml_doc *doc = NULL;
+		CLEANUP(yaml_doc_freep) struct yaml_doc *doc = NULL;
 
 		assert_ok(yaml_parse("t", texts[i], strlen(texts[i]), ERR_CONFIG, &doc, &err));
 		assert_int_equal(yaml_root(doc)->type, YAML_MAPPING);
@@ -88,7 +88,7 @@ static void emitted_scalars_come_back_as_they_were(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		CLEANUP(yaml_freep) struct yaml_doc *doc = NULL;
+		CLEANUP(yaml_doc_freep) struct yaml_doc *doc = NULL;
 		CLEANUP(str_release) struct str s = STR_INIT;
 
 		yaml_emit_scalar(&s, cases[i].text);
