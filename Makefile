@@ -72,6 +72,8 @@ $(B)/pgha-install: $(call obj,installer/main.c $(INSTALLER_SRCS)) $(B)/libpgha.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(SANITIZE) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
+$(B)/tests/unit/%.o: ALL_CFLAGS += -Ibundler -Iinstaller
+
 # A unit test tests/unit/test_X.c sees every module of the library and of both programs.
 $(B)/tests/test_%: $(B)/tests/unit/test_%.o $(call obj,$(BUNDLER_SRCS) $(INSTALLER_SRCS)) $(B)/libpgha.a
 	@mkdir -p $(@D)

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "digest.h"
+#include "file.h"
+#include "yaml.h"
+
+DEFINE_CLEANUP(struct yaml_doc *, yaml_doc_free);
+
+#define LOCK_SIZE_MAX (64U << 20) /* bytes of a lock; 100,000 packages need half of it */
+
+static int parse_u64(const struct yaml_node *node, void *member, struct err *err)
+{
+	if (node->type != YAML_SCALAR || !node->plain)
+		return yaml_error(node, err, "a number of bytes is expected");
+	if (str_u64(member, node->text, 0, INT64_MAX, err) < 0)
+		return yaml_error(node, err, "'%.40s' is not a number of bytes", node->text);
+	return 0;
+}
+
+static const struct schema_field platform_fields[] = {
+	SCHEMA_STRING(struct lock_platform, id, "id", SCHEMA_REQUIRED | SCHEMA_NONEMPTY),
+	SCHEMA_STRING(struct lock_platform, arch, "arch",
+		      SCHEMA_REQUIRED | SCHEMA_NONEMPTY | SCHEMA_WORD),
+	SCHEMA_STRING(struct lock_platform, glibc, "glibc", SCHEMA_NONEMPTY | SCHEMA_WORD),
+	SCHEMA_STRING(struct lock_platform, python, "python", SCHEMA_NONEMPTY | SCHEMA_WORD),
+	SCHEMA_END,
+};
+
+static const struct schema_field repo_fields[] = {
+	SCHEMA_STRING(struct lock_repo, id, "id", SCHEMA_REQUIRED | SCHEMA_NONEMPTY),
+	SCHEMA_STRING(struct lock_repo, baseurl, "baseurl", SCHEMA_REQUIRED | SCHEMA_NONEMPTY),
+	SCHEMA_STRING(struct lock_repo, repomd, "repomd", SCHEMA_REQUIRED),
+	SCHEMA_STRV(struct lock_repo, keys, "keys", SCHEMA_REQUIRED),
+	SCHEMA_STRV(struct lock_repo, gpgkey, "gpgkey", 0),
+	SCHEMA_STRING(struct lock_repo, sslcacert, "sslcacert", SCHEMA_NONEMPTY),
+	SCHEMA_STRING(struct lock_repo, sslclientcert, "sslclientcert", SCHEMA_NONEMPTY),
+	SCHEMA_STRING(struct lock_repo, sslclientkey, "sslclientkey", SCHEMA_NONEMPTY),
+	SCHEMA_END,
+};
+
+static const struct schema_field rpm_fields[] = {
+	SCHEMA_STRING(struct lock_rpm, nevra, "nevra", SCHEMA_REQUIRED | SCHEMA_NONEMPTY),
+	SCHEMA_STRING(struct lock_rpm, repo, "repo", SCHEMA_REQUIRED),
+	SCHEMA_STRING(struct lock_rpm, path, "path", SCHEMA_REQUIRED),
+	SCHEMA_CUSTOM(struct lock_rpm, size_bytes, "size", SCHEMA_REQUIRED, parse_u64, NULL),
+	SCHEMA_STRING(struct lock_rpm, sha256, "sha256", SCHEMA_REQUIRED),
+	SCHEMA_STRING(struct lock_rpm, license, "license", SCHEMA_REQUIRED),
+	SCHEMA_STRING(struct lock_rpm, reason, "reason", SCHEMA_REQUIRED),
+	SCHEMA_END,
+};
+
+static const struct schema_field sdist_fields[] = {
+	SCHEMA_STRING(struct lock_sdist, url, "url", SCHEMA_REQUIRED | SCHEMA_NONEMPTY),
+	SCHEMA_STRING(struct lock_sdist, sha256, "sha256", SCHEMA_REQUIRED),
+	SCHEMA_END,
+};
+
+static const struct schema_field wheel_fields[] = {
+	SCHEMA_STRING(struct lock_wheel, name, "name",
+		      SCHEMA_REQUIRED | SCHEMA_NONEMPTY | SCHEMA_WORD),
+	SCHEMA_STRING(struct lock_wheel, version, "version", SCHEMA_REQUIRED | SCHEMA_NONEMPTY),
+	SCHEMA_STRING(struct lock_wheel, file, "file", SCHEMA_REQUIRED),
+	SCHEMA_STRING(struct lock_wheel, url, "url", SCHEMA_NONEMPTY),
+	SCHEMA_STRING(struct lock_wheel, sha256, "sha256", SCHEMA_REQUIRED),
+	SCHEMA_STRUCT(struct lock_wheel, sdist, "sdist", 0, sdist_fields),
+	SCHEMA_END,
+};
+
+static const struct schema_field lock_fields[] = {
+	SCHEMA_UINT(struct lock, version, "pgha-lock", SCHEMA_REQUIRED, 1, 1),
+	SCHEMA_STRUCT(struct lock, platform, "platform", SCHEMA_REQUIRED, platform_fields),
+	SCHEMA_LIST(struct lock, repos, "repos", SCHEMA_REQUIRED, repo_fields, struct lock_repo),
+	SCHEMA_LIST(struct lock, rpms, "rpms", SCHEMA_REQUIRED, rpm_fields, struct lock_rpm),
+	SCHEMA_LIST(struct lock, wheels, "wheels", 0, wheel_fields, struct lock_wheel),
+	SCHEMA_END,
+};
+
+void lock_release(struct lock *lock)
+{
+	schema_release(lock_fields, lock);
+	*lock = (struct lock)LOCK_INIT;
+}
+
+/* --- checks of what the schema cannot say ----------------------------------------------------- */
+
+static bool is_sha256(const char *text)
+{
+	unsigned char raw[SHA256_SIZE];
+
+	return hex_decode(raw, sizeof(raw), text) && !strpbrk(text, "ABCDEF");
+}
+
+/* A word that goes into messages, file names and other files: printable ASCII without blanks. */
+static bool is_token(const char *text)
+{
+	for (const char *p = text; *p; p++)
+		if (*p <= ' ' || *p > '~')
+			return false;
+	return *text != '\0';
+}
+
+static bool is_url(const char *text)
+{
+	static const char *const schemes[] = { "https://", "http://", "file:///" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++)
+		if (str_starts(text, schemes[i]))
+			return is_token(text);
+	return false;
+}
+
+static bool has_control(const char *text)
+{
+	for (const char *p = text; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return true;
+	return false;
+}
+
+static bool is_fingerprint(const char *text)
+{
+	size_t len = strlen(text);
+
+	return (len == 40 || len == 64) && strspn(text, "0123456789ABCDEF") == len;
+}
+
+/* The value of KEY, or the mapping itself when it is absent, so that there is a place to name. */
+static const struct yaml_node *at(const struct yaml_node *item, const char *key)
+{
+	const struct yaml_node *node = yaml_get(item, key);
+
+	return node ? node : item;
+}
+
+static int check_repo(const struct yaml_node *node, const struct lock_repo *repo, struct err *err)
+{
+	const char *const files[] = { repo->sslcacert, repo->sslclientcert, repo->sslclientkey };
+	static const char *const names[] = { "sslcacert", "sslclientcert", "sslclientkey" };
+
+	if (!str_is_word(repo->id, "._-+:"))
+		return yaml_error(at(node, "id"), err, "'%.60s' is no repository id", repo->id);
+	if (!is_url(repo->baseurl) || str_ends(repo->baseurl, "/"))
+		return yaml_error(at(node, "baseurl"), err,
+				  "'%.200s' is no https, http or file URL without a slash at its "
+				  "end",
+				  repo->baseurl);
+	if (!is_sha256(repo->repomd))
+		return yaml_error(at(node, "repomd"), err, "64 lower-case hex digits are expected");
+	for (size_t i = 0; i < repo->keys.count; i++)
+		if (!is_fingerprint(repo->keys.items[i]))
+			return yaml_error(at(node, "keys"), err, "'%.80s' is no fingerprint",
+					  repo->keys.items[i]);
+	for (size_t i = 0; i < repo->gpgkey.count; i++)
+		if (!is_url(repo->gpgkey.items[i]))
+			return yaml_error(at(node, "gpgkey"), err, "'%.200s' is no URL",
+					  repo->gpgkey.items[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (files[i] && (files[i][0] != '/' || has_control(files[i])))
+			return yaml_error(at(node, names[i]), err, "an absolute path is expected");
+	return 0;
+}
+
+static int check_rpm(const struct yaml_node *node, const struct lock *lock,
+		     const struct lock_rpm *rpm, struct err *err)
+{
+	if (!is_token(rpm->nevra) || strchr(rpm->nevra, '/'))
+		return yaml_error(at(node, "nevra"), err, "'%.200s' is no package", rpm->nevra);
+	if (!lock_find_repo(lock, rpm->repo))
+		return yaml_error(at(node, "repo"), err, "no repository '%.60s' in this lock",
+				  rpm->repo);
+	if (!path_is_safe(rpm->path) || !str_ends(rpm->path, ".rpm"))
+		return yaml_error(at(node, "path"), err,
+				  "'%.200s' is no plain path of an RPM below its repository",
+				  rpm->path);
+	if (!is_sha256(rpm->sha256))
+		return yaml_error(at(node, "sha256"), err, "64 lower-case hex digits are expected");
+	if (!rpm->size_bytes)
+		return yaml_error(at(node, "size"), err, "an RPM is not empty");
+	if (has_control(rpm->license) || has_control(rpm->reason))
+		return yaml_error(node, err, "control characters in licence or reason");
+	return 0;
+}
+
+static int check_wheel(const struct yaml_node *node, const struct lock_wheel *wheel,
+		       struct err *err)
+{
+	if (!is_token(wheel->version) || !str_is_word(wheel->version, ".!+-_"))
+		return yaml_error(at(node, "version"), err, "'%.60s' is no version",
+				  wheel->version);
+	if (!path_is_safe(wheel->file) || !is_token(wheel->file) || strchr(wheel->file, '/') ||
+	    !str_ends(wheel->file, ".whl"))
+		return yaml_error(at(node, "file"), err, "'%.200s' is no wheel's file name",
+				  wheel->file);
+	if (!wheel->url && !wheel->sdist.url)
+		return yaml_error(node, err, "a wheel needs a 'url' or an 'sdist'");
+	if (wheel->url && !is_url(wheel->url))
+		return yaml_error(at(node, "url"), err, "'%.200s' is no URL", wheel->url);
+	if (!is_sha256(wheel->sha256))
+		return yaml_error(at(node, "sha256"), err, "64 lower-case hex digits are expected");
+	if (wheel->sdist.url && (!is_url(wheel->sdist.url) || !is_sha256(wheel->sdist.sha256)))
+		return yaml_error(at(node, "sdist"), err, "a URL and a SHA-256 are expected");
+	return 0;
+}
+
+/* --- order ------------------------------------------------------------------------------------- */
+
+static int cmp_repo(const void *a, const void *b)
+{
+	return strcmp(((const struct lock_repo *)a)->id, ((const struct lock_repo *)b)->id);
+}
+
+static int cmp_rpm(const void *a, const void *b)
+{
+	return strcmp(((const struct lock_rpm *)a)->nevra, ((const struct lock_rpm *)b)->nevra);
+}
+
+static int cmp_wheel(const void *a, const void *b)
+{
+	return strcmp(((const struct lock_wheel *)a)->name, ((const struct lock_wheel *)b)->name);
+}
+
+static void sort_list(struct schema_list *list, size_t item_size,
+		      int (*cmp)(const void *, const void *))
+{
+	if (list->count > 1)
+		qsort(list->items, list->count, item_size, cmp);
+}
+
+static void lock_sort(struct lock *lock)
+{
+	sort_list(&lock->repos, sizeof(struct lock_repo), cmp_repo);
+	sort_list(&lock->rpms, sizeof(struct lock_rpm), cmp_rpm);
+	sort_list(&lock->wheels, sizeof(struct lock_wheel), cmp_wheel);
+}
+
+/* What stands twice in LIST, which is sorted: the second one's key, or NULL. The key is the first
+ * member of the structure. */
+static const char *find_double(const struct schema_list *list, size_t item_size)
+{
+	const char *items = list->items;
+
+	for (size_t i = 1; i < list->count; i++) {
+		const char *const *a = (const char *const *)(items + (i - 1) * item_size);
+		const char *const *b = (const char *const *)(items + i * item_size);
+
+		if (!strcmp(*a, *b))
+			return *b;
+	}
+	return NULL;
+}
+
+/* --- reading ------------------------------------------------------------------------------------ */
+
+static int check_lock(const struct yaml_node *root, struct lock *lock, struct err *err)
+{
+	const struct lock_repo *repos = lock->repos.items;
+	const struct lock_rpm *rpms = lock->rpms.items;
+	const struct lock_wheel *wheels = lock->wheels.items;
+	const char *twice = NULL;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < lock->repos.count; i++)
+		r = check_repo(yaml_get(root, "repos")->items[i], &repos[i], err);
+	for (size_t i = 0; r == 0 && i < lock->rpms.count; i++)
+		r = check_rpm(yaml_get(root, "rpms")->items[i], lock, &rpms[i], err);
+	for (size_t i = 0; r == 0 && i < lock->wheels.count; i++)
+		r = check_wheel(yaml_get(root, "wheels")->items[i], &wheels[i], err);
+	if (r < 0)
+		return r;
+	lock_sort(lock);
+	twice = find_double(&lock->repos, sizeof(*repos));
+	if (!twice)
+		twice = find_double(&lock->rpms, sizeof(*rpms));
+	if (!twice)
+		twice = find_double(&lock->wheels, sizeof(*wheels));
+	if (twice)
+		return yaml_error(root, err, "'%.200s' stands twice", twice);
+	return 0;
+}
+
+int lock_parse(const char *name, const char *text, size_t len, struct lock *ret, struct err *err)
+{
+	CLEANUP(yaml_doc_freep) struct yaml_doc *doc = NULL;
+	int r = yaml_parse(name, text, len, ERR_CONFIG, &doc, err);
+
+	if (r == 0)
+		r = schema_load(yaml_root(doc), lock_fields, ret, err);
+	if (r == 0)
+		r = check_lock(yaml_root(doc), ret, err);
+	return r;
+}
+
+int lock_load(const char *path, struct lock *ret, struct err *err)
+{
+	cleanup_free char *text = NULL;
+	size_t size = 0;
+	int r = file_read(path, LOCK_SIZE_MAX, ERR_USAGE, &text, &size, err);
+
+	return r < 0 ? r : lock_parse(path, text, size, ret, err);
+}
+
+/* --- building ----------------------------------------------------------------------------------- */
+
+static int list_add(struct schema_list *list, size_t item_size, void **ret, struct err *err)
+{
+	void *bigger = reallocarray(list->items, list->count + 1, item_size);
+
+	if (!bigger)
+		return err_nomem(err);
+	list->items = bigger;
+	*ret = (char *)list->items + list->count * item_size;
+	memset(*ret, 0, item_size);
+	list->count++;
+	return 0;
+}
+
+int lock_add_repo(struct lock *lock, struct lock_repo **ret, struct err *err)
+{
+	void *item = NULL;
+	int r = list_add(&lock->repos, sizeof(**ret), &item, err);
+
+	if (r == 0)
+		*ret = item;
+	return r;
+}
+
+int lock_add_rpm(struct lock *lock, struct lock_rpm **ret, struct err *err)
+{
+	void *item = NULL;
+	int r = list_add(&lock->rpms, sizeof(**ret), &item, err);
+
+	if (r == 0)
+		*ret = item;
+	return r;
+}
+
+int lock_add_wheel(struct lock *lock, struct lock_wheel **ret, struct err *err)
+{
+	void *item = NULL;
+	int r = list_add(&lock->wheels, sizeof(**ret), &item, err);
+
+	if (r == 0)
+		*ret = item;
+	return r;
+}
+
+/* --- writing ------------------------------------------------------------------------------------ */
+
+static void add_pair(struct str *out, const char *key, const char *value, bool first)
+{
+	if (!value)
+		return;
+	str_addf(out, first ? "{%s: " : ", %s: ", key);
+	yaml_emit_scalar(out, value);
+}
+
+static void add_strings(struct str *out, const char *key, const struct strv *list)
+{
+	str_addf(out, ", %s: [", key);
+	for (size_t i = 0; i < list->count; i++) {
+		if (i)
+			str_add(out, ", ");
+		yaml_emit_scalar(out, list->items[i]);
+	}
+	str_addc(out, ']');
+}
+
+static void add_platform(struct str *out, const struct lock_platform *platform)
+{
+	str_add(out, "platform: ");
+	add_pair(out, "id", platform->id, true);
+	add_pair(out, "arch", platform->arch, false);
+	add_pair(out, "glibc", platform->glibc, false);
+	add_pair(out, "python", platform->python, false);
+	str_add(out, "}\n");
+}
+
+static void add_repo(struct str *out, const struct lock_repo *repo)
+{
+	str_add(out, "  - ");
+	add_pair(out, "id", repo->id, true);
+	add_pair(out, "baseurl", repo->baseurl, false);
+	add_pair(out, "repomd", repo->repomd, false);
+	add_strings(out, "keys", &repo->keys);
+	if (repo->gpgkey.count)
+		add_strings(out, "gpgkey", &repo->gpgkey);
+	add_pair(out, "sslcacert", repo->sslcacert, false);
+	add_pair(out, "sslclientcert", repo->sslclientcert, false);
+	add_pair(out, "sslclientkey", repo->sslclientkey, false);
+	str_add(out, "}\n");
+}
+
+static void add_line(struct str *out, const char *start, const char *key, const char *value)
+{
+	str_addf(out, "%s%s: ", start, key);
+	yaml_emit_scalar(out, value);
+	str_addc(out, '\n');
+}
+
+static void add_rpm(struct str *out, const struct lock_rpm *rpm)
+{
+	add_line(out, "  - ", "nevra", rpm->nevra);
+	add_line(out, "    ", "repo", rpm->repo);
+	add_line(out, "    ", "path", rpm->path);
+	str_addf(out, "    size: %llu\n", (unsigned long long)rpm->size_bytes);
+	add_line(out, "    ", "sha256", rpm->sha256);
+	add_line(out, "    ", "license", rpm->license);
+	add_line(out, "    ", "reason", rpm->reason);
+}
+
+static void add_wheel(struct str *out, const struct lock_wheel *wheel)
+{
+	str_add(out, "  - ");
+	add_pair(out, "name", wheel->name, true);
+	add_pair(out, "version", wheel->version, false);
+	add_pair(out, "file", wheel->file, false);
+	add_pair(out, "url", wheel->url, false);
+	add_pair(out, "sha256", wheel->sha256, false);
+	if (wheel->sdist.url) {
+		str_add(out, ", sdist: ");
+		add_pair(out, "url", wheel->sdist.url, true);
+		add_pair(out, "sha256", wheel->sdist.sha256, false);
+		str_addc(out, '}');
+	}
+	str_add(out, "}\n");
+}
+
+int lock_format(struct lock *lock, char **ret_text, struct err *err)
+{
+	CLEANUP(str_release) struct str out = STR_INIT;
+	const struct lock_repo *repos = lock->repos.items;
+	const struct lock_rpm *rpms = lock->rpms.items;
+	const struct lock_wheel *wheels = lock->wheels.items;
+
+	lock_sort(lock);
+	str_addf(&out, "pgha-lock: %u\n", lock->version);
+	add_platform(&out, &lock->platform);
+	str_add(&out, lock->repos.count ? "repos:\n" : "repos: []\n");
+	for (size_t i = 0; i < lock->repos.count; i++)
+		add_repo(&out, &repos[i]);
+	str_add(&out, lock->rpms.count ? "rpms:\n" : "rpms: []\n");
+	for (size_t i = 0; i < lock->rpms.count; i++)
+		add_rpm(&out, &rpms[i]);
+	str_add(&out, lock->wheels.count ? "wheels:\n" : "wheels: []\n");
+	for (size_t i = 0; i < lock->wheels.count; i++)
+		add_wheel(&out, &wheels[i]);
+	return str_done(&out, ret_text, err);
+}
+
+/* --- questions ---------------------------------------------------------------------------------- */
+
+const struct lock_repo *lock_find_repo(const struct lock *lock, const char *id)
+{
+	const struct lock_repo *repos = lock->repos.items;
+
+	for (size_t i = 0; i < lock->repos.count; i++)
+		if (!strcmp(repos[i].id, id))
+			return &repos[i];
+	return NULL;
+}
+
+int lock_rpm_url(const struct lock *lock, const struct lock_rpm *rpm, char **ret_url,
+		 struct err *err)
+{
+	CLEANUP(str_release) struct str url = STR_INIT;
+	const struct lock_repo *repo = lock_find_repo(lock, rpm->repo);
+
+	if (!repo)
+		return err_set(err, ERR_CONFIG, "no repository '%s' for package '%s'", rpm->repo,
+			       rpm->nevra);
+	str_addf(&url, "%s/", repo->baseurl);
+	/* RFC 3986 pchar and '/', without '%': the path is a name, not yet encoded. */
+	for (const char *p = rpm->path; *p; p++) {
+		char one[] = { *p, '\0' };
+
+		if (str_is_word(one, "/-._~!$&'()*+,;=:@"))
+			str_addc(&url, *p);
+		else
+			str_addf(&url, "%%%02X", (unsigned char)*p);
+	}
+	return str_done(&url, ret_url, err);
+}
