@@ -46,6 +46,8 @@ int mustache_append(struct mustache_value *list, struct mustache_value *value,
 		    struct err *err) MUST_CHECK;
 /* A secret renders only where the options allow it. */
 void mustache_mark_secret(struct mustache_value *value);
+/* In strict mode too, a section on a name that MAP does not have is false, and no error. */
+void mustache_mark_open(struct mustache_value *map);
 /* Borrowed; NULL when MAP has no such key or is no map. */
 struct mustache_value *mustache_get(const struct mustache_value *map, const char *key);
 
