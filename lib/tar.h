@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The bundle's container: POSIX.1-1988 ustar with one fixed way to write each member (plain file,
- * owner 0, mode 0644, one time), and a pax extended header (POSIX.1-2001) only where a path or a size
- * does not fit. The reader believes nothing: it makes the header that the writer would have made for
- * the member that the index announces and compares the bytes.
+ * owner 0, mode 0644, one time), and a pax extended header (POSIX.1-2001) only where a path does
+ * not fit. The reader believes nothing: it makes the header that the writer would have made for the
+ * member that the index announces and compares the bytes.
  */
 #ifndef PGHA_TAR_H
 #define PGHA_TAR_H
@@ -16,10 +16,11 @@
 #include "str.h"
 
 #define TAR_BLOCK 512
+#define TAR_SIZE_MAX ((UINT64_C(1) << 33) - 1) /* bytes: eleven octal digits */
 #define TAR_MTIME 315532800 /* 1980-01-01T00:00:00Z: GNU tar finds 1970 implausible */
 
 /* Appends the header block(s) of a member; this one function is both sides' truth. PATH must be
- * path_is_safe(), or ERR_FAILED. */
+ * path_is_safe() and SIZE_BYTES at most TAR_SIZE_MAX, or ERR_FAILED. */
 int tar_header_make(const char *path, uint64_t size_bytes, struct str *out,
 		    struct err *err) MUST_CHECK;
 /* Zero bytes that follow SIZE_BYTES of contents up to the next block. */
