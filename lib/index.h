@@ -22,13 +22,12 @@
 #define INDEX_SIZE_MAX (16U << 20)           /* bytes of index.yaml */
 #define INDEX_SIGNATURE_SIZE_MAX (64U << 10) /* bytes of index.yaml.p7s */
 #define INDEX_MEMBERS_MAX 50000U
-#define INDEX_MEMBER_SIZE_MAX (UINT64_C(1) << 33) /* bytes: 8 GiB */
-#define INDEX_TOTAL_SIZE_MAX (UINT64_C(1) << 40)  /* bytes: 1 TiB */
+#define INDEX_TOTAL_SIZE_MAX (UINT64_C(1) << 40) /* bytes: 1 TiB */
 #define INDEX_PATH_MAX 500
 
 struct index_member {
-	char *path; /* path_is_safe(), printable ASCII without space, quotes or backslash */
-	uint64_t size_bytes;
+	char *path; /* path_is_safe(), of letters, digits and "._-+~^/"; at most INDEX_PATH_MAX */
+	uint64_t size_bytes; /* at most TAR_SIZE_MAX */
 	char sha256[SHA256_HEX_SIZE];
 	char *key; /* an RPM's signer: primary key fingerprint, upper case; NULL for what is no RPM */
 };
@@ -70,9 +69,9 @@ const struct index_member *index_find(const struct index *index, const char *pat
 uint64_t index_total_bytes(const struct index *index);
 
 /*
- * SHA-256 over the index lines (as index_format() writes them, each with its newline) of the members
- * below repo/ without repo/repodata/, wheels/, manifests/ and keys/, in the index's order. The
- * builder puts it into payload_sha256.
+ * SHA-256 over the index lines (as index_format() writes them, each with its newline) of the
+ * members below repo/ without repo/repodata/, wheels/, manifests/ and keys/, in the index's order.
+ * The builder puts it into payload_sha256.
  */
 int index_payload_digest(const struct index *index, char ret_hex[SHA256_HEX_SIZE],
 			 struct err *err) MUST_CHECK;
