@@ -47,8 +47,8 @@ obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help check unit cli check-asan check-el8 demo lab lab-shell lab-down deps install lint format \
-	clean bench soak
+.PHONY: all help tests check check-asan check-el8 check-lab demo lab lab-shell lab-down deps install lint \
+	format clean
 
 all: $(B)/pgha-bundle $(B)/pgha-install ## build both programs
 
@@ -85,9 +85,63 @@ $(B)/tests/test_%: $(B)/tests/unit/test_%.o $(call obj,$(BUNDLER_SRCS) $(INSTALL
 
 tests: $(TEST_BINS)
 
+deps: ## install what building and testing need (apt or dnf; root, unless all is there)
+	@tests/deps.sh
+
+check: deps ## unit tests and command tests
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)tests/run.sh $(B)
+
+# LeakSanitizer cannot see through a stop of the world by ptrace; everything else is fatal.
+check-asan: deps ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(Q)$(MAKE) --no-print-directory B=build/asan CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' all tests
+	$(Q)tests/run.sh build/asan
+
+check-el8: deps ## build and unit tests with the libraries of RHEL 8's generation (Debian 11)
+	$(Q)tests/lab/lab check-el8
+
+demo: deps ## from yum repositories to eight running services, and a failover
+	$(Q)tests/lab/lab demo
+
+check-lab: deps ## what must not work, tried in the lab
+	$(Q)tests/lab/lab negative
+
+lab: deps ## the same, and leave it running
+	$(Q)tests/lab/lab up
+
+lab-shell: ## a shell on a machine of the lab: make lab-shell NODE=node1
+	$(Q)tests/lab/lab shell $(NODE)
+
+lab-down: ## take the lab down
+	$(Q)tests/lab/lab down
+
+install: all ## install both programs and the manifests below $(DESTDIR)$(PREFIX)
+	install -D -m 0755 $(B)/pgha-bundle $(DESTDIR)$(PREFIX)/bin/pgha-bundle
+	install -D -m 0755 $(B)/pgha-install $(DESTDIR)$(PREFIX)/bin/pgha-install
+	install -d $(DESTDIR)$(PREFIX)/share/pgha
+	cp -R manifests keys $(DESTDIR)$(PREFIX)/share/pgha/
+
+C_SRCS := $(LIB_SRCS) $(BUNDLER_SRCS) $(INSTALLER_SRCS) bundler/main.c installer/main.c
+C_FILES := $(C_SRCS) $(TEST_SRCS) $(wildcard lib/*.h bundler/*.h installer/*.h tests/unit/*.h)
+TIDY := $(C_SRCS:%.c=$(B)/tidy/%.ok)
+
+$(B)/tidy/%.ok: %.c .clang-tidy
+	@mkdir -p $(@D)
+	$(call say,TIDY,$<)
+	$(Q)clang-tidy --quiet $< -- $(filter-out -MMD -MP -fstack-clash-protection,$(ALL_CFLAGS)) 2>$@.log || { cat $@.log; exit 1; }
+	$(Q)touch $@
+
+lint: $(TIDY) ## clang-tidy, cppcheck, shellcheck, and the project's own rules
+	$(call say,LINT,cppcheck)
+	$(Q)cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability,performance \
+		--suppress=missingIncludeSystem --suppress=unknownMacro --suppress=memleak --suppress=resourceLeak \
+		-j2 $(C_SRCS)
+	$(call say,LINT,rules)
+	$(Q)tests/lint/rules.sh
+
 clean: ## remove what was built
 	rm -rf build
 
 format: ## let clang-format lay out the C sources
-	clang-format -i $(LIB_SRCS) $(BUNDLER_SRCS) $(INSTALLER_SRCS) $(TEST_SRCS) bundler/main.c installer/main.c \
-		$(wildcard lib/*.h bundler/*.h installer/*.h tests/unit/*.h)
+	clang-format -i $(C_FILES)

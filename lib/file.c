@@ -189,7 +189,7 @@ static int dirfd_list(int fd, const char *name, struct strv *ret_names, struct e
 		dir = fdopendir(own);
 	if (!dir)
 		return err_errno(err, ERR_FAILED, errno, "cannot list '%s'", name);
-	own = -1; /* dir's from here */
+	(void)steal_fd(&own); /* dir's from here */
 	rewinddir(dir);
 	for (;;) {
 		errno = 0;

@@ -36,5 +36,7 @@ int interrupt_check(struct err *err)
 	if (!seen)
 		return 0;
 	return err_set(err, ERR_INTERRUPTED, "interrupted by SIG%s: run again to resume",
-		       seen == SIGINT ? "INT" : seen == SIGTERM ? "TERM" : "HUP");
+		       seen == SIGINT    ? "INT"
+		       : seen == SIGTERM ? "TERM"
+					 : "HUP");
 }

@@ -159,7 +159,7 @@ static int unknown_key(const struct yaml_node *key, const struct schema_field *f
 	const char *names[KEYS_MAX + 1] = { NULL };
 	const char *near = NULL;
 
-	for (size_t i = 0; fields[i].key && i < KEYS_MAX; i++)
+	for (size_t i = 0; i < KEYS_MAX && fields[i].key; i++)
 		names[i] = fields[i].key;
 	near = str_nearest(key->text, names);
 	if (near)
