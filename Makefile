@@ -64,18 +64,26 @@ $(B)/libpgha.a: $(call obj,$(LIB_SRCS))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(B)/pgha-bundle: $(call obj,bundler/main.c $(BUNDLER_SRCS)) $(B)/libpgha.a
+$(B)/libbundler.a: $(call obj,$(BUNDLER_SRCS))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/libinstaller.a: $(call obj,$(INSTALLER_SRCS))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/pgha-bundle: $(call obj,bundler/main.c) $(B)/libbundler.a $(B)/libpgha.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(SANITIZE) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) $(BUNDLER_LIBS)
 
-$(B)/pgha-install: $(call obj,installer/main.c $(INSTALLER_SRCS)) $(B)/libpgha.a
+$(B)/pgha-install: $(call obj,installer/main.c) $(B)/libinstaller.a $(B)/libpgha.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(SANITIZE) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
 $(B)/tests/unit/%.o: ALL_CFLAGS += -Ibundler -Iinstaller
 
 # A unit test tests/unit/test_X.c sees every module of the library and of both programs.
-$(B)/tests/test_%: $(B)/tests/unit/test_%.o $(call obj,$(BUNDLER_SRCS) $(INSTALLER_SRCS)) $(B)/libpgha.a
+$(B)/tests/test_%: $(B)/tests/unit/test_%.o $(B)/libbundler.a $(B)/libinstaller.a $(B)/libpgha.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(SANITIZE) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) $(BUNDLER_LIBS) -lcmocka

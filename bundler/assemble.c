@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "assemble.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "capsule.h"
+#include "cms.h"
+#include "dotenv.h"
+#include "file.h"
+#include "pkcs8.h"
+#include "proc.h"
+#include "tar.h"
+#include "wheel.h"
+
+#define CREATEREPO_TIMEOUT_MS (30 * 60 * 1000U)
+
+static const char *lookup_dotenv(const void *from, const char *name)
+{
+	return dotenv_get(from, name);
+}
+
+int assemble_check(const struct assemble *a, struct err *err)
+{
+	CLEANUP(context_env_freep) struct context_env *all = NULL;
+	const char *passphrase = NULL;
+	int r = context_env_resolve(a->cluster, NULL, lookup_dotenv, a->env, &all, err);
+
+	for (size_t i = 0; r == 0 && i < a->cluster->topology->count; i++)
+		r = keys_passphrase(a->passphrases, a->cluster->topology->nodes[i].name,
+				    &passphrase, err);
+	return r;
+}
+
+static void emit_pair(struct str *s, const char *key, const char *value)
+{
+	str_add(s, key);
+	str_add(s, ": ");
+	yaml_emit_scalar(s, value);
+}
+
+static void emit_list(struct str *s, const struct strv *list)
+{
+	str_addc(s, '[');
+	for (size_t i = 0; i < list->count; i++) {
+		str_add(s, i ? ", " : "");
+		yaml_emit_scalar(s, list->items[i]);
+	}
+	str_add(s, "]\n");
+}
+
+/* What the installer must know of the definition. */
+static int format_bundle(const struct definition *def, struct str *s, struct err *err)
+{
+	const struct definition_trust *trust = def->trust.items;
+	const struct definition_platform *p = &def->platform;
+
+	str_add(s, "pgha: 1\n");
+	emit_pair(s, "cluster", def->cluster);
+	emit_pair(s, "\nplatform: {id", p->id);
+	emit_pair(s, ", arch", p->arch);
+	if (p->glibc)
+		emit_pair(s, ", glibc", p->glibc);
+	if (p->python)
+		emit_pair(s, ", python", p->python);
+	str_add(s, "}\ntrust:\n");
+	for (size_t i = 0; i < def->trust.count; i++) {
+		str_add(s, "  ");
+		yaml_emit_scalar(s, trust[i].repo);
+		str_add(s, ": ");
+		emit_list(s, &trust[i].keys);
+	}
+	str_add(s, "services: ");
+	emit_list(s, &def->services);
+	return str_check(s, err);
+}
+
+static int add_service(const struct definition *def, const char *name, struct pack *pack,
+		       struct err *err)
+{
+	cleanup_free char *dir = NULL;
+	cleanup_free char *source = NULL;
+	cleanup_free char *path = NULL;
+	int r = definition_service_dir(def, name, &dir, err);
+
+	if (r == 0)
+		r = path_join(dir, "service.yaml", &source, err);
+	if (r == 0)
+		r = str_printf(&path, err, "manifests/services/%s/service.yaml", name);
+	if (r == 0)
+		r = pack_add_file(pack, path, source, err);
+	if (r < 0)
+		return r;
+	free(steal_ptr(&source));
+	free(steal_ptr(&path));
+	r = path_join(dir, "templates", &source, err);
+	if (r == 0)
+		r = str_printf(&path, err, "manifests/services/%s/templates", name);
+	if (r < 0 || access(source, F_OK) < 0)
+		return r; /* a service may have no template */
+	return pack_add_tree(pack, path, source, err);
+}
+
+int assemble_manifests(const struct assemble *a, struct pack *pack, struct err *err)
+{
+	CLEANUP(str_release) struct str text = STR_INIT;
+	int r = format_bundle(a->def, &text, err);
+
+	if (r == 0)
+		r = pack_add_data(pack, "manifests/bundle.yaml", text.buf, text.len, err);
+	if (r == 0)
+		r = pack_add_file(pack, "manifests/topology.yaml", a->def->topology, err);
+	for (size_t i = 0; r == 0 && i < a->def->services.count; i++)
+		r = add_service(a->def, a->def->services.items[i], pack, err);
+	return r;
+}
+
+/*
+ * createrepo_c wants to see the RPMs under their names: links to the cache do. It writes their times
+ * into primary.xml, so the times are fixed, for two builds of one lock to give the same metadata.
+ */
+static int link_rpm(const char *packages, const char *file, const char *cached, struct err *err)
+{
+	const struct timespec times[2] = { { .tv_sec = TAR_MTIME }, { .tv_sec = TAR_MTIME } };
+	cleanup_free char *target = realpath(cached, NULL);
+	cleanup_free char *link = NULL;
+	int r = path_join(packages, file, &link, err);
+
+	if (r < 0)
+		return r;
+	if (!target || utimensat(AT_FDCWD, target, times, 0) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot use '%s' of the cache", cached);
+	if (symlink(target, link) < 0 && errno == EEXIST)
+		return err_set(err, ERR_CONFIG, "two packages of the lock are called '%s'", file);
+	if (access(link, R_OK) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot link '%s'", link);
+	return 0;
+}
+
+static int add_repodata(const char *repo, struct pack *pack, struct err *err)
+{
+	static const char *const timestamp = "315532800"; /* TAR_MTIME */
+	const char *const argv[] = { "createrepo_c",
+				     "--quiet",
+				     "--no-database",
+				     "--general-compress-type=gz",
+				     "--checksum=sha256",
+				     "--revision",
+				     timestamp,
+				     "--set-timestamp-to-revision",
+				     repo,
+				     NULL };
+	const struct proc proc = { .argv = argv, .timeout_ms = CREATEREPO_TIMEOUT_MS };
+	cleanup_free char *repodata = NULL;
+	int r = proc_check(&proc, NULL, err);
+
+	if (r < 0)
+		return err_prefix(err, "cannot index the bundle's repository (is createrepo_c "
+				       "installed?)");
+	r = path_join(repo, "repodata", &repodata, err);
+	return r < 0 ? r : pack_add_tree(pack, "repo/repodata", repodata, err);
+}
+
+static int add_rpms(const struct assemble *a, struct pack *pack, struct err *err)
+{
+	const struct lock_rpm *rpms = a->lock->rpms.items;
+	cleanup_free char *packages = NULL;
+	cleanup_free char *repo = NULL;
+	int r = path_join(a->work_dir, "repo", &repo, err);
+
+	if (r == 0)
+		r = path_join(repo, "Packages", &packages, err);
+	if (r == 0)
+		r = dir_make(packages, 0700, err);
+	for (size_t i = 0; r == 0 && i < a->lock->rpms.count; i++) {
+		const struct fetch_rpm *rpm = &a->fetched->rpms[i];
+		const char *file = path_basename(rpms[i].path);
+		cleanup_free char *path = NULL;
+
+		r = str_printf(&path, err, "repo/Packages/%s", file);
+		if (r == 0)
+			r = link_rpm(packages, file, rpm->path, err);
+		if (r == 0)
+			r = pack_add_known(pack, path, rpm->path, rpms[i].size_bytes,
+					   rpms[i].sha256, rpm->signer, err);
+	}
+	return r < 0 ? r : add_repodata(repo, pack, err);
+}
+
+static int add_wheels(const struct assemble *a, struct pack *pack, struct err *err)
+{
+	const struct lock_wheel *wheels = a->lock->wheels.items;
+	cleanup_free char *requirements = NULL;
+	int r = 0;
+
+	if (a->lock->wheels.count == 0)
+		return 0;
+	for (size_t i = 0; r == 0 && i < a->lock->wheels.count; i++) {
+		cleanup_free char *path = NULL;
+
+		r = str_printf(&path, err, "wheels/%s", wheels[i].file);
+		if (r == 0)
+			r = pack_add_file(pack, path, a->fetched->wheels.items[i], err);
+		if (r == 0 && strcmp(pack->members[pack->count - 1].sha256, wheels[i].sha256))
+			r = err_set(err, ERR_VERIFY, "'%s' is not the wheel '%s' of the lock",
+				    a->fetched->wheels.items[i], wheels[i].file);
+	}
+	if (r == 0)
+		r = wheel_requirements(a->lock, &requirements, err);
+	if (r == 0)
+		r = pack_add_data(pack, "wheels/requirements.lock", requirements,
+				  strlen(requirements), err);
+	return r;
+}
+
+static int add_keys(const struct fetch_result *fetched, struct pack *pack, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < fetched->key_count; i++) {
+		cleanup_free char *path = NULL;
+
+		r = str_printf(&path, err, "keys/%s.asc", fetched->keys[i].fpr);
+		if (r == 0)
+			r = pack_add_data(pack, path, fetched->keys[i].armor,
+					  strlen(fetched->keys[i].armor), err);
+	}
+	return r;
+}
+
+int assemble_artifacts(const struct assemble *a, struct pack *pack, struct err *err)
+{
+	int r = add_rpms(a, pack, err);
+
+	if (r == 0)
+		r = add_wheels(a, pack, err);
+	return r < 0 ? r : add_keys(a->fetched, pack, err);
+}
+
+static int add_certificate(const struct context_certificate *c, const char *node, struct keys *keys,
+			   struct capsule *capsule, struct pack *pack, struct err *err)
+{
+	const struct x509_profile profile = {
+		.organization = c->o,
+		.unit = c->ou,
+		.common_name = c->cn,
+		.sans = (const char *const *)c->sans.items,
+		.usage = (c->spec->usage & SERVICE_USAGE_SERVER ? X509_USE_SERVER : 0U) |
+			 (c->spec->usage & SERVICE_USAGE_CLIENT ? X509_USE_CLIENT : 0U),
+	};
+	CLEANUP(str_release) struct str cert = STR_INIT;
+	CLEANUP(str_release) struct str key = STR_SECRET;
+	cleanup_free char *path = NULL;
+	int r = keys_node_certificate(keys, node, c->id, &profile, &cert, &key, err);
+
+	if (r == 0)
+		r = str_printf(&path, err, "certs/%s/%s.crt", node, c->id);
+	if (r == 0)
+		r = pack_add_data(pack, path, cert.buf, cert.len, err);
+	return r < 0 ? r : capsule_add_key(capsule, c->id, key.buf, err);
+}
+
+static int seal_node(const struct assemble *a, struct keys *keys, const char *node,
+		     const struct capsule *capsule, struct pack *pack, struct err *err)
+{
+	CLEANUP(X509_freep) X509 *cert = NULL;
+	CLEANUP(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+	CLEANUP(str_release) struct str text = STR_SECRET;
+	CLEANUP(str_release) struct str sealed = STR_INIT;
+	CLEANUP(str_release) struct str pem = STR_SECRET;
+	cleanup_free char *cms_path = NULL;
+	cleanup_free char *key_path = NULL;
+	const char *passphrase = NULL;
+	int r = keys_passphrase(a->passphrases, node, &passphrase, err);
+
+	if (r == 0)
+		r = keys_transport(keys, node, &cert, &key, err);
+	if (r == 0)
+		r = capsule_format(capsule, &text, err);
+	if (r == 0)
+		r = cms_seal(text.buf, text.len, cert, &sealed, err);
+	if (r == 0)
+		r = pkcs8_encrypt(key, passphrase, &pem, err);
+	if (r == 0)
+		r = str_printf(&cms_path, err, "nodes/%s.cms", node);
+	if (r == 0)
+		r = str_printf(&key_path, err, "nodes/%s.key", node);
+	if (r == 0)
+		r = pack_add_data(pack, cms_path, sealed.buf, sealed.len, err);
+	return r < 0 ? r : pack_add_data(pack, key_path, pem.buf, pem.len, err);
+}
+
+static int add_node(const struct assemble *a, const struct topology_node *node, struct keys *keys,
+		    struct pack *pack, struct err *err)
+{
+	CLEANUP(context_env_freep) struct context_env *env = NULL;
+	CLEANUP(context_certificates_freep) struct context_certificates *certs = NULL;
+	CLEANUP(capsule_release) struct capsule capsule = CAPSULE_INIT;
+	int r = context_env_resolve(a->cluster, node, lookup_dotenv, a->env, &env, err);
+
+	if (r == 0)
+		r = context_certificates(a->cluster, env, node, &certs, err);
+	if (r == 0)
+		r = capsule_set_names(&capsule, a->cluster->cluster, node->name, err);
+	for (size_t i = 0; r == 0 && i < env->count; i++)
+		r = capsule_add_env(&capsule, env->items[i].name, env->items[i].value, err);
+	for (size_t i = 0; r == 0 && i < certs->count; i++)
+		r = add_certificate(&certs->items[i], node->name, keys, &capsule, pack, err);
+	if (r == 0)
+		r = seal_node(a, keys, node->name, &capsule, pack, err);
+	return r < 0 ? err_prefix(err, "node '%s'", node->name) : 0;
+}
+
+int assemble_nodes(const struct assemble *a, struct keys *keys, struct pack *pack, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < a->cluster->topology->count; i++)
+		r = add_node(a, &a->cluster->topology->nodes[i], keys, pack, err);
+	return r;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What goes into a bundle, part by part, from the definition, the lock and what was fetched. */
+#ifndef PGHA_ASSEMBLE_H
+#define PGHA_ASSEMBLE_H
+
+#include "context.h"
+#include "definition.h"
+#include "err.h"
+#include "fetch.h"
+#include "keys.h"
+#include "lock.h"
+#include "pack.h"
+
+/* All borrowed. */
+struct assemble {
+	const struct definition *def;
+	const struct lock *lock;
+	const struct fetch_result *fetched;
+	const struct context_cluster *cluster;
+	const struct dotenv *env;
+	const struct keys_passphrases *passphrases;
+	const char *work_dir; /* a private directory for what must be made as files */
+};
+
+/* A passphrase for every node, every variable set: what can be said before anything is fetched. */
+int assemble_check(const struct assemble *a, struct err *err) MUST_CHECK;
+
+/* manifests/: bundle.yaml, the topology and the services, as used. */
+int assemble_manifests(const struct assemble *a, struct pack *pack, struct err *err) MUST_CHECK;
+/* repo/ with its metadata by createrepo_c, wheels/ with requirements.lock, keys/. */
+int assemble_artifacts(const struct assemble *a, struct pack *pack, struct err *err) MUST_CHECK;
+/* certs/ and nodes/: each node's certificates, its capsule, and its transport key under its
+ * passphrase. Certificates are made where KEYS holds none that fits. */
+int assemble_nodes(const struct assemble *a, struct keys *keys, struct pack *pack,
+		   struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pgha-bundle build: everything that is still to do, then the tarball. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "assemble.h"
+#include "cache.h"
+#include "clock.h"
+#include "commands.h"
+#include "dotenv.h"
+#include "file.h"
+#include "progress.h"
+#include "readme.h"
+#include "resolve.h"
+
+#define DAY_S 86400
+
+struct options {
+	const char *definition;
+	const char *lock;
+	const char *keys;
+	const char *passphrases;
+	const char *cache;
+	const char *output;
+};
+
+static const struct cli_option build_options[] = {
+	{ "file", 'f', CLI_VALUE, "BUNDLE.yaml", "the bundle's definition", true,
+	  offsetof(struct options, definition) },
+	{ "lock", 0, CLI_VALUE, "FILE", "use this lock and resolve nothing", false,
+	  offsetof(struct options, lock) },
+	{ "keys", 0, CLI_VALUE, "DIR", "the keys directory, made by 'keys init'", true,
+	  offsetof(struct options, keys) },
+	{ "passphrases", 0, CLI_VALUE, "FILE", "a line NODE=passphrase for each node, mode 0600",
+	  true, offsetof(struct options, passphrases) },
+	{ "cache", 0, CLI_VALUE, "DIR", "downloads (default: $PGHA_CACHE_DIR or ~/.cache/pgha)",
+	  false, offsetof(struct options, cache) },
+	{ "output", 'o', CLI_VALUE, "DIR", "where the tarball goes", true,
+	  offsetof(struct options, output) },
+	CLI_OPTION_END,
+};
+
+/* All that a build reads before it fetches anything. */
+struct build {
+	struct definition def;
+	struct topology *topology;
+	struct manifest *manifest;
+	struct dotenv *env;
+	struct keys_passphrases *passphrases;
+	struct keys keys;
+	struct lock lock;
+	struct fetch_result fetched;
+	struct pack pack;
+	struct index index;
+	char *cache;
+	char *work_dir;
+};
+
+static void build_release(struct build *b)
+{
+	struct err ignored =
+		ERR_INIT; /* what cannot be removed now stands in a private directory */
+
+	if (b->work_dir && tree_remove(b->work_dir, &ignored) < 0)
+		warning("%s", ignored.msg);
+	free(b->work_dir);
+	free(b->cache);
+	index_release(&b->index);
+	pack_release(&b->pack);
+	fetch_result_release(&b->fetched);
+	lock_release(&b->lock);
+	keys_release(&b->keys);
+	keys_passphrases_free(b->passphrases);
+	dotenv_free(b->env);
+	manifest_free(b->manifest);
+	topology_free(b->topology);
+	definition_release(&b->def);
+}
+
+static int load_definition(struct build *b, const char *path, struct err *err)
+{
+	cleanup_free char *services = NULL;
+	struct definition *def = &b->def;
+	int r = definition_load(path, def, err);
+
+	if (r == 0)
+		r = definition_need(def, "cluster", def->cluster, err);
+	if (r == 0)
+		r = definition_need(def, "installer", def->installer, err);
+	if (r == 0)
+		r = definition_need(def, "topology", def->topology, err);
+	if (r == 0)
+		r = definition_need(def, "env", def->env, err);
+	if (r == 0)
+		r = definition_need(def, "services",
+				    def->services.count ? def->services.items[0] : NULL, err);
+	if (r == 0)
+		r = path_beside(path, "services", &services, err);
+	if (r == 0)
+		r = topology_load(def->topology, &def->services, &b->topology, err);
+	if (r == 0)
+		r = manifest_load(services, &def->services, &b->manifest, err);
+	if (r == 0)
+		r = dotenv_load(def->env, &b->env, err);
+	return r;
+}
+
+static int make_work_dir(struct build *b, const char *output, struct err *err)
+{
+	cleanup_free char *template = NULL;
+	int r = dir_make(output, 0755, err);
+
+	if (r == 0)
+		r = path_join(output, ".pgha-build-XXXXXX", &template, err);
+	if (r < 0)
+		return r;
+	if (!mkdtemp(template))
+		return err_errno(err, ERR_FAILED, errno, "cannot create a directory in '%s'",
+				 output);
+	b->work_dir = steal_ptr(&template);
+	return 0;
+}
+
+static int fill_index(struct build *b, struct err *err)
+{
+	const struct definition_platform *p = &b->def.platform;
+	struct index *index = &b->index;
+	int r = str_dup(&index->cluster, b->def.cluster, err);
+
+	if (r == 0)
+		r = str_dup(&index->platform.id, p->id, err);
+	if (r == 0)
+		r = str_dup(&index->platform.arch, p->arch, err);
+	if (r == 0 && p->glibc)
+		r = str_dup(&index->platform.glibc, p->glibc, err);
+	if (r == 0 && p->python)
+		r = str_dup(&index->platform.python, p->python, err);
+	index->created = clock_now();
+	index->expires = index->created + (time_t)b->def.valid_days * DAY_S;
+	if (r == 0)
+		r = sha256_file(b->def.installer, index->installer_sha256, NULL, err);
+	return r < 0 ? r : keys_sequence_take(&b->keys, &index->sequence, err);
+}
+
+/* The installer and a README lie beside the tarball: both can be checked with stock tools. */
+static int write_companions(const struct build *b, const char *output, const char *tarball,
+			    struct err *err)
+{
+	CLEANUP(str_release) struct str readme = STR_INIT;
+	cleanup_free char *program = NULL;
+	cleanup_free char *path = NULL;
+	size_t size = 0;
+	int r = file_read(b->def.installer, 0, ERR_CONFIG, &program, &size, err);
+
+	if (r == 0)
+		r = path_join(output, "pgha-install", &path, err);
+	if (r == 0)
+		r = file_write_atomic(path, 0755, program, size, err);
+	if (r < 0)
+		return r;
+	free(steal_ptr(&path));
+	r = readme_format(&b->index, path_basename(tarball), &readme, err);
+	if (r == 0)
+		r = path_join(output, "README", &path, err);
+	return r < 0 ? r : file_write_atomic(path, 0644, readme.buf, readme.len, err);
+}
+
+static int assemble(struct build *b, const struct assemble *a, const char *output, struct err *err)
+{
+	cleanup_free char *path = NULL;
+	int r = make_work_dir(b, output, err);
+	struct assemble with_dir = *a;
+
+	with_dir.work_dir = b->work_dir;
+	if (r == 0)
+		r = assemble_manifests(&with_dir, &b->pack, err);
+	if (r == 0)
+		r = assemble_artifacts(&with_dir, &b->pack, err);
+	if (r == 0)
+		r = assemble_nodes(&with_dir, &b->keys, &b->pack, err);
+	if (r == 0)
+		r = fill_index(b, err);
+	if (r == 0)
+		r = str_printf(&path, err, "%s/pgha-%s-%llu.tar", output, b->def.cluster,
+			       (unsigned long long)b->index.sequence);
+	if (r == 0)
+		r = pack_write(&b->pack, &b->index, &b->keys, path, err);
+	if (r == 0)
+		r = write_companions(b, output, path, err);
+	if (r == 0)
+		printf("%s\n", path);
+	return r;
+}
+
+static int run(const void *data, int argc, char **argv, struct err *err)
+{
+	const struct options *o = data;
+	CLEANUP(build_release)
+	struct build b = { .def = DEFINITION_INIT,
+			   .keys = KEYS_INIT,
+			   .lock = LOCK_INIT,
+			   .fetched = FETCH_RESULT_INIT,
+			   .pack = PACK_INIT,
+			   .index = INDEX_INIT };
+	CLEANUP(strv_release) struct strv warnings = STRV_INIT;
+	struct context_cluster cluster = { .cluster = NULL };
+	struct assemble a = { .def = &b.def, .lock = &b.lock, .fetched = &b.fetched };
+	int r = load_definition(&b, o->definition, err);
+
+	(void)argc;
+	(void)argv;
+	if (r == 0)
+		r = keys_passphrases_load(o->passphrases, &b.passphrases, err);
+	if (r == 0)
+		r = keys_open(o->keys, &b.keys, err);
+	if (r == 0)
+		r = cache_dir(o->cache, &b.cache, err);
+	if (r < 0)
+		return r;
+	cluster = (struct context_cluster){ .cluster = b.def.cluster,
+					    .platform_id = b.def.platform.id,
+					    .platform_arch = b.def.platform.arch,
+					    .platform_python = b.def.platform.python,
+					    .topology = b.topology,
+					    .manifest = b.manifest };
+	a.cluster = &cluster;
+	a.env = b.env;
+	a.passphrases = b.passphrases;
+	r = assemble_check(&a, err);
+	if (r == 0 && o->lock)
+		r = lock_load(o->lock, &b.lock, err);
+	else if (r == 0)
+		r = resolve_lock(&b.def, b.cache, &warnings, &b.lock, err);
+	for (size_t i = 0; i < warnings.count; i++)
+		warning("%s", warnings.items[i]);
+	if (r == 0)
+		r = fetch_all(&b.lock, b.cache, &b.fetched, err);
+	return r < 0 ? r : assemble(&b, &a, o->output, err);
+}
+
+const struct cli_command bundle_cmd_build = {
+	.name = "build",
+	.args = "",
+	.summary = "resolve and fetch what is still to do, then write the signed tarball",
+	.options = build_options,
+	.run = run,
+	.options_size = sizeof(struct options),
+};
