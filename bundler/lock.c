@@ -104,13 +104,19 @@ static bool is_token(const char *text)
 	return *text != '\0';
 }
 
-static bool is_url(const char *text)
+bool lock_url_is_valid(const char *url)
 {
 	static const char *const schemes[] = { "https://", "http://", "file:///" };
 
-	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++)
-		if (str_starts(text, schemes[i]))
-			return is_token(text);
+	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
+		const char *rest = url + strlen(schemes[i]);
+
+		if (!str_starts(url, schemes[i]))
+			continue;
+		return is_token(url) &&
+		       (schemes[i][0] == 'f' ||
+			(!memchr(rest, '@', strcspn(rest, "/?#")) && strcspn(rest, "/?#") != 0));
+	}
 	return false;
 }
 
@@ -144,11 +150,10 @@ static int check_repo(const struct yaml_node *node, const struct lock_repo *repo
 
 	if (!str_is_word(repo->id, "._-+:"))
 		return yaml_error(at(node, "id"), err, "'%.60s' is no repository id", repo->id);
-	if (!is_url(repo->baseurl) || str_ends(repo->baseurl, "/"))
+	if (!lock_url_is_valid(repo->baseurl) || str_ends(repo->baseurl, "/"))
 		return yaml_error(at(node, "baseurl"), err,
-				  "'%.200s' is no https, http or file URL without a slash at its "
-				  "end",
-				  repo->baseurl);
+				  "an https, http or file URL without credentials and without a "
+				  "slash at its end is expected");
 	if (!is_sha256(repo->repomd))
 		return yaml_error(at(node, "repomd"), err, "64 lower-case hex digits are expected");
 	for (size_t i = 0; i < repo->keys.count; i++)
@@ -156,9 +161,9 @@ static int check_repo(const struct yaml_node *node, const struct lock_repo *repo
 			return yaml_error(at(node, "keys"), err, "'%.80s' is no fingerprint",
 					  repo->keys.items[i]);
 	for (size_t i = 0; i < repo->gpgkey.count; i++)
-		if (!is_url(repo->gpgkey.items[i]))
-			return yaml_error(at(node, "gpgkey"), err, "'%.200s' is no URL",
-					  repo->gpgkey.items[i]);
+		if (!lock_url_is_valid(repo->gpgkey.items[i]))
+			return yaml_error(at(node, "gpgkey"), err,
+					  "a URL without credentials is expected");
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		if (files[i] && (files[i][0] != '/' || has_control(files[i])))
 			return yaml_error(at(node, names[i]), err, "an absolute path is expected");
@@ -198,12 +203,14 @@ static int check_wheel(const struct yaml_node *node, const struct lock_wheel *wh
 				  wheel->file);
 	if (!wheel->url && !wheel->sdist.url)
 		return yaml_error(node, err, "a wheel needs a 'url' or an 'sdist'");
-	if (wheel->url && !is_url(wheel->url))
-		return yaml_error(at(node, "url"), err, "'%.200s' is no URL", wheel->url);
+	if (wheel->url && !lock_url_is_valid(wheel->url))
+		return yaml_error(at(node, "url"), err, "a URL without credentials is expected");
 	if (!is_sha256(wheel->sha256))
 		return yaml_error(at(node, "sha256"), err, "64 lower-case hex digits are expected");
-	if (wheel->sdist.url && (!is_url(wheel->sdist.url) || !is_sha256(wheel->sdist.sha256)))
-		return yaml_error(at(node, "sdist"), err, "a URL and a SHA-256 are expected");
+	if (wheel->sdist.url &&
+	    (!lock_url_is_valid(wheel->sdist.url) || !is_sha256(wheel->sdist.sha256)))
+		return yaml_error(at(node, "sdist"), err,
+				  "a URL without credentials and a SHA-256 are expected");
 	return 0;
 }
 

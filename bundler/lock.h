@@ -6,6 +6,7 @@
 #ifndef PGHA_LOCK_H
 #define PGHA_LOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "err.h"
@@ -90,6 +91,8 @@ int lock_add_wheel(struct lock *lock, struct lock_wheel **ret, struct err *err) 
 
 /* Borrowed, or NULL. */
 const struct lock_repo *lock_find_repo(const struct lock *lock, const char *id);
+/* https, http or file:///, printable, and no user or password in it. */
+bool lock_url_is_valid(const char *url);
 /* The whole URL of an RPM, path percent-encoded; the caller frees. */
 int lock_rpm_url(const struct lock *lock, const struct lock_rpm *rpm, char **ret_url,
 		 struct err *err) MUST_CHECK;

@@ -179,10 +179,13 @@ static void a_hostile_lock_is_refused_with_its_place(void **state)
 		{ HEAD "rpms:\n  - {nevra: a, repo: base, path: b.rpm, size: 1, sha256: abcd, "
 		       "license: x, reason: y}\n",
 		  "64 lower-case hex digits" },
+		{ "pgha-lock: 1\nplatform: {id: \"platform:el8\", arch: x86_64}\nrepos:\n  - {id: "
+		  "b, baseurl: \"https://me:secret@x\", repomd: " SHA ", keys: []}\nrpms: []\n",
+		  "without credentials" },
 		{ "pgha-lock: 2\n", "t.lock:1:12: " },
 		{ "pgha-lock: 1\nplatform: {id: \"platform:el8\", arch: x86_64}\nrepos:\n  - {id: "
 		  "b, baseurl: \"gopher://x\", repomd: " SHA ", keys: []}\nrpms: []\n",
-		  "t.lock:4:22: 'gopher://x' is no https" },
+		  "t.lock:4:22: an https, http or file URL" },
 		{ "pgha-lock: 1\nplatform: {id: \"platform:el8\", arch: x86_64}\nrepos:\n  - {id: "
 		  "b, baseurl: \"https://x\", repomd: " SHA ", keys: [FD431D51]}\nrpms: []\n",
 		  "'FD431D51' is no fingerprint" },
