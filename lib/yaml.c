@@ -346,10 +346,12 @@ static bool is_reserved(const char *text)
 
 static bool is_plain(const char *text)
 {
-	/* Starts with a letter or '/', so it is no number; holds nothing that YAML gives a meaning. */
+	/* Holds nothing that YAML gives a meaning, and is no number: it starts with a letter or
+	 * '/', or holds a letter that no number has in any of YAML's notations. */
 	char first = (char)(*text | 0x20);
 
-	if (!(first >= 'a' && first <= 'z') && *text != '/')
+	if (!(first >= 'a' && first <= 'z') && *text != '/' &&
+	    !(*text >= '0' && *text <= '9' && text[strcspn(text, "acdfghijklmnpqrstuvwyz")]))
 		return false;
 	return str_is_word(text, "._-+/~^@=%") && !is_reserved(text);
 }

@@ -78,6 +78,8 @@ static void emitted_scalars_come_back_as_they_were(void **state)
 		{ "12", "12" },
 		{ "012", "\"012\"" },
 		{ "1.5", "\"1.5\"" },
+		{ "0e12b7", "\"0e12b7\"" },
+		{ "0e12b7fa", "0e12b7fa" },
 		{ "yes", "\"yes\"" },
 		{ "", "\"\"" },
 		{ "platform:el8", "\"platform:el8\"" },
