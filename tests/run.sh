@@ -3,6 +3,7 @@
 # Runs the unit tests (cmocka programs) and the command tests (tests/cli/test_*.sh) of one build, prints what failed,
 # and ends with the sum. usage: tests/run.sh BUILD_DIR
 set -Eeuo pipefail
+shopt -s nullglob
 
 build=$1
 here=$(cd "$(dirname "$0")" && pwd)
