@@ -19,7 +19,7 @@
 #include "err.h"
 #include "str.h"
 
-static inline void x509_stack_free(STACK_OF(X509) * certs)
+static inline void x509_stack_free(STACK_OF(X509) *certs)
 {
 	sk_X509_pop_free(certs, X509_free);
 }
@@ -41,8 +41,7 @@ DEFINE_CLEANUP(STACK_OF(X509) *, x509_stack_free);
  */
 int x509_error(struct err *err, enum err_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* -- keys
- * ------------------------------------------------------------------------------------------- */
+/* -- keys -- */
 
 enum x509_key_type { X509_KEY_P256, X509_KEY_P384, X509_KEY_RSA3072 };
 
@@ -54,21 +53,23 @@ int x509_key_from_pem(const char *name, const char *pem, size_t len, EVP_PKEY **
 		      struct err *err) MUST_CHECK;
 /* Mode 0600, whole or not at all. */
 int x509_key_write(const char *path, EVP_PKEY *key, struct err *err) MUST_CHECK;
+/* A whole file that holds secrets, appended to RET, which should be secret: ERR_CONFIG when group or
+ * others may read it, OPEN_CODE when it is not there. */
+int x509_read_private(const char *path, enum err_code open_code, struct str *ret,
+		      struct err *err) MUST_CHECK;
 /* Refuses (ERR_CONFIG) a file that group or others may read; one that is not there is OPEN_CODE. */
 int x509_key_load(const char *path, enum err_code open_code, EVP_PKEY **ret,
 		  struct err *err) MUST_CHECK;
 
-/* -- certificates
- * ----------------------------------------------------------------------------------- */
+/* -- certificates -- */
 
 enum x509_usage {
 	X509_USE_SERVER = 1, /* serverAuth */
 	X509_USE_CLIENT = 2, /* clientAuth */
 	X509_USE_EMAIL = 4,  /* emailProtection: the bundle's signer alone */
 	X509_USE_BUNDLE = 8, /* X509_OID_BUNDLE_SIGNER */
-	X509_USE_SEAL =
-		16, /* no extended usage: keyAgreement or keyEncipherment, a node's transport key */
-	X509_USE_CA = 32, /* basicConstraints CA, pathlen 0 */
+	X509_USE_SEAL = 16,  /* no extended usage: a node's transport key */
+	X509_USE_CA = 32,    /* basicConstraints CA, pathlen 0 */
 };
 
 /* What a certificate shall be. Strings are borrowed. */
@@ -76,9 +77,8 @@ struct x509_profile {
 	const char *organization; /* O, OU, CN in this order; NULL or "": not in the subject */
 	const char *unit;
 	const char *common_name;
-	const char *const *
-		sans; /* NULL-terminated names and IP addresses, told apart by their form; or NULL */
-	unsigned int usage; /* enum x509_usage, or'ed */
+	const char *const *sans; /* NULL-terminated names and IP addresses, or NULL */
+	unsigned int usage;      /* enum x509_usage, or'ed */
 	time_t not_before;
 	time_t not_after;
 };
@@ -108,15 +108,14 @@ int x509_from_pem(const char *name, const char *pem, size_t len, enum err_code c
 		  struct err *err) MUST_CHECK;
 int x509_load(const char *path, enum err_code open_code, X509 **ret, struct err *err) MUST_CHECK;
 /* One or more certificates, as in a --ca file. */
-int x509_load_all(const char *path, enum err_code open_code, STACK_OF(X509) * *ret,
+int x509_load_all(const char *path, enum err_code open_code, STACK_OF(X509) **ret,
 		  struct err *err) MUST_CHECK;
 int x509_crl_from_pem(const char *name, const char *pem, size_t len, X509_CRL **ret,
 		      struct err *err) MUST_CHECK;
 /* Mode 0644. */
 int x509_write(const char *path, X509 *cert, struct err *err) MUST_CHECK;
 
-/* -- checks
- * ----------------------------------------------------------------------------------------- */
+/* -- checks -- */
 
 /* What x509_check_chain() asks of the certificate's own usages. */
 enum x509_purpose { X509_FOR_BUNDLE, X509_FOR_SERVER, X509_FOR_CLIENT };
@@ -127,7 +126,7 @@ enum x509_purpose { X509_FOR_BUNDLE, X509_FOR_SERVER, X509_FOR_CLIENT };
  * wants both emailProtection and X509_OID_BUNDLE_SIGNER named. With CRL, a certificate that it
  * revokes, and a CRL that is not valid at NOW, are refused. ERR_VERIFY.
  */
-int x509_check_chain(X509 *cert, STACK_OF(X509) * cas, X509_CRL *crl, time_t now,
+int x509_check_chain(X509 *cert, STACK_OF(X509) *cas, X509_CRL *crl, time_t now,
 		     enum x509_purpose purpose, struct err *err) MUST_CHECK;
 
 /* SHA-256 of the DER, lower-case hexadecimal. */
