@@ -37,7 +37,7 @@ int cms_sign(const void *data, size_t size_bytes, X509 *cert, EVP_PKEY *key, str
  * failure is ERR_VERIFY with one line. RET_SIGNER may be NULL.
  */
 int cms_verify(const void *der, size_t der_size, const void *data, size_t size_bytes,
-	       STACK_OF(X509) * cas, X509_CRL *crl, time_t now, struct cms_signer *ret_signer,
+	       STACK_OF(X509) *cas, X509_CRL *crl, time_t now, struct cms_signer *ret_signer,
 	       struct err *err) MUST_CHECK;
 
 /*
