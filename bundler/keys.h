@@ -52,6 +52,10 @@ int keys_open(const char *dir, struct keys *ret, struct err *err) MUST_CHECK;
 /* Also gives back a sequence number that was not committed. */
 void keys_release(struct keys *keys);
 
+/* Waits for other builds; may be nested. Every function here that writes does it by itself. */
+int keys_lock(struct keys *keys, struct err *err) MUST_CHECK;
+void keys_unlock(struct keys *keys);
+
 /*
  * The certificate of SERVICE-NAME on NODE (NAME: "SERVICE-NAME" whole) after WANTED, whose times
  * are ignored, and its key, both PEM; RET_KEY_PEM should be secret. What is kept in DIR is reused
@@ -73,8 +77,7 @@ int keys_transport(struct keys *keys, const char *node, X509 **ret_cert, EVP_PKE
 int keys_sequence_take(struct keys *keys, uint64_t *ret, struct err *err) MUST_CHECK;
 int keys_sequence_commit(struct keys *keys, struct err *err) MUST_CHECK;
 
-/* -- passphrases
- * ------------------------------------------------------------------------------------ */
+/* -- passphrases -- */
 
 /* A file of NODE=passphrase lines: everything behind the first '=' as it stands, '#' at a line's
  * start is a comment. ERR_CONFIG when others may read it, or a passphrase is shorter than

@@ -3,6 +3,7 @@
 #include "commands.h"
 
 static const struct cli_command *const commands[] = {
+	&bundle_cmd_keys_init,
 	NULL,
 };
 

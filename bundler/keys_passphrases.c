@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The file that gives each node's passphrase. Messages never quote what stands behind a '='. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "keys.h"
+
+struct passphrase {
+	const char *node; /* both in the file's text */
+	const char *text;
+};
+
+struct keys_passphrases {
+	char *path;
+	struct str file; /* secret */
+	struct passphrase *items;
+	size_t count;
+};
+
+DEFINE_CLEANUP(struct keys_passphrases *, keys_passphrases_free);
+
+void keys_passphrases_free(struct keys_passphrases *p)
+{
+	if (!p)
+		return;
+	str_release(&p->file);
+	free(p->items);
+	free(p->path);
+	free(p);
+}
+
+static size_t characters(const char *utf8)
+{
+	size_t n = 0;
+
+	for (; *utf8; utf8++)
+		n += ((unsigned char)*utf8 & 0xc0) != 0x80;
+	return n;
+}
+
+static const char *find(const struct keys_passphrases *p, const char *node)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (!strcmp(p->items[i].node, node))
+			return p->items[i].text;
+	return NULL;
+}
+
+static int add_line(struct keys_passphrases *p, unsigned int number, char *line, struct err *err)
+{
+	char *equals = strchr(line, '=');
+	struct passphrase *more = NULL;
+
+	if (!*line || *line == '#')
+		return 0;
+	if (equals)
+		*equals = '\0';
+	if (!equals || !str_is_word(line, ".-_"))
+		return err_set(err, ERR_CONFIG, "%s:%u: expected NODE=passphrase", p->path, number);
+	if (find(p, line))
+		return err_set(err, ERR_CONFIG, "%s:%u: node '%s' has a passphrase already",
+			       p->path, number, line);
+	if (characters(equals + 1) < KEYS_PASSPHRASE_MIN)
+		return err_set(err, ERR_CONFIG,
+			       "%s:%u: the passphrase of node '%s' is shorter than %d characters",
+			       p->path, number, line, KEYS_PASSPHRASE_MIN);
+	more = reallocarray(p->items, p->count + 1, sizeof(*more));
+	if (!more)
+		return err_nomem(err);
+	p->items = more;
+	p->items[p->count++] = (struct passphrase){ .node = line, .text = equals + 1 };
+	return 0;
+}
+
+int keys_passphrases_load(const char *path, struct keys_passphrases **ret, struct err *err)
+{
+	CLEANUP(keys_passphrases_freep) struct keys_passphrases *p = calloc(1, sizeof(*p));
+	unsigned int number = 0;
+	char *line = NULL;
+	int r = 0;
+
+	if (!p)
+		return err_nomem(err);
+	p->file.secret = true;
+	r = str_dup(&p->path, path, err);
+	if (r == 0)
+		r = x509_read_private(path, ERR_USAGE, &p->file, err);
+	if (r < 0)
+		return r;
+	if (strlen(p->file.buf) != p->file.len)
+		return err_set(err, ERR_CONFIG, "'%s' holds a NUL character", path);
+	for (line = p->file.buf; line;) {
+		char *end = strchr(line, '\n');
+
+		if (end)
+			*end = '\0';
+		if (end && end > line && end[-1] == '\r')
+			end[-1] = '\0';
+		r = add_line(p, ++number, line, err);
+		if (r < 0)
+			return r;
+		line = end ? end + 1 : NULL;
+	}
+	*ret = steal_ptr(&p);
+	return 0;
+}
+
+int keys_passphrase(const struct keys_passphrases *p, const char *node, const char **ret,
+		    struct err *err)
+{
+	const char *text = find(p, node);
+
+	if (!text)
+		return err_set(err, ERR_CONFIG,
+			       "'%s' has no passphrase for node '%s': add a line %s=…", p->path,
+			       node, node);
+	*ret = text;
+	return 0;
+}
