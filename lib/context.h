@@ -65,6 +65,10 @@ int context_build(const struct context_cluster *cluster, const struct context_en
 int context_text(const struct mustache_value *context, const char *what, const char *text,
 		 bool secrets, char **ret, struct err *err) MUST_CHECK;
 
+/* Appends the names of the packages that SERVICE wants. */
+int context_packages(const struct context_cluster *cluster, const struct service *service,
+		     struct strv *ret_names, struct err *err) MUST_CHECK;
+
 struct context_certificate {
 	char *id; /* SERVICE-NAME: the name of its files in bundle, capsule and keys directory */
 	const struct service_certificate *spec; /* borrowed from the manifest */

@@ -29,7 +29,7 @@ struct service_directory {
 
 struct service_venv {
 	char *path;   /* a symbolic link to a versioned directory beside it; NULL: no venv */
-	char *python; /* absolute */
+	char *python; /* template of an absolute path */
 };
 
 struct service_subject {
@@ -38,18 +38,19 @@ struct service_subject {
 
 enum service_usage { SERVICE_USAGE_SERVER = 1, SERVICE_USAGE_CLIENT = 2 };
 
+enum service_on_change { SERVICE_NONE, SERVICE_RELOAD, SERVICE_RESTART };
+
 struct service_certificate {
 	char *name;
 	struct service_subject subject;
 	unsigned int usage; /* enum service_usage, or-ed */
-	struct strv sans;   /* templates, beside the node's own */
+	struct strv sans;   /* templates of none, one or more names, beside the node's own */
 	char *cert, *key, *ca;
 	char *bundle; /* or NULL */
 	char *owner, *group;
-	mode_t mode; /* of key and bundle */
+	mode_t mode; /* of key and bundle; the certificates are 0644 */
+	enum service_on_change on_change;
 };
-
-enum service_on_change { SERVICE_NONE, SERVICE_RELOAD, SERVICE_RESTART };
 
 struct service_file {
 	char *template;
@@ -88,13 +89,15 @@ struct service_probe {
 	enum service_scope scope;
 	struct service_command command;
 	unsigned int timeout_s, within_s;
-	char *expect; /* or NULL */
+	char *expect; /* template, or NULL */
 };
 
 struct service_once {
 	char *name;
+	char *when_name;
 	const struct service_probe *when; /* borrowed from the service; or NULL */
 	struct strv unless;               /* templates; may be empty */
+	char *expect;                     /* template: what `unless` must say; or NULL */
 	struct service_command command;
 };
 
@@ -115,10 +118,13 @@ struct service_disk {
 	unsigned int mib;
 };
 
-struct service_selinux_port {
-	char *type;  /* SELinux type */
-	char *proto; /* tcp or udp */
-	char *port;  /* number or template */
+struct service_preflight {
+	unsigned int memory_mib;
+	struct schema_list disks; /* struct service_disk */
+};
+
+struct service_selinux {
+	struct strv booleans, ports;
 };
 
 struct service_template {
@@ -130,23 +136,22 @@ struct service_template {
 struct service {
 	char *name;
 	char *layer;
-	struct strv packages;
+	struct strv packages; /* templates that see `platform` alone: context_packages() */
 	struct schema_list users, groups, directories;
 	struct service_venv venv;
 	struct schema_list certificates, files, units, probes, once;
-	struct schema_list variables; /* key `env` */
+	struct schema_list command_env; /* struct service_setting, for every command */
+	struct schema_list variables;   /* key `env` */
 	struct schema_list ports;
-	unsigned int memory_mib;
-	struct schema_list disks;
-	struct strv selinux_booleans;
-	struct schema_list selinux_ports;
+	struct service_preflight preflight;
+	struct service_selinux selinux;
 	struct schema_list templates; /* every file below templates/, sorted by name */
 	char *file;                   /* service.yaml's path, for messages */
 };
 
-#define SERVICE_EACH(type, var, list)                                          \
-	for (const type *var = (list).items, *var##_end_ = var + (list).count; \
-	     var && var < var##_end_; var++)
+#define SERVICE_EACH(type, var, list)                                                      \
+	for (const type *var = (list).items, *var##_end_ = var ? var + (list).count : var; \
+	     var != var##_end_; var++)
 
 /* The services of a bundle, in the order asked for. */
 struct manifest {
@@ -165,6 +170,8 @@ DEFINE_CLEANUP(struct manifest *, manifest_free);
 
 /* Borrowed, or NULL. */
 const struct service *manifest_find(const struct manifest *manifest, const char *name);
+/* True when the service declares NAME as a secret. */
+bool service_has_secret(const struct service *service, const char *name);
 /* A template's text, borrowed, or NULL: fits struct mustache_options, with the service as context.
  */
 const char *service_template(const void *service, const char *name);

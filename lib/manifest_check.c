@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The checks walk the structures and the YAML tree side by side, so that what is wrong is told
+ * where it stands.
+ */
+#include "manifest_check.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "file.h"
+
+#define PARTIALS_MAX 1000 /* of one template, those of its partials counted */
+
+struct check {
+	struct service *service;
+	const struct yaml_node *root;
+	struct err *err;
+};
+
+/* The node of KEY in item AT of the list LIST. */
+static const struct yaml_node *where(const struct check *c, const char *list, size_t at,
+				     const char *key)
+{
+	const struct yaml_node *item = yaml_get(c->root, list)->items[at];
+	const struct yaml_node *node = yaml_get(item, key);
+
+	return node ? node : item;
+}
+
+static bool is_absolute(const char *path)
+{
+	return path[0] == '/' && path_is_safe(path + 1);
+}
+
+static int check_path(const struct check *c, const struct yaml_node *node, const char *path)
+{
+	if (!path || is_absolute(path))
+		return 0;
+	return yaml_error(node, c->err, "'%.200s' must be an absolute path without '.' and '..'",
+			  path);
+}
+
+static int check_account(const struct check *c, const struct yaml_node *node, const char *name)
+{
+	static const char chars[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+
+	if (!name || (strlen(name) <= 31 && strspn(name, chars) == strlen(name) &&
+		      strchr("abcdefghijklmnopqrstuvwxyz_", name[0]) && name[0]))
+		return 0;
+	return yaml_error(node, c->err, "'%.80s' can be no account's name", name);
+}
+
+static bool is_variable(const char *name)
+{
+	static const char chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+
+	return name[0] && strspn(name, chars) == strlen(name) && !strchr("0123456789", name[0]);
+}
+
+/* --- templates ------------------------------------------------------------------------------ */
+
+struct visit {
+	const struct service *service;
+	const char *secret;  /* found: the name of a secret variable, borrowed from the service */
+	const char *unknown; /* found: a partial that is not there */
+	char partial[128];
+	bool partials;        /* these may stand here */
+	unsigned int visited; /* partials so far */
+};
+
+static bool names_secret(const char *tag, const char *secret)
+{
+	size_t len = strlen(secret);
+
+	for (const char *part = tag; part; part = strchr(part, '.')) {
+		part += *part == '.';
+		if (!strncmp(part, secret, len) && (part[len] == '\0' || part[len] == '.'))
+			return true;
+	}
+	return false;
+}
+
+static int visit_tag(void *context, char kind, const char *tag, unsigned int line, struct err *err)
+{
+	struct visit *v = context;
+	const char *text = NULL;
+
+	(void)line;
+	SERVICE_EACH(struct service_variable, variable, v->service->variables)
+	if (variable->secret && names_secret(tag, variable->name))
+		v->secret = variable->name;
+	if (kind != '>')
+		return 0;
+	text = v->partials ? service_template(v->service, tag) : NULL;
+	if (!text) {
+		snprintf(v->partial, sizeof(v->partial), "%s", tag);
+		v->unknown = v->partial;
+		return 0;
+	}
+	if (v->visited++ == PARTIALS_MAX)
+		return err_set(err, ERR_CONFIG, "%s: partials without end", tag);
+	return mustache_check(tag, text, visit_tag, v, err);
+}
+
+/* Checks one text of service.yaml; SECRETS says whether a secret may stand in it. */
+static int check_text(const struct check *c, const struct yaml_node *node, const char *text,
+		      bool secrets)
+{
+	struct visit v = { .service = c->service };
+	struct err inner = ERR_INIT;
+
+	if (!text)
+		return 0;
+	if (mustache_check("template", text, visit_tag, &v, &inner) < 0)
+		return yaml_error(node, c->err, "%s", inner.msg);
+	if (v.unknown)
+		return yaml_error(node, c->err, "a partial cannot stand here");
+	if (v.secret && !secrets)
+		return yaml_error(node, c->err,
+				  "secret '%s' would be visible here: pass it by 'stdin' or 'env'",
+				  v.secret);
+	return 0;
+}
+
+static int check_texts(const struct check *c, const struct yaml_node *node,
+		       const struct strv *texts)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < texts->count; i++)
+		r = check_text(c, node->items[i], texts->items[i], false);
+	return r;
+}
+
+static int check_templates(const struct check *c)
+{
+	SERVICE_EACH(struct service_template, t, c->service->templates)
+	{
+		struct visit v = { .service = c->service, .partials = true };
+		int r = 0;
+
+		if (!str_is_word(t->name, "._-+@"))
+			return err_set(c->err, ERR_CONFIG,
+				       "%s: template '%.80s': a name may hold letters, digits and "
+				       "'._-+@' only",
+				       c->service->file, t->name);
+		r = mustache_check(t->name, t->text, visit_tag, &v, c->err);
+		if (r < 0)
+			return err_prefix(c->err, "service '%s': templates", c->service->name);
+		if (v.unknown)
+			return err_set(c->err, ERR_CONFIG,
+				       "service '%s': template '%s': unknown partial '%s'",
+				       c->service->name, t->name, v.unknown);
+	}
+	return 0;
+}
+
+/* --- one key after the other ----------------------------------------------------------------- */
+
+static int check_accounts(const struct check *c)
+{
+	const struct service_user *users = c->service->users.items;
+	const struct service_group *groups = c->service->groups.items;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < c->service->users.count; i++) {
+		r = check_account(c, where(c, "users", i, "name"), users[i].name);
+		if (r == 0)
+			r = check_account(c, where(c, "users", i, "group"), users[i].group);
+		if (r == 0)
+			r = check_path(c, where(c, "users", i, "home"), users[i].home);
+		if (r == 0)
+			r = check_path(c, where(c, "users", i, "shell"), users[i].shell);
+	}
+	for (size_t i = 0; r == 0 && i < c->service->groups.count; i++) {
+		r = check_account(c, where(c, "groups", i, "name"), groups[i].name);
+		for (size_t j = 0; r == 0 && j < groups[i].members.count; j++)
+			r = check_account(c, where(c, "groups", i, "members"),
+					  groups[i].members.items[j]);
+	}
+	return r;
+}
+
+/* Owner, group and mode of what LIST's item AT lays down. */
+static int check_owner(const struct check *c, const char *list, size_t at, const char *owner,
+		       const char *group, mode_t mode, mode_t refused, const char *why)
+{
+	int r = check_account(c, where(c, list, at, "owner"), owner);
+
+	if (r == 0)
+		r = check_account(c, where(c, list, at, "group"), group);
+	if (r == 0 && (mode & refused))
+		r = yaml_error(where(c, list, at, "mode"), c->err, "mode %04o: %s",
+			       (unsigned int)mode, why);
+	return r;
+}
+
+static int check_directories(const struct check *c)
+{
+	const struct service_directory *d = c->service->directories.items;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < c->service->directories.count; i++) {
+		r = check_path(c, where(c, "directories", i, "path"), d[i].path);
+		if (r == 0)
+			r = check_owner(c, "directories", i, d[i].owner, d[i].group, d[i].mode,
+					S_IWOTH, "everybody could write there");
+	}
+	return r;
+}
+
+static int check_certificate(const struct check *c, size_t at)
+{
+	const struct service_certificate *certs = c->service->certificates.items;
+	const struct service_certificate *cert = &certs[at];
+	const struct yaml_node *subject = where(c, "certificates", at, "subject");
+	int r = check_path(c, where(c, "certificates", at, "cert"), cert->cert);
+
+	for (size_t i = 0; r == 0 && i < at; i++)
+		if (!strcmp(certs[i].name, cert->name))
+			r = yaml_error(where(c, "certificates", at, "name"), c->err,
+				       "certificate '%s' stands twice", cert->name);
+	if (r == 0)
+		r = check_path(c, where(c, "certificates", at, "key"), cert->key);
+	if (r == 0)
+		r = check_path(c, where(c, "certificates", at, "ca"), cert->ca);
+	if (r == 0)
+		r = check_path(c, where(c, "certificates", at, "bundle"), cert->bundle);
+	if (r == 0)
+		r = check_owner(c, "certificates", at, cert->owner, cert->group, cert->mode,
+				07000 | S_IWGRP | S_IRWXO,
+				"a private key is for its owner and its group alone");
+	if (r == 0 && !cert->subject.o && !cert->subject.ou && !cert->subject.cn)
+		r = yaml_error(subject, c->err, "the subject is empty");
+	if (r == 0)
+		r = check_text(c, subject, cert->subject.o, false);
+	if (r == 0)
+		r = check_text(c, subject, cert->subject.ou, false);
+	if (r == 0)
+		r = check_text(c, subject, cert->subject.cn, false);
+	if (r == 0)
+		r = check_texts(c, where(c, "certificates", at, "sans"), &cert->sans);
+	return r;
+}
+
+static int check_file(const struct check *c, size_t at)
+{
+	const struct service_file *files = c->service->files.items;
+	const struct service_file *file = &files[at];
+	const char *text = service_template(c->service, file->template);
+	struct visit v = { .service = c->service, .partials = true };
+	int r = check_path(c, where(c, "files", at, "dest"), file->dest);
+
+	if (r == 0 && !text)
+		r = yaml_error(where(c, "files", at, "template"), c->err,
+			       "there is no template '%.80s' below templates/", file->template);
+	for (size_t i = 0; r == 0 && i < at; i++)
+		if (!strcmp(files[i].dest, file->dest) && !(files[i].when && file->when))
+			r = yaml_error(where(c, "files", at, "dest"), c->err, "'%s' stands twice",
+				       file->dest);
+	if (r == 0)
+		r = check_owner(c, "files", at, file->owner, file->group, file->mode,
+				07000 | S_IWOTH, "neither set-id nor writable by everybody");
+	if (r == 0)
+		r = check_text(c, where(c, "files", at, "when"), file->when, false);
+	if (r == 0)
+		r = mustache_check(file->template, text, visit_tag, &v, c->err);
+	if (r == 0 && v.secret && (file->mode & S_IROTH))
+		r = yaml_error(where(c, "files", at, "mode"), c->err,
+			       "mode %04o: everybody could read secret '%s'",
+			       (unsigned int)file->mode, v.secret);
+	return r;
+}
+
+static int check_unit(const struct check *c, size_t at)
+{
+	const struct service_unit *unit = (const struct service_unit *)c->service->units.items + at;
+	const char *dot = strrchr(unit->name, '.');
+
+	if (str_is_word(unit->name, "._-@:") && dot && dot != unit->name && dot[1])
+		return 0;
+	return yaml_error(where(c, "units", at, "name"), c->err,
+			  "'%.80s' is no unit's name (such as x.service)", unit->name);
+}
+
+static int check_settings(const struct check *c, const struct yaml_node *node,
+			  const struct schema_list *list)
+{
+	const struct service_setting *s = list->items;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < list->count; i++) {
+		if (!str_is_word(s[i].name, "_"))
+			r = yaml_error(node->keys[i], c->err,
+				       "'%.80s' can be no environment variable's name", s[i].name);
+		else
+			r = check_text(c, node->items[i], s[i].value, true);
+	}
+	return r;
+}
+
+static int check_exec(const struct check *c, const struct yaml_node *node, const struct strv *exec)
+{
+	if (exec->count && exec->items[0][0] != '/' && !str_starts(exec->items[0], "{{"))
+		return yaml_error(node->items[0], c->err,
+				  "'%.200s' must be an absolute path: nothing is looked up in PATH",
+				  exec->items[0]);
+	return check_texts(c, node, exec);
+}
+
+static int check_command(const struct check *c, const char *list, size_t at,
+			 const struct service_command *command)
+{
+	int r = check_exec(c, where(c, list, at, "exec"), &command->exec);
+
+	if (r == 0)
+		r = check_account(c, where(c, list, at, "user"), command->user);
+	if (r == 0)
+		r = check_settings(c, where(c, list, at, "env"), &command->env);
+	if (r == 0)
+		r = check_text(c, where(c, list, at, "stdin"), command->stdin_text, true);
+	return r;
+}
+
+static int check_probe(const struct check *c, size_t at)
+{
+	const struct service_probe *probes = c->service->probes.items;
+	int r = check_command(c, "probes", at, &probes[at].command);
+
+	for (size_t i = 0; r == 0 && i < at; i++)
+		if (!strcmp(probes[i].name, probes[at].name))
+			r = yaml_error(where(c, "probes", at, "name"), c->err,
+				       "probe '%.80s' stands twice", probes[at].name);
+	if (r == 0)
+		r = check_text(c, where(c, "probes", at, "expect"), probes[at].expect, true);
+	return r;
+}
+
+static int check_once(const struct check *c, size_t at)
+{
+	struct service_once *steps = c->service->once.items;
+	struct service_once *step = &steps[at];
+	int r = check_command(c, "once", at, &step->command);
+
+	for (size_t i = 0; r == 0 && i < at; i++)
+		if (!strcmp(steps[i].name, step->name))
+			r = yaml_error(where(c, "once", at, "name"), c->err,
+				       "step '%.80s' stands twice", step->name);
+	SERVICE_EACH(struct service_probe, probe, c->service->probes)
+	if (step->when_name && !strcmp(probe->name, step->when_name))
+		step->when = probe;
+	if (r == 0 && step->when_name && !step->when)
+		r = yaml_error(where(c, "once", at, "when"), c->err,
+			       "this service has no probe '%.80s'", step->when_name);
+	if (r == 0)
+		r = check_exec(c, where(c, "once", at, "unless"), &step->unless);
+	if (r == 0 && step->expect && !step->unless.count)
+		r = yaml_error(where(c, "once", at, "expect"), c->err,
+			       "'expect' needs 'unless', whose output it is about");
+	if (r == 0)
+		r = check_text(c, where(c, "once", at, "expect"), step->expect, true);
+	return r;
+}
+
+static int check_variables(const struct check *c)
+{
+	const struct service_variable *v = c->service->variables.items;
+	const struct service_port *ports = c->service->ports.items;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < c->service->variables.count; i++) {
+		if (!is_variable(v[i].name))
+			r = yaml_error(where(c, "env", i, "name"), c->err,
+				       "a variable's name may hold A-Z, 0-9 and '_' only");
+		else if (v[i].secret && v[i].fallback)
+			r = yaml_error(where(c, "env", i, "default"), c->err,
+				       "secret '%s' may have no default", v[i].name);
+		for (size_t j = 0; r == 0 && j < i; j++)
+			if (!strcmp(v[j].name, v[i].name))
+				r = yaml_error(where(c, "env", i, "name"), c->err,
+					       "variable '%s' stands twice", v[i].name);
+	}
+	for (size_t i = 0; r == 0 && i < c->service->ports.count; i++) {
+		if (!is_variable(ports[i].env))
+			r = yaml_error(where(c, "ports", i, "env"), c->err,
+				       "a variable's name may hold A-Z, 0-9 and '_' only");
+		for (size_t j = 0; r == 0 && j < i; j++)
+			if (!strcmp(ports[j].env, ports[i].env))
+				r = yaml_error(where(c, "ports", i, "env"), c->err,
+					       "port '%s' stands twice", ports[i].env);
+	}
+	return r;
+}
+
+static int check_rest(const struct check *c)
+{
+	const struct service *s = c->service;
+	const struct yaml_node *venv = yaml_get(c->root, "venv");
+	const struct yaml_node *disks = yaml_get(yaml_get(c->root, "preflight"), "disk_mib");
+	int r = check_settings(c, yaml_get(c->root, "command_env"), &s->command_env);
+
+	if (r == 0)
+		r = check_texts(c, yaml_get(c->root, "packages"), &s->packages);
+	if (r == 0)
+		r = check_path(c, yaml_get(venv, "path"), s->venv.path);
+	if (r == 0)
+		r = check_text(c, yaml_get(venv, "python"), s->venv.python, false);
+	for (size_t i = 0; r == 0 && i < s->preflight.disks.count; i++)
+		r = check_path(c, disks->keys[i], disks->keys[i]->text);
+	return r;
+}
+
+static int check_each(const struct check *c, size_t count,
+		      int (*one)(const struct check *c, size_t at))
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = one(c, i);
+	return r;
+}
+
+int manifest_check(struct service *service, const struct yaml_node *root, struct err *err)
+{
+	const struct check c = { .service = service, .root = root, .err = err };
+	int r = check_templates(&c);
+
+	if (r == 0)
+		r = check_variables(&c);
+	if (r == 0)
+		r = check_accounts(&c);
+	if (r == 0)
+		r = check_directories(&c);
+	if (r == 0)
+		r = check_each(&c, service->certificates.count, check_certificate);
+	if (r == 0)
+		r = check_each(&c, service->files.count, check_file);
+	if (r == 0)
+		r = check_each(&c, service->units.count, check_unit);
+	if (r == 0)
+		r = check_each(&c, service->probes.count, check_probe);
+	if (r == 0)
+		r = check_each(&c, service->once.count, check_once);
+	return r == 0 ? check_rest(&c) : r;
+}
