@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pip.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "file.h"
+#include "proc.h"
+#include "yaml.h"
+
+#define PIP_TIMEOUT_MS (15 * 60 * 1000U)
+#define GLIBC_MINOR_MIN 5 /* manylinux1, the oldest tag there is (PEP 513) */
+
+extern char **environ;
+
+void pip_release(struct pip *pip)
+{
+	strv_release(&pip->python);
+	strv_release(&pip->keep);
+	free(steal_ptr(&pip->version));
+}
+
+/* pip's configuration may stand in PIP_ variables; certificates and proxies in the usual ones. */
+static int keep_environment(struct strv *keep, struct err *err)
+{
+	static const char *const names[] = {
+		"HOME",
+		"TMPDIR",
+		"XDG_CONFIG_HOME",
+		"XDG_CACHE_HOME",
+		"SSL_CERT_FILE",
+		"SSL_CERT_DIR",
+		"http_proxy",
+		"https_proxy",
+		"no_proxy",
+		"HTTP_PROXY",
+		"HTTPS_PROXY",
+		"NO_PROXY",
+		"REQUESTS_CA_BUNDLE",
+	};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(names); i++)
+		r = strv_add(keep, names[i], err);
+	for (char **e = environ; r == 0 && *e; e++) {
+		cleanup_free char *name = strndup(*e, strcspn(*e, "="));
+
+		if (!name)
+			return err_nomem(err);
+		if (str_starts(name, "PIP_"))
+			r = strv_add(keep, name, err);
+	}
+	return r;
+}
+
+/* A Python may live outside the system's PATH (pyenv): the operator's own PATH finds it. */
+static int find_python(const char *version, char **ret_path, struct err *err)
+{
+	const char *path = getenv("PATH");
+	cleanup_free char *dirs = strdup(path ? path : "/usr/local/bin:/usr/bin:/bin");
+	char *save = NULL;
+
+	if (!dirs)
+		return err_nomem(err);
+	for (char *dir = strtok_r(dirs, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
+		cleanup_free char *file = NULL;
+		int r = str_printf(&file, err, "%s/python%s", dir, version);
+
+		if (r < 0)
+			return r;
+		if (*dir == '/' && access(file, X_OK) == 0) {
+			*ret_path = steal_ptr(&file);
+			return 0;
+		}
+	}
+	return err_set(err, ERR_HOST,
+		       "python%s is not on this host, and pip must run on the target's version: "
+		       "install python%s and its pip",
+		       version, version);
+}
+
+int pip_open(const char *version, struct pip *ret, struct err *err)
+{
+	CLEANUP(pip_release) struct pip pip = PIP_INIT;
+	CLEANUP(strv_release) struct strv args = STRV_INIT;
+	cleanup_free char *path = NULL;
+	int r = find_python(version, &path, err);
+
+	if (r == 0)
+		r = str_dup(&pip.version, version, err);
+	if (r == 0)
+		r = keep_environment(&pip.keep, err);
+	if (r == 0)
+		r = strv_add(&pip.python, path, err);
+	if (r == 0)
+		r = strv_add(&pip.python, "-m", err);
+	if (r == 0)
+		r = strv_add(&pip.python, "pip", err);
+	if (r == 0)
+		r = strv_add(&args, "--version", err);
+	if (r < 0)
+		return r;
+	if (pip_run(&pip, &args, err) < 0)
+		return err_set(err, err->code == ERR_INTERRUPTED ? ERR_INTERRUPTED : ERR_HOST,
+			       "'%s' has no working pip: install pip for python%s", path, version);
+	*ret = pip;
+	pip = (struct pip)PIP_INIT;
+	return 0;
+}
+
+int pip_run(const struct pip *pip, const struct strv *args, struct err *err)
+{
+	/* What is built from source must not carry the hour of its build: 1980-01-01, the first
+	 * day that a zip archive knows. */
+	static const char *const env[] = {
+		"SOURCE_DATE_EPOCH=315532800",     "PYTHONHASHSEED=0", "PIP_NO_INPUT=1",
+		"PIP_DISABLE_PIP_VERSION_CHECK=1", "PIP_NO_COLOR=1",   NULL
+	};
+	CLEANUP(strv_release) struct strv argv = STRV_INIT;
+	struct proc proc = { .env = env, .timeout_ms = PIP_TIMEOUT_MS };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < pip->python.count; i++)
+		r = strv_add(&argv, pip->python.items[i], err);
+	for (size_t i = 0; r == 0 && i < args->count; i++)
+		r = strv_add(&argv, args->items[i], err);
+	if (r < 0)
+		return r;
+	proc.argv = (const char *const *)argv.items;
+	proc.keep = (const char *const *)pip->keep.items;
+	r = proc_check(&proc, NULL, err);
+	if (r < 0 && err->code == ERR_FAILED)
+		err->code = ERR_NETWORK;
+	return r < 0 ? -(int)err->code : 0;
+}
+
+/* A report holds whole descriptions; the Python that wrote it says in YAML what we need of it. */
+static const char *const digest_of_report =
+	"import json, re, sys\n"
+	"for item in json.load(open(sys.argv[1], encoding='utf-8'))['install']:\n"
+	"    info = item['download_info']\n"
+	"    print('- ' + json.dumps({\n"
+	"        'name': re.sub('[-_.]+', '-', item['metadata']['name']).lower(),\n"
+	"        'version': item['metadata']['version'],\n"
+	"        'url': info['url'],\n"
+	"        'sha256': info.get('archive_info', {}).get('hashes', {}).get('sha256', ''),\n"
+	"        'yanked': 'true' if item.get('is_yanked') else 'false'}))\n";
+
+static const char *field(const struct yaml_node *node, const char *key)
+{
+	const struct yaml_node *value = yaml_get(node, key);
+
+	return value && value->type == YAML_SCALAR ? value->text : "";
+}
+
+static int read_item(const struct yaml_node *node, struct pip_item *item, struct err *err)
+{
+	const char *name = field(node, "name");
+	const char *sha256 = field(node, "sha256");
+	unsigned char raw[32];
+	int r = 0;
+
+	if (!str_is_word(name, "-") || !str_is_word(field(node, "version"), ".+!-_"))
+		return err_set(err, ERR_VERIFY,
+			       "the index offers '%.80s' '%.80s', which is no name "
+			       "and version of a distribution",
+			       name, field(node, "version"));
+	if (!strcmp(field(node, "yanked"), "true"))
+		return err_set(err, ERR_VERIFY,
+			       "'%s' %s was yanked from the index: ask for another "
+			       "version under 'wheels: requirements'",
+			       name, field(node, "version"));
+	if (!hex_decode(raw, sizeof(raw), sha256))
+		return err_set(err, ERR_VERIFY, "the index gives no SHA-256 for '%s' %s", name,
+			       field(node, "version"));
+	r = str_dup(&item->name, name, err);
+	if (r == 0)
+		r = str_dup(&item->version, field(node, "version"), err);
+	if (r == 0)
+		r = str_dup(&item->url, field(node, "url"), err);
+	return r < 0 ? r : str_dup(&item->sha256, sha256, err);
+}
+
+static int cmp_items(const void *a, const void *b)
+{
+	return strcmp(((const struct pip_item *)a)->name, ((const struct pip_item *)b)->name);
+}
+
+DEFINE_CLEANUP(struct yaml_doc *, yaml_doc_free);
+
+static int read_report(const struct pip *pip, const char *path, struct pip_report *ret,
+		       struct err *err)
+{
+	const char *const argv[] = {
+		pip->python.items[0], "-I", "-c", digest_of_report, path, NULL
+	};
+	const struct proc proc = { .argv = argv, .timeout_ms = PIP_TIMEOUT_MS };
+	CLEANUP(yaml_doc_freep) struct yaml_doc *doc = NULL;
+	cleanup_free char *text = NULL;
+	const struct yaml_node *list = NULL;
+	int r = proc_check(&proc, &text, err);
+
+	if (r == 0)
+		r = yaml_parse("pip's report", text, strlen(text), ERR_NETWORK, &doc, err);
+	if (r < 0)
+		return r;
+	list = yaml_root(doc);
+	if (list->type != YAML_SEQUENCE || list->count == 0)
+		return err_set(err, ERR_NETWORK, "pip's report is empty");
+	ret->items = calloc(list->count, sizeof(*ret->items));
+	if (!ret->items)
+		return err_nomem(err);
+	ret->count = list->count;
+	for (size_t i = 0; r == 0 && i < list->count; i++)
+		r = read_item(list->items[i], &ret->items[i], err);
+	if (r == 0)
+		qsort(ret->items, ret->count, sizeof(*ret->items), cmp_items);
+	return r;
+}
+
+int pip_report(const struct pip *pip, const struct strv *args, const char *work_dir,
+	       struct pip_report *ret, struct err *err)
+{
+	CLEANUP(strv_release) struct strv all = STRV_INIT;
+	cleanup_free char *path = NULL;
+	int r = path_join(work_dir, "report.json", &path, err);
+
+	if (r == 0)
+		r = strv_add(&all, "install", err);
+	if (r == 0)
+		r = strv_add(&all, "--dry-run", err);
+	if (r == 0)
+		r = strv_add(&all, "--ignore-installed", err);
+	if (r == 0)
+		r = strv_add(&all, "--quiet", err);
+	if (r == 0)
+		r = strv_add(&all, "--report", err);
+	if (r == 0)
+		r = strv_add(&all, path, err);
+	for (size_t i = 0; r == 0 && i < args->count; i++)
+		r = strv_add(&all, args->items[i], err);
+	if (r == 0)
+		r = pip_run(pip, &all, err);
+	return r < 0 ? r : read_report(pip, path, ret, err);
+}
+
+void pip_report_release(struct pip_report *report)
+{
+	for (size_t i = 0; i < report->count; i++) {
+		free(report->items[i].name);
+		free(report->items[i].version);
+		free(report->items[i].url);
+		free(report->items[i].sha256);
+	}
+	free(report->items);
+	*report = (struct pip_report){ .items = NULL };
+}
+
+int pip_target_args(const struct pip *pip, const char *glibc, const char *arch, struct strv *args,
+		    struct err *err)
+{
+	static const char *const legacy[] = { "manylinux2014", "manylinux2010", "manylinux1",
+					      "linux" };
+	uint64_t minor = 0;
+	int r = str_starts(glibc, "2.") ? str_u64(&minor, glibc + 2, GLIBC_MINOR_MIN, 999, err)
+					: -(int)ERR_CONFIG;
+
+	if (r < 0)
+		return err_set(err, ERR_CONFIG,
+			       "'glibc: %s' of the platform is no version such as "
+			       "\"2.28\"",
+			       glibc);
+	r = strv_add(args, "--only-binary=:all:", err);
+	if (r == 0)
+		r = strv_addf(args, err, "--python-version=%s", pip->version);
+	if (r == 0)
+		r = strv_add(args, "--implementation=cp", err);
+	for (uint64_t m = minor; r == 0 && m >= GLIBC_MINOR_MIN; m--)
+		r = strv_addf(args, err, "--platform=manylinux_2_%u_%s", (unsigned int)m, arch);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(legacy); i++)
+		r = strv_addf(args, err, "--platform=%s_%s", legacy[i], arch);
+	return r;
+}

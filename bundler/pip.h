@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pip, run on a Python of the target's minor version, with its own configuration and no input. */
+#ifndef PGHA_PIP_H
+#define PGHA_PIP_H
+
+#include "err.h"
+#include "str.h"
+
+struct pip {
+	struct strv python; /* argument vector up to "-m pip" */
+	struct strv keep;   /* names of our own environment that pip gets */
+	char *version;      /* "3.12" */
+};
+
+#define PIP_INIT                     \
+	{                            \
+		.python = STRV_INIT, \
+	}
+
+/* One distribution of a report. */
+struct pip_item {
+	char *name; /* normalised (PEP 503) */
+	char *version;
+	char *url;
+	char *sha256;
+};
+
+struct pip_report {
+	struct pip_item *items;
+	size_t count;
+};
+
+/* Finds pythonVERSION with pip; ERR_HOST says what to install where it is missing. */
+int pip_open(const char *version, struct pip *ret, struct err *err) MUST_CHECK;
+void pip_release(struct pip *pip);
+
+/* pip ARGS…; a failure is ERR_NETWORK with pip's last lines. */
+int pip_run(const struct pip *pip, const struct strv *args, struct err *err) MUST_CHECK;
+/*
+ * pip install --dry-run --report with ARGS: what it would install, sorted by name. ERR_NETWORK when
+ * pip finds no solution; a yanked file or one without SHA-256 is ERR_VERIFY. WORK_DIR holds the
+ * report meanwhile.
+ */
+int pip_report(const struct pip *pip, const struct strv *args, const char *work_dir,
+	       struct pip_report *ret, struct err *err) MUST_CHECK;
+void pip_report_release(struct pip_report *report);
+
+/*
+ * Appends what makes pip choose wheels for the target and nothing else: --only-binary, --platform
+ * for every manylinux tag that GLIBC ("2.28") can load, --python-version, --implementation.
+ */
+int pip_target_args(const struct pip *pip, const char *glibc, const char *arch, struct strv *args,
+		    struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wheel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cache.h"
+#include "cleanup.h"
+#include "digest.h"
+#include "file.h"
+#include "pip.h"
+#include "progress.h"
+
+#define WHEEL_SIZE_MAX (512U << 20)
+
+/* A private directory inside the cache, so that what is made there can be put in place cheaply. */
+static int work_open(const char *cache, char **ret_dir, struct err *err)
+{
+	cleanup_free char *template = NULL;
+	int r = dir_make(cache, 0755, err);
+
+	if (r == 0)
+		r = path_join(cache, ".wheels-XXXXXX", &template, err);
+	if (r < 0)
+		return r;
+	if (!mkdtemp(template))
+		return err_errno(err, ERR_FAILED, errno, "cannot create a directory in '%s'",
+				 cache);
+	*ret_dir = steal_ptr(&template);
+	return 0;
+}
+
+static void work_closep(char **dir)
+{
+	struct err ignored = ERR_INIT;
+
+	if (*dir && tree_remove(*dir, &ignored) < 0)
+		warning("%s", ignored.msg);
+	free(*dir);
+}
+
+/* The last component of a URL, without query and fragment; percent-encoding of '+' and '!' undone. */
+static int url_file(const char *url, char **ret_file, struct err *err)
+{
+	size_t len = strcspn(url, "?#");
+	const char *end = url + len;
+	const char *start = end;
+	CLEANUP(str_release) struct str file = STR_INIT;
+
+	while (start > url && start[-1] != '/')
+		start--;
+	for (const char *p = start; p < end; p++) {
+		unsigned char c = 0;
+		char hex[3] = { 0 };
+
+		if (*p != '%' || end - p < 3) {
+			str_addc(&file, *p);
+			continue;
+		}
+		memcpy(hex, p + 1, 2);
+		if (!hex_decode(&c, 1, hex))
+			return err_set(err, ERR_VERIFY, "'%.200s' is no URL", url);
+		str_addc(&file, (char)c);
+		p += 2;
+	}
+	return str_done(&file, ret_file, err);
+}
+
+/* A wheel's file name comes from the index: one component of harmless characters (PEP 427). */
+static int wheel_file(const char *url, char **ret_file, struct err *err)
+{
+	cleanup_free char *file = NULL;
+	int r = url_file(url, &file, err);
+
+	if (r < 0)
+		return r;
+	if (!str_is_word(file, "._-+!") || file[0] == '.' || !str_ends(file, ".whl"))
+		return err_set(err, ERR_VERIFY, "'%.200s' names no wheel", url);
+	*ret_file = steal_ptr(&file);
+	return 0;
+}
+
+static bool is_wheel(const char *url)
+{
+	struct err ignored = ERR_INIT;
+	cleanup_free char *file = NULL;
+
+	return wheel_file(url, &file, &ignored) == 0;
+}
+
+/* pip wheel of exactly this source archive into DIR. */
+static int build_sdist(const struct pip *pip, const char *url, const char *sha256, const char *dir,
+		       struct err *err)
+{
+	CLEANUP(strv_release) struct strv args = STRV_INIT;
+	int r = strv_add(&args, "wheel", err);
+
+	if (r == 0)
+		r = strv_add(&args, "--no-deps", err);
+	if (r == 0)
+		r = strv_addf(&args, err, "--wheel-dir=%s", dir);
+	if (r == 0)
+		r = strv_addf(&args, err, "%s#sha256=%s", url, sha256);
+	if (r == 0)
+		r = pip_run(pip, &args, err);
+	return r < 0 ? err_prefix(err, "cannot build a wheel from '%.200s'", url) : 0;
+}
+
+static int build_sdists(const struct pip *pip, const struct pip_report *report, const char *dir,
+			struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < report->count; i++) {
+		const struct pip_item *item = &report->items[i];
+
+		if (is_wheel(item->url))
+			continue;
+		notice("building a wheel of %s %s, which the index has as source only", item->name,
+		       item->version);
+		r = build_sdist(pip, item->url, item->sha256, dir, err);
+	}
+	return r;
+}
+
+/* Puts DIR/FILE into the cache; it must have the digest SHA256 unless that is empty, and gets it then. */
+static int keep_file(const char *cache, const char *dir, const char *file,
+		     char sha256[SHA256_HEX_SIZE], struct err *err)
+{
+	char hex[SHA256_HEX_SIZE];
+	cleanup_free char *path = NULL;
+	cleanup_free char *data = NULL;
+	size_t size = 0;
+	int r = path_join(dir, file, &path, err);
+
+	if (r == 0)
+		r = file_read(path, WHEEL_SIZE_MAX, ERR_NETWORK, &data, &size, err);
+	if (r == 0)
+		r = sha256_hex(data, size, hex, err);
+	if (r < 0)
+		return r;
+	if (*sha256 && strcmp(hex, sha256))
+		return err_set(err, ERR_VERIFY, "wheel '%s' has SHA-256 %s, the lock wants %s",
+			       file, hex, sha256);
+	memcpy(sha256, hex, sizeof(hex));
+	return cache_put(cache, data, size, hex, err);
+}
+
+static const struct pip_item *find_item(const struct pip_report *report, const char *name)
+{
+	for (size_t i = 0; i < report->count; i++)
+		if (!strcmp(report->items[i].name, name))
+			return &report->items[i];
+	return NULL;
+}
+
+static int add_to_lock(const struct pip_item *item, const struct pip_item *source,
+		       const char *cache, const char *built, struct lock *lock, struct err *err)
+{
+	struct lock_wheel *wheel = NULL;
+	char sha256[SHA256_HEX_SIZE] = "";
+	bool from_source = source && !is_wheel(source->url);
+	int r = lock_add_wheel(lock, &wheel, err);
+
+	if (r == 0)
+		r = str_dup(&wheel->name, item->name, err);
+	if (r == 0)
+		r = str_dup(&wheel->version, item->version, err);
+	if (r == 0)
+		r = wheel_file(item->url, &wheel->file, err);
+	if (r < 0)
+		return r;
+	if (!from_source) {
+		r = str_dup(&wheel->url, item->url, err);
+		return r < 0 ? r : str_dup(&wheel->sha256, item->sha256, err);
+	}
+	r = keep_file(cache, built, wheel->file, sha256, err);
+	if (r == 0)
+		r = str_dup(&wheel->sha256, sha256, err);
+	if (r == 0)
+		r = str_dup(&wheel->sdist.url, source->url, err);
+	return r < 0 ? r : str_dup(&wheel->sdist.sha256, source->sha256, err);
+}
+
+/* The versions of FIRST, as wheels that the target loads. */
+static int report_for_target(const struct pip *pip, const struct definition *def,
+			     const struct pip_report *first, const char *work, const char *built,
+			     struct pip_report *ret, struct err *err)
+{
+	CLEANUP(strv_release) struct strv args = STRV_INIT;
+	int r = pip_target_args(pip, def->platform.glibc, def->platform.arch, &args, err);
+
+	if (r == 0)
+		r = strv_addf(&args, err, "--target=%s/target", work);
+	if (r == 0)
+		r = strv_addf(&args, err, "--find-links=%s", built);
+	for (size_t i = 0; r == 0 && i < first->count; i++)
+		r = strv_addf(&args, err, "%s==%s", first->items[i].name, first->items[i].version);
+	if (r == 0)
+		r = pip_report(pip, &args, work, ret, err);
+	return r < 0 ? err_prefix(err, "no wheels for the target (python %s, glibc %s)",
+				  def->platform.python, def->platform.glibc)
+		     : 0;
+}
+
+int wheel_resolve(const struct definition *def, const char *cache, struct lock *lock,
+		  struct err *err)
+{
+	CLEANUP(pip_release) struct pip pip = PIP_INIT;
+	CLEANUP(pip_report_release) struct pip_report first = { .items = NULL };
+	CLEANUP(pip_report_release) struct pip_report final = { .items = NULL };
+	CLEANUP(work_closep) char *work = NULL;
+	cleanup_free char *built = NULL;
+	int r = 0;
+
+	if (def->wheels.requirements.count == 0)
+		return 0;
+	r = definition_need(def, "platform: python", def->platform.python, err);
+	if (r == 0)
+		r = definition_need(def, "platform: glibc", def->platform.glibc, err);
+	if (r == 0)
+		r = pip_open(def->platform.python, &pip, err);
+	if (r == 0)
+		r = work_open(cache, &work, err);
+	if (r == 0)
+		r = path_join(work, "built", &built, err);
+	if (r == 0)
+		r = dir_make(built, 0755, err);
+	if (r == 0)
+		r = pip_report(&pip, &def->wheels.requirements, work, &first, err);
+	if (r == 0)
+		r = build_sdists(&pip, &first, built, err);
+	if (r == 0)
+		r = report_for_target(&pip, def, &first, work, built, &final, err);
+	for (size_t i = 0; r == 0 && i < final.count; i++)
+		r = add_to_lock(&final.items[i], find_item(&first, final.items[i].name), cache,
+				built, lock, err);
+	return r;
+}
+
+/* Downloads those of LOCK's wheels that are not in CACHE, one pip for all, and builds the others. */
+static int bring_missing(const struct lock *lock, const struct pip *pip, const char *work,
+			 const bool *missing, struct err *err)
+{
+	const struct lock_wheel *wheels = lock->wheels.items;
+	CLEANUP(strv_release) struct strv args = STRV_INIT;
+	bool download = false;
+	int r = strv_add(&args, "download", err);
+
+	if (r == 0)
+		r = strv_add(&args, "--no-deps", err);
+	if (r == 0)
+		r = strv_addf(&args, err, "--dest=%s", work);
+	if (r == 0)
+		r = pip_target_args(pip, lock->platform.glibc, lock->platform.arch, &args, err);
+	for (size_t i = 0; r == 0 && i < lock->wheels.count; i++) {
+		if (!missing[i])
+			continue;
+		if (!wheels[i].url) {
+			r = build_sdist(pip, wheels[i].sdist.url, wheels[i].sdist.sha256, work,
+					err);
+			continue;
+		}
+		download = true;
+		r = strv_addf(&args, err, "%s#sha256=%s", wheels[i].url, wheels[i].sha256);
+	}
+	if (r == 0 && download)
+		r = pip_run(pip, &args, err);
+	return r;
+}
+
+static int find_missing(const struct lock *lock, const char *cache, bool *missing,
+			size_t *ret_count, struct err *err)
+{
+	const struct lock_wheel *wheels = lock->wheels.items;
+
+	for (size_t i = 0; i < lock->wheels.count; i++) {
+		cleanup_close int fd = -1;
+		int r = cache_open_verified(cache, wheels[i].sha256, &fd, err);
+
+		/* A wheel that was damaged in the cache is gone from there now, and comes again. */
+		if (r < 0 && err->code != ERR_VERIFY)
+			return r;
+		missing[i] = fd < 0;
+		*ret_count += fd < 0;
+	}
+	return 0;
+}
+
+int wheel_fetch(const struct lock *lock, const char *cache, struct strv *ret_paths,
+		size_t *ret_downloaded, struct err *err)
+{
+	const struct lock_wheel *wheels = lock->wheels.items;
+	cleanup_free bool *missing = calloc(lock->wheels.count + 1, sizeof(*missing));
+	CLEANUP(pip_release) struct pip pip = PIP_INIT;
+	CLEANUP(work_closep) char *work = NULL;
+	size_t count = 0;
+	int r = missing ? find_missing(lock, cache, missing, &count, err) : err_nomem(err);
+
+	if (r == 0 && count > 0) {
+		if (!lock->platform.python || !lock->platform.glibc)
+			return err_set(err, ERR_CONFIG,
+				       "the lock has wheels, but its platform "
+				       "lacks 'python' or 'glibc'");
+		notice("fetching %zu wheels", count);
+		r = pip_open(lock->platform.python, &pip, err);
+		if (r == 0)
+			r = work_open(cache, &work, err);
+		if (r == 0)
+			r = bring_missing(lock, &pip, work, missing, err);
+	}
+	for (size_t i = 0; r == 0 && i < lock->wheels.count; i++) {
+		char sha256[SHA256_HEX_SIZE];
+		char *path = NULL;
+
+		snprintf(sha256, sizeof(sha256), "%s", wheels[i].sha256);
+		if (missing[i])
+			r = keep_file(cache, work, wheels[i].file, sha256, err);
+		if (r == 0)
+			r = cache_path(cache, wheels[i].sha256, &path, err);
+		if (r == 0)
+			r = strv_take(ret_paths, path, err);
+	}
+	if (r == 0)
+		*ret_downloaded += count;
+	return r;
+}
+
+int wheel_requirements(const struct lock *lock, char **ret_text, struct err *err)
+{
+	const struct lock_wheel *wheels = lock->wheels.items;
+	CLEANUP(str_release) struct str text = STR_INIT;
+
+	for (size_t i = 0; i < lock->wheels.count; i++)
+		str_addf(&text, "%s==%s --hash=sha256:%s\n", wheels[i].name, wheels[i].version,
+			 wheels[i].sha256);
+	return str_done(&text, ret_text, err);
+}
