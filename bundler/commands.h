@@ -5,6 +5,8 @@
 
 #include "cli.h"
 
+extern const struct cli_command bundle_cmd_build;
 extern const struct cli_command bundle_cmd_keys_init;
+extern const struct cli_command bundle_cmd_show;
 
 #endif

@@ -4,6 +4,7 @@
 
 static const struct cli_command *const commands[] = {
 	&bundle_cmd_keys_init,
+	&bundle_cmd_show,
 	NULL,
 };
 
