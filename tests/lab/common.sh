@@ -97,13 +97,14 @@ cache_build() {
 	printf '%s\n' "$entry"
 }
 
-# cache_prune NAME: keeps the two entries that were used last. Its caller holds the lock of NAME.
+# cache_prune NAME: keeps the two entries that were used last, and whatever was used within two hours: another
+# run may stand on it. Its caller holds the lock of NAME.
 cache_prune() {
 	local entry
 	find "$PGHA_CACHE" -maxdepth 1 -type d -regextype posix-extended \
 		-regex ".*/$1-[0-9a-f]{32}" -printf '%T@ %p\n' | sort -rn | tail -n +3 | cut -d' ' -f2- |
 		while IFS= read -r entry; do
-			rm -rf --one-file-system "$entry"
+			[[ -z $(find "$entry" -maxdepth 0 -mmin +120) ]] || rm -rf --one-file-system "$entry"
 		done
 }
 

@@ -44,7 +44,7 @@ debian_root() {
 # DIR with fresh lists of SUITE, over what is installed in ROOT.
 debian_apt_config() {
 	local dir=$1 suite=$2 root=$3
-	mkdir -p "$dir"/{etc/apt,state/lists/partial,cache/archives/partial}
+	mkdir -p "$dir"/{etc/apt/apt.conf.d,etc/apt/preferences.d,state/lists/partial,cache/archives/partial}
 	printf 'deb [signed-by=%s] %s %s main\n' "$DEBIAN_KEYRING" "$(debian_mirror)" "$suite" >"$dir/etc/apt/sources.list"
 	{
 		apt_acquire_options
@@ -61,6 +61,6 @@ debian_apt_config() {
 			Acquire::Languages "none";
 		CONF
 	} >"$dir/apt.conf"
-	APT_CONFIG=$dir/apt.conf apt-get -q update >&2
+	APT_CONFIG=$dir/apt.conf quietly "apt-get update" apt-get update
 	printf '%s\n' "$dir/apt.conf"
 }

@@ -1,0 +1,112 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The five yum repositories of the lab, split as in the field, of signed RPMs.
+#
+#     lab_repos    prints the folder: a repository in each of LAB_REPOSITORIES; keys/*.asc, the vendors' public keys;
+#                  fingerprints.yaml, the key of each repository; bad/unsigned and bad/unpinned, repositories of one
+#                  package that must be refused, the latter signed by bad/unpinned.asc
+#
+# The private keys are thrown away when the packages are signed.
+
+[[ -z ${LAB_RPMS_SOURCED:-} ]] || return 0
+LAB_RPMS_SOURCED=1
+# shellcheck source=tests/lab/image.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/image.sh"
+
+LAB_REPOSITORIES=(baseos appstream pgdg17 pgdg-common pgdg-rhel8-extras)
+declare -A LAB_VENDOR=([baseos]=os [appstream]=os [pgdg17]=pgdg [pgdg-common]=pgdg [pgdg-rhel8-extras]=pgdg)
+
+lab_service_rpms() {
+	local rootfs
+	rootfs=$(lab_rootfs)
+	cache_build service-rpms "$(lab_image_key)" rpms_build_services "$rootfs"
+}
+
+lab_repos() {
+	local base services
+	base=$(lab_base_rpms)
+	services=$(lab_service_rpms)
+	cache_build repos "$(cache_key "$LAB_DIR/rpms.sh" "$(lab_image_key)")" repos_build "$base" "$services"
+}
+
+rpms_build_services() {
+	local dir=$1 root=$2/root config
+	need_commands rpmbuild python3 dpkg-deb
+	config=$(debian_apt_config "$dir/apt" "$LAB_SUITE" "$root")
+	APT_CONFIG=$config SOURCE_DATE_EPOCH=$LAB_SOURCE_DATE \
+		python3 "$LAB_DIR/rpms.py" services --root "$root" --out "$dir"
+	rm -rf "$dir/apt"
+}
+
+# --- repositories ------------------------------------------------------------------------------------------------
+
+# Runs in a subshell of its own, as all builders of cache entries do.
+repos_build() {
+	local dir=$1 repository
+	need_commands gpg gpgconf rpmsign createrepo_c
+	repos_place "$@"
+	GNUPGHOME=$(mktemp -d /tmp/labkeys.XXXXXX) # short: the name of the agent's socket is limited
+	export GNUPGHOME
+	printf "trust-model always\n" >"$GNUPGHOME/gpg.conf"
+	trap 'gpgconf --kill all; rm -rf "$GNUPGHOME"' EXIT
+	repos_sign "$dir"
+	for repository in "${LAB_REPOSITORIES[@]}" bad/unsigned bad/unpinned; do repos_index "$dir/$repository"; done
+}
+
+# repos_place DIR RPMS...: copies each package to its repository: by first letter where RHEL does so.
+repos_place() {
+	local dir=$1 rpms file repository target
+	shift
+	for rpms; do
+		while IFS=$'\t' read -r file repository; do
+			target=$dir/$repository
+			[[ ${LAB_VENDOR[$repository]} != os ]] || target+=/Packages/$(printf '%.1s' "${file,,}")
+			mkdir -p "$target"
+			cp "$rpms/$file" "$target"
+		done <"$rpms/packages.tsv"
+	done
+	mkdir -p "$dir/keys" "$dir"/bad/{unsigned,unpinned}
+	cp "$dir"/pgdg-common/pgbouncer-*.rpm "$dir/bad/unsigned"
+	cp "$dir"/pgdg-common/pgbouncer-*.rpm "$dir/bad/unpinned"
+}
+
+repos_sign() {
+	local dir=$1 vendor fingerprint repository
+	for vendor in os pgdg unpinned; do
+		fingerprint=$(repos_make_key "$vendor")
+		case $vendor in
+		unpinned)
+			gpg --batch --armor --export "$fingerprint" >"$dir/bad/unpinned.asc"
+			rpms_sign "$fingerprint" "$dir/bad/unpinned"
+			;;
+		*)
+			gpg --batch --armor --export "$fingerprint" >"$dir/keys/RPM-GPG-KEY-lab-$vendor.asc"
+			for repository in "${LAB_REPOSITORIES[@]}"; do
+				[[ ${LAB_VENDOR[$repository]} == "$vendor" ]] || continue
+				rpms_sign "$fingerprint" "$dir/$repository"
+				printf '%s: %s\n' "$repository" "$fingerprint" >>"$dir/fingerprints.yaml"
+			done
+			;;
+		esac
+	done
+}
+
+# repos_make_key NAME: makes a signing key and prints its fingerprint.
+repos_make_key() {
+	quietly gpg gpg --batch --passphrase '' --quick-generate-key "Lab $1 <$1@lab.invalid>" rsa3072 sign never
+	gpg --batch --with-colons --list-keys "=Lab $1 <$1@lab.invalid>" | awk -F: '/^fpr/ && !seen { print $10; seen = 1 }'
+}
+
+# rpms_sign FINGERPRINT DIR: signs every RPM below DIR.
+rpms_sign() {
+	find "$2" -name '*.rpm' -print0 | sort -z |
+		quietly rpmsign xargs -0 -n 25 -P "$(nproc)" rpmsign --addsign --define "__gpg $(command -v gpg)" \
+			--define "_gpg_name $1" --define "_gpg_path $GNUPGHOME" --define '_gpg_digest_algo sha256'
+}
+
+repos_index() {
+	find "$1" -name '*.rpm' -exec touch -d "@$LAB_SOURCE_DATE" {} +
+	createrepo_c --quiet --no-database --general-compress-type=gz --checksum=sha256 \
+		--revision="$LAB_SOURCE_DATE" --set-timestamp-to-revision "$1"
+}
