@@ -51,7 +51,8 @@ static void reading_says_what_is_wrong(void **state)
 	assert_contains(err.msg, "none': No such file or directory");
 	assert_fails(ERR_CONFIG, file_read(dir, 0, ERR_CONFIG, &text, NULL, &err));
 	assert_contains(err.msg, "is not a regular file");
-	assert_fails(ERR_FAILED, file_read("/proc/self/exe", 10, ERR_CONFIG, &text, NULL, &err));
+	assert_fails(ERR_FAILED, file_read("/etc/passwd", 10, ERR_CONFIG, &text, NULL, &err));
+	assert_contains(err.msg, "'/etc/passwd' is larger than 10 bytes");
 	assert_null(text);
 }
 
