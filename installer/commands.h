@@ -5,4 +5,6 @@
 
 #include "cli.h"
 
+extern const struct cli_command install_verify_command;
+
 #endif

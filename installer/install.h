@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One installation: what was asked, where it goes, and what was verified. Everything that is written
- * goes below root, so that tests and images set another one; the clock is lib/clock.h.
+ * One installation: what was asked, where it goes, and what was verified. Everything that is
+ * written goes below root, so that tests and images set another one; the clock is lib/clock.h.
  */
 #ifndef PGHA_INSTALL_H
 #define PGHA_INSTALL_H
@@ -43,8 +43,8 @@ struct install {
 	struct journal *journal;   /* NULL in a dry run */
 };
 
-/* Checks ROOT and sets the paths; the borrowed members are set beforehand. ERR_USAGE when ROOT is no
- * directory. */
+/* Checks ROOT and sets the paths; the borrowed members are set beforehand. ERR_USAGE when ROOT
+ * is no directory. */
 int install_init(struct install *in, struct err *err) MUST_CHECK;
 /* Cleanses secrets and frees what is owned. */
 void install_release(struct install *in);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
+
+#include "cleanup.h"
+#include "file.h"
+#include "state.h"
+#include "verify.h"
+
+#define MIB (UINT64_C(1) << 20)
+#define SPARE_BYTES (16 * MIB) /* for directories, the journal, the rpm database's growth */
+#define FILE_BYTES 4096        /* a file takes whole blocks */
+
+static int check_arch(const struct index *index, struct err *err)
+{
+	struct utsname machine;
+
+	if (uname(&machine) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot ask for the architecture");
+	if (strcmp(machine.machine, index->platform.arch) != 0)
+		return err_set(err, ERR_HOST, "the bundle is for %s, this machine is %s",
+			       index->platform.arch, machine.machine);
+	return 0;
+}
+
+static int check_space(const struct install *in, int staging_fd, const struct index *index,
+		       struct err *err)
+{
+	uint64_t need = verify_staged_bytes(index, in->node) +
+			index->member_count * (uint64_t)FILE_BYTES + SPARE_BYTES;
+	struct statvfs fs;
+	uint64_t have = 0;
+
+	if (fstatvfs(staging_fd, &fs) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot ask for space in '%s'",
+				 in->staging);
+	have = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (have < need)
+		return err_set(err, ERR_HOST,
+			       "%" PRIu64 " MiB are missing in '%s': %" PRIu64
+			       " MiB are needed, %" PRIu64 " MiB are free",
+			       (need - have + MIB - 1) / MIB, in->staging, (need + MIB - 1) / MIB,
+			       have / MIB);
+	return 0;
+}
+
+static int make_staging(struct install *in, int *ret_fd, struct err *err)
+{
+	const char *tmp = getenv("TMPDIR");
+	int r = 0;
+
+	if (in->dry_run) {
+		free(in->staging);
+		in->staging = NULL;
+		r = str_printf(&in->staging, err, "%s/pgha-XXXXXX", tmp && *tmp ? tmp : "/var/tmp");
+		if (!r && !mkdtemp(in->staging))
+			r = err_errno(err, ERR_HOST, errno, "cannot create '%s'", in->staging);
+	} else if (mkdir(in->staging, 0700) < 0) {
+		r = err_errno(err, ERR_FAILED, errno, "cannot create '%s'", in->staging);
+	}
+	if (r)
+		return r;
+	*ret_fd = open(in->staging, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (*ret_fd < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot open '%s'", in->staging);
+	return 0;
+}
+
+int stage_clear(const struct install *in, struct err *err)
+{
+	return tree_remove(in->staging, err);
+}
+
+static int check_committed(const struct install *in, const struct verify *v, struct err *err)
+{
+	CLEANUP(state_committed_release) struct state_committed committed = STATE_COMMITTED_INIT;
+	int r = state_committed_load(in, &committed, err);
+
+	return r ? r : state_committed_check(&committed, in->node, &v->index, v->index_sha256, err);
+}
+
+static int stage_verified(struct install *in, struct verify *v, struct err *err)
+{
+	cleanup_close int staging_fd = -1;
+	int r = 0;
+
+	if ((r = check_arch(&v->index, err)) || (r = check_committed(in, v, err)) ||
+	    (r = make_staging(in, &staging_fd, err)) ||
+	    (r = check_space(in, staging_fd, &v->index, err)))
+		return r;
+	return verify_members(v, staging_fd, in->node, err);
+}
+
+int stage_bundle(struct install *in, struct stage_result *ret, struct err *err)
+{
+	CLEANUP(verify_release) struct verify v = VERIFY_INIT;
+	int r = 0;
+
+	if (!in->dry_run && (r = stage_clear(in, err)))
+		return r;
+	if ((r = verify_open(&v, in->bundle_path, in->ca_path, err)))
+		return r;
+	r = stage_verified(in, &v, err);
+	if (r) {
+		struct err second = ERR_INIT;
+
+		if (stage_clear(in, &second))
+			err_detail(err, "and %s", second.msg);
+		return r;
+	}
+	memcpy(ret->index_sha256, v.index_sha256, SHA256_HEX_SIZE);
+	ret->signer = v.signer;
+	in->index = v.index;
+	v.index = (struct index)INDEX_INIT;
+	return 0;
+}

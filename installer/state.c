@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "cleanup.h"
+#include "clock.h"
+#include "file.h"
+#include "progress.h"
+#include "schema.h"
+#include "yaml.h"
+
+#define LIST_BYTES_MAX (1U << 20)
+
+static int journal_line(struct journal *j, const char *what, const char *step, const char *text,
+			struct err *err)
+{
+	CLEANUP(str_release) struct str line = STR_INIT;
+	char now[CLOCK_TEXT_SIZE];
+	int r = 0;
+
+	clock_format(clock_now(), now);
+	str_addf(&line, "%s %d %s %s", now, (int)getpid(), what, step);
+	if (*text)
+		str_addf(&line, " %s", text);
+	str_addc(&line, '\n');
+	if ((r = str_check(&line, err)) ||
+	    (r = fd_write_all(j->fd, "journal", line.buf, line.len, err)))
+		return r;
+	if (fsync(j->fd) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot write the journal");
+	return 0;
+}
+
+int journal_begin(struct journal *j, const char *step, const char *object, struct err *err)
+{
+	j->step_start_ms = clock_monotonic_ms();
+	return journal_line(j, "begin", step, object, err);
+}
+
+int journal_end(struct journal *j, const char *step, const char *result, struct err *err)
+{
+	uint64_t elapsed = clock_monotonic_ms() - j->step_start_ms;
+
+	notice("%-14s %4llu.%llu s  %s", step, (unsigned long long)(elapsed / 1000),
+	       (unsigned long long)(elapsed / 100 % 10), result);
+	return journal_line(j, "end", step, result, err);
+}
+
+static int state_path(const struct install *in, const char *name, char **ret, struct err *err)
+{
+	return str_printf(ret, err, "%s/%s", in->state_dir, name);
+}
+
+/* STATE's directory; on the way to it nothing may be a symbolic link. */
+static int open_directory(const struct install *in, int *ret_fd, struct err *err)
+{
+	cleanup_close int root_fd = open(in->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int parent_fd = -1;
+	int r = 0;
+
+	if (root_fd < 0)
+		return err_errno(err, ERR_USAGE, errno, "cannot open '%.200s'", in->root);
+	r = dir_open_beneath(root_fd, "var/lib", 0755, &parent_fd, err);
+	if (!r)
+		r = dir_open_beneath(parent_fd, "pgha", 0700, ret_fd, err);
+	return r ? err_prefix(err, "'%s'", in->state_dir) : 0;
+}
+
+int state_open(struct install *in, struct state *st, struct err *err)
+{
+	cleanup_close int dir_fd = -1;
+	int r = open_directory(in, &dir_fd, err);
+
+	if (r)
+		return r;
+	st->lock_fd = openat(dir_fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (st->lock_fd < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot open '%s/lock'", in->state_dir);
+	if (flock(st->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno == EWOULDBLOCK)
+			return err_set(
+				err, ERR_FAILED,
+				"another pgha-install is at work here ('%s/lock'): wait for it",
+				in->state_dir);
+		return err_errno(err, ERR_FAILED, errno, "cannot lock '%s/lock'", in->state_dir);
+	}
+	st->journal.fd = openat(dir_fd, "journal",
+				O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (st->journal.fd < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot open '%s/journal'", in->state_dir);
+	in->journal = &st->journal;
+	return 0;
+}
+
+void state_close(struct install *in, struct state *st)
+{
+	in->journal = NULL;
+	if (st->journal.fd >= 0)
+		close(st->journal.fd);
+	if (st->lock_fd >= 0)
+		close(st->lock_fd);
+	*st = (struct state)STATE_INIT;
+}
+
+/* What was committed */
+
+struct committed_text {
+	char *version, *cluster, *node, *sequence, *index;
+};
+
+static const struct schema_field committed_fields[] = {
+	SCHEMA_STRING(struct committed_text, version, "pgha-committed", SCHEMA_REQUIRED),
+	SCHEMA_STRING(struct committed_text, cluster, "cluster", SCHEMA_REQUIRED),
+	SCHEMA_STRING(struct committed_text, node, "node", SCHEMA_REQUIRED),
+	SCHEMA_STRING(struct committed_text, sequence, "sequence", SCHEMA_REQUIRED),
+	SCHEMA_STRING(struct committed_text, index, "index", SCHEMA_REQUIRED),
+	SCHEMA_END,
+};
+
+static void committed_text_release(struct committed_text *t)
+{
+	schema_release(committed_fields, t);
+}
+
+void state_committed_release(struct state_committed *c)
+{
+	free(c->cluster);
+	free(c->node);
+	*c = (struct state_committed)STATE_COMMITTED_INIT;
+}
+
+DEFINE_CLEANUP(struct yaml_doc *, yaml_doc_free);
+
+int state_committed_load(const struct install *in, struct state_committed *ret, struct err *err)
+{
+	CLEANUP(committed_text_release) struct committed_text text = { .version = NULL };
+	CLEANUP(yaml_doc_freep) struct yaml_doc *doc = NULL;
+	CLEANUP(state_committed_release) struct state_committed c = STATE_COMMITTED_INIT;
+	cleanup_free char *path = NULL;
+	int r = state_path(in, "committed", &path, err);
+
+	if (r)
+		return r;
+	if (access(path, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR)) {
+		*ret = c;
+		return 0;
+	}
+	/* A file of ours that is damaged: nothing that the operator's files could mend. */
+	if ((r = yaml_load(path, ERR_FAILED, &doc, err)) ||
+	    (r = schema_load(yaml_root(doc), committed_fields, &text, err)) ||
+	    (r = str_u64(&c.sequence, text.sequence, 1, UINT64_MAX, err)))
+		return err_prefix(err, "'%s'", path);
+	if (strcmp(text.version, "1") != 0 || strlen(text.index) != SHA256_HEX_SIZE - 1)
+		return err_set(err, ERR_FAILED, "'%s' was written by another version", path);
+	memcpy(c.index_sha256, text.index, SHA256_HEX_SIZE);
+	c.cluster = steal_ptr(&text.cluster);
+	c.node = steal_ptr(&text.node);
+	*ret = c;
+	c = (struct state_committed)STATE_COMMITTED_INIT;
+	return 0;
+}
+
+int state_committed_check(const struct state_committed *c, const char *node,
+			  const struct index *index, const char *index_sha256, struct err *err)
+{
+	if (!c->sequence)
+		return 0;
+	if (strcmp(c->cluster, index->cluster) != 0)
+		return err_set(err, ERR_VERIFY,
+			       "this machine belongs to cluster '%s', the bundle is for '%s'",
+			       c->cluster, index->cluster);
+	if (index->sequence < c->sequence)
+		return err_set(err, ERR_VERIFY,
+			       "the bundle is older (sequence %" PRIu64
+			       ") than what is installed (sequence %" PRIu64 ")",
+			       index->sequence, c->sequence);
+	if (index->sequence == c->sequence && strcmp(index_sha256, c->index_sha256) != 0)
+		return err_set(err, ERR_VERIFY,
+			       "another bundle with sequence %" PRIu64
+			       " is installed: build one with a higher sequence",
+			       c->sequence);
+	if (strcmp(c->node, node) != 0)
+		return err_set(err, ERR_USAGE, "this machine is '%s', not '%s'", c->node, node);
+	return 0;
+}
+
+/* Copies one staged member below DIR. */
+static int keep_member(const struct install *in, const char *dir, const char *path, struct err *err)
+{
+	cleanup_free char *source = NULL;
+	cleanup_free char *target = NULL;
+	cleanup_free char *data = NULL;
+	char *slash = NULL;
+	size_t size = 0;
+	int r = 0;
+
+	if ((r = str_printf(&source, err, "%s/%s", in->staging, path)) ||
+	    (r = str_printf(&target, err, "%s/%s", dir, path)) ||
+	    (r = file_read(source, 0, ERR_FAILED, &data, &size, err)))
+		return r;
+	slash = strrchr(target, '/');
+	*slash = '\0';
+	r = dir_make(target, 0700, err);
+	*slash = '/';
+	return r ? r : file_write_atomic(target, 0600, data, size, err);
+}
+
+static int keep_bundle(const struct install *in, struct err *err)
+{
+	cleanup_free char *parent = NULL;
+	cleanup_free char *final = NULL;
+	cleanup_free char *temp = NULL;
+	int r = 0;
+
+	if ((r = state_path(in, "bundles", &parent, err)) || (r = dir_make(parent, 0700, err)) ||
+	    (r = str_printf(&final, err, "%s/%" PRIu64, parent, in->index.sequence)) ||
+	    (r = str_printf(&temp, err, "%s.new", final)) || (r = tree_remove(temp, err)) ||
+	    (r = keep_member(in, temp, INDEX_NAME, err)) ||
+	    (r = keep_member(in, temp, INDEX_SIGNATURE_NAME, err)))
+		return r;
+	for (size_t i = 0; i < in->index.member_count; i++) {
+		const char *path = in->index.members[i].path;
+
+		if (str_starts(path, "manifests/") && (r = keep_member(in, temp, path, err)))
+			return r;
+	}
+	r = tree_remove(final, err);
+	if (!r && rename(temp, final) < 0)
+		r = err_errno(err, ERR_FAILED, errno, "cannot rename '%s'", temp);
+	return r;
+}
+
+int state_commit(const struct install *in, const char *index_sha256, struct err *err)
+{
+	CLEANUP(str_release) struct str text = STR_INIT;
+	cleanup_free char *path = NULL;
+	int r = keep_bundle(in, err);
+
+	if (r)
+		return r;
+	str_add(&text, "pgha-committed: 1\ncluster: ");
+	yaml_emit_scalar(&text, in->index.cluster);
+	str_add(&text, "\nnode: ");
+	yaml_emit_scalar(&text, in->node);
+	str_addf(&text, "\nsequence: %" PRIu64 "\nindex: ", in->index.sequence);
+	yaml_emit_scalar(&text, index_sha256);
+	str_addc(&text, '\n');
+	if ((r = str_check(&text, err)) || (r = state_path(in, "committed", &path, err)))
+		return r;
+	return file_write_atomic(path, 0600, text.buf, text.len, err);
+}
+
+/* Lists */
+
+int state_list_load(const struct install *in, const char *name, struct strv *ret, struct err *err)
+{
+	cleanup_free char *path = NULL;
+	cleanup_free char *text = NULL;
+	char *save = NULL;
+	int r = state_path(in, name, &path, err);
+
+	if (r)
+		return r;
+	if (access(path, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	r = file_read(path, LIST_BYTES_MAX, ERR_FAILED, &text, NULL, err);
+	if (r)
+		return r;
+	for (char *line = strtok_r(text, "\n", &save); line && !r;
+	     line = strtok_r(NULL, "\n", &save))
+		r = strv_add(ret, line, err);
+	return r;
+}
+
+int state_list_save(const struct install *in, const char *name, const struct strv *list,
+		    struct err *err)
+{
+	CLEANUP(str_release) struct str text = STR_INIT;
+	cleanup_free char *path = NULL;
+	int r = state_path(in, name, &path, err);
+
+	if (r)
+		return r;
+	if (!list->count) {
+		if (unlink(path) < 0 && errno != ENOENT)
+			return err_errno(err, ERR_FAILED, errno, "cannot remove '%s'", path);
+		return 0;
+	}
+	for (size_t i = 0; i < list->count; i++)
+		str_addf(&text, "%s\n", list->items[i]);
+	r = str_check(&text, err);
+	return r ? r : file_write_atomic(path, 0600, text.buf, text.len, err);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a node remembers, below STATE (0700):
+ *
+ *	lock                 held while an installer changes the node
+ *	journal              a line before and one after each step, fsynced
+ *	committed            what was installed last: cluster, node, sequence, digest of the index
+ *	bundles/SEQUENCE/    that bundle's index, signature and manifests
+ *	vendors              fingerprints of the vendors' keys that this node trusts
+ *	packages             names of the packages whose transaction has begun and not ended
+ *	ca.crt               the cluster's CA, as given at the first installation
+ *	log/, staging/
+ */
+#ifndef PGHA_STATE_H
+#define PGHA_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "digest.h"
+#include "err.h"
+#include "install.h"
+#include "str.h"
+
+struct journal {
+	int fd;
+	uint64_t step_start_ms;
+};
+
+#define JOURNAL_INIT     \
+	{                \
+		.fd = -1 \
+	}
+
+/* Behind install_step_begin() and install_step_end(): a line in the file, and at the end one on
+ * stderr with the step's time. */
+int journal_begin(struct journal *j, const char *step, const char *object,
+		  struct err *err) MUST_CHECK;
+int journal_end(struct journal *j, const char *step, const char *result,
+		struct err *err) MUST_CHECK;
+
+struct state {
+	int lock_fd;
+	struct journal journal;
+};
+
+#define STATE_INIT                                     \
+	{                                              \
+		.lock_fd = -1, .journal = JOURNAL_INIT \
+	}
+
+/*
+ * Makes STATE where it is missing, takes the lock, opens the journal (in->journal is borrowed from
+ * ST). ERR_FAILED when another installer holds the lock. Release with state_close().
+ */
+int state_open(struct install *in, struct state *st, struct err *err) MUST_CHECK;
+void state_close(struct install *in, struct state *st);
+
+/* What was committed last; sequence 0: nothing yet. */
+struct state_committed {
+	char *cluster;
+	char *node;
+	uint64_t sequence;
+	char index_sha256[SHA256_HEX_SIZE];
+};
+
+#define STATE_COMMITTED_INIT  \
+	{                     \
+		.sequence = 0 \
+	}
+
+void state_committed_release(struct state_committed *c);
+int state_committed_load(const struct install *in, struct state_committed *ret,
+			 struct err *err) MUST_CHECK;
+/* Refuses (ERR_VERIFY) a bundle with INDEX that is older than what was committed, another one of the
+ * same sequence, and one of another cluster; another NODE's name is ERR_USAGE. */
+int state_committed_check(const struct state_committed *c, const char *node,
+			  const struct index *index, const char *index_sha256,
+			  struct err *err) MUST_CHECK;
+/* Keeps the staged index and manifests, then the fact. Killed between, the fact is the old one. */
+int state_commit(const struct install *in, const char *index_sha256, struct err *err) MUST_CHECK;
+
+/* Lists of words, one a line: STATE/vendors, STATE/packages. A file that is not there is an empty
+ * list; an empty list removes the file. */
+int state_list_load(const struct install *in, const char *name, struct strv *ret,
+		    struct err *err) MUST_CHECK;
+int state_list_save(const struct install *in, const char *name, const struct strv *list,
+		    struct err *err) MUST_CHECK;
+
+#endif
