@@ -7,8 +7,7 @@
 
 #include "cleanup.h"
 #include "file.h"
-
-DEFINE_CLEANUP(struct yaml_doc *, yaml_doc_free);
+#include "manifest.h"
 
 #define VALID_DAYS_DEFAULT 90
 #define VALID_DAYS_MAX 3650
@@ -238,7 +237,7 @@ int definition_load(const char *path, struct definition *ret, struct err *err)
 	if (r == 0)
 		r = check_words(ret, "services", &ret->services, "_-", err);
 	if (r == 0)
-		r = check_words(ret, "packages", &ret->packages, "._+-", err);
+		r = check_words(ret, "packages", &ret->packages, "._+:~^-", err);
 	if (r == 0)
 		r = check_requirements(ret, err);
 	if (r == 0)
@@ -275,53 +274,59 @@ const struct strv *definition_keys(const struct definition *def, const char *rep
 
 /* --- what is asked for -------------------------------------------------------------------------- */
 
-static int add_request(struct definition_requests *list, const struct yaml_node *node,
-		       const char *service, struct err *err)
+/* WHERE is "file" or "file:line:column". */
+static int add_request(struct definition_requests *list, const char *name, const char *service,
+		       const char *where, struct err *err)
 {
-	struct definition_request *items = NULL;
 	struct definition_request *item = NULL;
+	struct definition_request *items =
+		reallocarray(list->items, list->count + 1, sizeof(*items));
 	int r = 0;
 
-	if (node->type != YAML_SCALAR || !str_is_word(node->text, "._+-") || node->text[0] == '-')
-		return yaml_error(node, err, "a package's name is expected");
-	items = reallocarray(list->items, list->count + 1, sizeof(*items));
 	if (!items)
 		return err_nomem(err);
 	list->items = items;
 	item = &items[list->count++];
 	*item = (struct definition_request){ .name = NULL };
-	r = str_dup(&item->name, node->text, err);
+	r = str_dup(&item->name, name, err);
 	if (r == 0 && service)
 		r = str_printf(&item->reason, err, "service %s", service);
 	else if (r == 0)
 		r = str_dup(&item->reason, "requested", err);
 	if (r == 0)
-		r = str_printf(&item->where, err, "%s:%u:%u", yaml_name(node->doc), node->line,
-			       node->column);
+		r = str_dup(&item->where, where, err);
 	return r;
 }
 
-static int add_service(const struct definition *def, size_t i, struct definition_requests *list,
+static int add_package(const struct definition *def, size_t i, struct definition_requests *list,
 		       struct err *err)
 {
-	CLEANUP(yaml_doc_freep) struct yaml_doc *doc = NULL;
-	cleanup_free char *dir = NULL;
-	cleanup_free char *path = NULL;
-	const struct yaml_node *packages = NULL;
-	const char *service = def->services.items[i];
-	int r = definition_service_dir(def, service, &dir, err);
+	const struct yaml_node *node = item_node(def, "packages", i);
+	cleanup_free char *where = NULL;
+	int r = str_printf(&where, err, "%s:%u:%u", def->path, node->line, node->column);
 
+	return r < 0 ? r : add_request(list, node->text, NULL, where, err);
+}
+
+static int add_services(const struct definition *def, struct definition_requests *list,
+			struct err *err)
+{
+	CLEANUP(manifest_freep) struct manifest *manifest = NULL;
+	cleanup_free char *dir = NULL;
+	int r = 0;
+
+	if (!def->services.count)
+		return 0;
+	r = path_beside(def->path, "services", &dir, err);
 	if (r == 0)
-		r = path_join(dir, "service.yaml", &path, err);
-	if (r == 0)
-		r = yaml_load(path, ERR_CONFIG, &doc, err);
-	if (r < 0)
-		return r;
-	packages = yaml_get(yaml_root(doc), "packages");
-	if (packages && packages->type != YAML_SEQUENCE)
-		return yaml_error(packages, err, "a list of packages is expected");
-	for (size_t k = 0; r == 0 && packages && k < packages->count; k++)
-		r = add_request(list, packages->items[k], service, err);
+		r = manifest_load(dir, &def->services, &manifest, err);
+	for (size_t i = 0; r == 0 && i < manifest->count; i++) {
+		const struct service *service = manifest->services[i];
+
+		for (size_t k = 0; r == 0 && k < service->packages.count; k++)
+			r = add_request(list, service->packages.items[k], service->name,
+					service->file, err);
+	}
 	return r;
 }
 
@@ -349,12 +354,10 @@ int definition_requests(const struct definition *def, struct definition_requests
 			struct err *err)
 {
 	size_t kept = 0;
-	int r = 0;
+	int r = add_services(def, ret, err);
 
-	for (size_t i = 0; r == 0 && i < def->services.count; i++)
-		r = add_service(def, i, ret, err);
 	for (size_t i = 0; r == 0 && i < def->packages.count; i++)
-		r = add_request(ret, item_node(def, "packages", i), NULL, err);
+		r = add_package(def, i, ret, err);
 	if (r < 0 || !ret->count)
 		return r;
 	qsort(ret->items, ret->count, sizeof(*ret->items), cmp_request);

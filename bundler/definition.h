@@ -45,7 +45,7 @@ struct definition {
 	struct definition_modules modules;
 	char *baseline; /* NULL for none, else the path of an inventory */
 	struct definition_wheels wheels;
-	struct strv services; /* names; their directories: definition_service_dir() */
+	struct strv services; /* names of directories under services/ beside the definition */
 	struct strv packages;
 	char *topology;          /* path */
 	char *env;               /* path */
@@ -66,7 +66,7 @@ void definition_release(struct definition *def);
 /* ERR_CONFIG that names KEY ("topology", "cluster" …) unless VALUE is not NULL. */
 int definition_need(const struct definition *def, const char *key, const char *value,
 		    struct err *err) MUST_CHECK;
-/* DIR/services/NAME beside the definition; the caller frees. */
+/* services/NAME beside the definition; the caller frees. */
 int definition_service_dir(const struct definition *def, const char *service, char **ret_dir,
 			   struct err *err) MUST_CHECK;
 /* Borrowed, or NULL when nothing is pinned for REPO. */
@@ -76,7 +76,7 @@ const struct strv *definition_keys(const struct definition *def, const char *rep
 struct definition_request {
 	char *name;
 	char *reason; /* "service NAME" or "requested" */
-	char *where;  /* "file:line:column" */
+	char *where;  /* the manifest's file, or "file:line:column" of the definition */
 };
 
 struct definition_requests {

@@ -4,6 +4,8 @@
 
 static const struct cli_command *const commands[] = {
 	&bundle_cmd_keys_init,
+	&bundle_cmd_resolve,
+	&bundle_cmd_urls,
 	&bundle_cmd_show,
 	NULL,
 };

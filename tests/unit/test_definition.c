@@ -143,9 +143,9 @@ static void requests_name_who_asked_for_them_once(void **state)
 	struct err err = ERR_INIT;
 	char want[128];
 
-	write_file(dir, "services/b/service.yaml", "service: b\npackages: [zsh, both]\n");
-	write_file(dir, "services/a/service.yaml", "service: a\npackages: [both]\n");
-	write_file(dir, "services/none/service.yaml", "service: none\n");
+	write_file(dir, "services/b/service.yaml", "service: b\nlayer: x\npackages: [zsh, both]\n");
+	write_file(dir, "services/a/service.yaml", "service: a\nlayer: x\npackages: [both]\n");
+	write_file(dir, "services/none/service.yaml", "service: none\nlayer: x\n");
 	assert_int_equal(
 		load(dir, MINIMAL "services: [b, a, none]\npackages: [both, strace]\n", &def, &err),
 		0);
