@@ -17,6 +17,7 @@
 #   machine_put NAME SRC DEST     copy a file, with its mode
 #   machine_power_off_hard NAME   SIGKILL to its first process
 #   machine_stop NAME             orderly shutdown
+#   machine_remove NAME           power off, forget its disk
 #   lab_leave                     keep the lab, let the driver go
 #   lab_attach                    find a lab that was left (another terminal)
 #   lab_down                      remove everything
@@ -318,4 +319,13 @@ machine_stop() {
 		return 0
 	fi
 	machine_exec "$1" systemctl poweroff --no-block </dev/null && _machine_gone "$1" 60
+}
+
+# Take a machine out of the lab, with its disk.
+machine_remove() {
+	local dir=$LAB_RUN/machines/$1
+	if _machine_leader "$1" >/dev/null; then
+		machine_power_off_hard "$1" || return 1
+	fi
+	_in_keeper umount "$dir/root" && rm -rf --one-file-system -- "$dir"
 }

@@ -12,7 +12,7 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 need_root selftest
 
 if [[ -z ${LAB_IMAGE:-} ]]; then
-	# shellcheck source=/dev/null
+	# shellcheck source=tests/lab/image.sh
 	. "$here/image.sh"
 	LAB_IMAGE=$(lab_image)
 fi
