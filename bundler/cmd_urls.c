@@ -39,8 +39,6 @@ static int cmd_urls(const void *options, int argc, char **argv, struct err *err)
 	wheels = lock.wheels.items;
 	for (size_t i = 0; r == 0 && i < lock.wheels.count; i++)
 		puts(wheels[i].url ? wheels[i].url : wheels[i].sdist.url);
-	if (r == 0 && fflush(stdout))
-		r = err_errno(err, ERR_FAILED, errno, "cannot write to standard output");
 	return r;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -269,11 +270,15 @@ int cli_main(const struct cli_program *program, int argc, char **argv)
 	struct err err = ERR_INIT;
 	int r;
 
-	signal(SIGPIPE, SIG_IGN); /* a broken pipe is an error of write(), told in words */
+	signal(SIGPIPE, SIG_IGN); /* a transaction must not end because its reader has gone */
 	interrupt_init();
 	r = dispatch(program, argc - 1, argv + 1, &err);
+	errno = 0;
 	if (r == 0 && (fflush(stdout) != 0 || ferror(stdout)))
-		r = err_set(&err, ERR_FAILED, "cannot write to standard output");
+		r = err_errno(&err, ERR_FAILED, errno ? errno : EIO,
+			      "cannot write to standard output");
+	if (r == -(int)ERR_FAILED && errno == EPIPE)
+		return ERR_FAILED; /* whoever read us has gone: as silent as by SIGPIPE */
 	if (r < 0)
 		cli_print_error(program->name, &err);
 	return -r;
