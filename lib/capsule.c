@@ -226,7 +226,7 @@ static int parse_pairs(const struct yaml_node *node,
 		const struct yaml_node *value = node->items[i];
 		int r = 0;
 
-		if (value->type != YAML_SCALAR || strlen(value->text) != value->text_len)
+		if (value->type != YAML_SCALAR)
 			return yaml_error(value, err, "expected text");
 		r = add_pair(c, node->keys[i]->text, value->text, err);
 		if (r < 0)

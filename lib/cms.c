@@ -86,12 +86,12 @@ static int decode(const void *der, size_t der_size, CMS_ContentInfo **ret, struc
 	return 0;
 }
 
-static bool parameters_are_absent_or_null(const X509_ALGOR *algorithm)
+static bool has_parameter(const X509_ALGOR *algorithm, int wanted)
 {
 	int type = V_ASN1_UNDEF;
 
 	X509_ALGOR_get0(NULL, &type, NULL, algorithm);
-	return type == V_ASN1_UNDEF || type == V_ASN1_NULL;
+	return type == wanted;
 }
 
 static int algorithm_nid(const X509_ALGOR *algorithm)
@@ -102,13 +102,16 @@ static int algorithm_nid(const X509_ALGOR *algorithm)
 	return OBJ_obj2nid(oid);
 }
 
-/* Digest and signature algorithm: SHA-256 or SHA-384 with ECDSA or RSA (PKCS #1 v1.5). */
+/* Digest and signature algorithm: SHA-256 or SHA-384 with ECDSA or RSA (PKCS #1 v1.5); parameters
+ * as RFC 5754 has them, for no signature covers them. */
 static int check_algorithms(CMS_SignerInfo *signer, X509_ALGOR **ret_digest, struct err *err)
 {
 	X509_ALGOR *digest = NULL;
 	X509_ALGOR *signature = NULL;
 	int md = NID_undef;
 	int kind = NID_undef;
+	bool ec = false;
+	bool rsa = false;
 
 	CMS_SignerInfo_get0_algs(signer, NULL, NULL, &digest, &signature);
 	md = algorithm_nid(digest);
@@ -116,13 +119,15 @@ static int check_algorithms(CMS_SignerInfo *signer, X509_ALGOR **ret_digest, str
 	if (md != NID_sha256 && md != NID_sha384)
 		return err_set(err, ERR_VERIFY,
 			       REFUSED "its digest is neither SHA-256 nor SHA-384");
-	if (kind != NID_rsaEncryption &&
-	    kind != (md == NID_sha256 ? NID_ecdsa_with_SHA256 : NID_ecdsa_with_SHA384) &&
-	    kind != (md == NID_sha256 ? NID_sha256WithRSAEncryption : NID_sha384WithRSAEncryption))
+	ec = kind == (md == NID_sha256 ? NID_ecdsa_with_SHA256 : NID_ecdsa_with_SHA384);
+	rsa = kind == NID_rsaEncryption || kind == (md == NID_sha256 ? NID_sha256WithRSAEncryption
+								     : NID_sha384WithRSAEncryption);
+	if (!ec && !rsa)
 		return err_set(err, ERR_VERIFY, REFUSED "its algorithm '%s' is not one that we use",
 			       OBJ_nid2sn(kind));
-	if (!parameters_are_absent_or_null(digest) || !parameters_are_absent_or_null(signature))
-		return err_set(err, ERR_VERIFY, REFUSED "its algorithms have parameters");
+	if (!has_parameter(digest, V_ASN1_UNDEF) ||
+	    !has_parameter(signature, ec ? V_ASN1_UNDEF : V_ASN1_NULL))
+		return err_set(err, ERR_VERIFY, REFUSED "its algorithms have odd parameters");
 	*ret_digest = digest;
 	return 0;
 }

@@ -44,6 +44,28 @@ static inline struct pki pki_issue(const char *name, unsigned int usage, enum x5
 	return p;
 }
 
+/* Gives P's certificate other basic constraints ("CA:TRUE", or NULL: none), signed anew by ISSUER:
+ * what x509_create() would never make. */
+static inline void pki_constrain(struct pki *p, const char *basic_constraints,
+				 const struct pki *issuer)
+{
+	X509 *altered = X509_dup(p->cert);
+	X509_EXTENSION *ext = NULL;
+
+	assert_non_null(altered);
+	X509_EXTENSION_free(
+		X509_delete_ext(altered, X509_get_ext_by_NID(altered, NID_basic_constraints, -1)));
+	if (basic_constraints) {
+		ext = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, basic_constraints);
+		assert_non_null(ext);
+		assert_int_equal(X509_add_ext(altered, ext, -1), 1);
+		X509_EXTENSION_free(ext);
+	}
+	assert_int_not_equal(X509_sign(altered, issuer->key, EVP_sha384()), 0);
+	X509_free(p->cert);
+	p->cert = altered;
+}
+
 /* The caller frees it with x509_stack_free(). */
 static inline STACK_OF(X509) *pki_trust(const struct pki *ca)
 {

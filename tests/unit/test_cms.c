@@ -364,6 +364,58 @@ static void a_digest_algorithm_without_signer_is_refused(void **state)
 	assert_contains(err.msg, "not one plain signature");
 }
 
+static void odd_algorithm_parameters_are_refused(void **state)
+{
+	static const int types[] = { V_ASN1_NULL, V_ASN1_OCTET_STRING };
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(types); i++) {
+		CLEANUP(CMS_ContentInfo_freep) CMS_ContentInfo *cms = start(CMS_DETACHED);
+		CLEANUP(str_release) struct str der = STR_INIT;
+		int type = types[i / 2];
+		ASN1_OCTET_STRING *value = NULL;
+		X509_ALGOR *algorithms[2] = { NULL };
+		const ASN1_OBJECT *oid = NULL;
+		struct err err = ERR_INIT;
+		unsigned char *bytes = NULL;
+		int len;
+
+		add(cms, &signer, EVP_sha256(), 0);
+		finish(cms, CMS_DETACHED, &der);
+		CMS_SignerInfo_get0_algs(sk_CMS_SignerInfo_value(CMS_get0_SignerInfos(cms), 0),
+					 NULL, NULL, &algorithms[0], &algorithms[1]);
+		if (type == V_ASN1_OCTET_STRING)
+			value = ASN1_OCTET_STRING_new();
+		X509_ALGOR_get0(&oid, NULL, NULL, algorithms[i % 2]);
+		assert_int_equal(X509_ALGOR_set0(algorithms[i % 2], OBJ_dup(oid), type, value), 1);
+		str_reset(&der);
+		len = i2d_CMS_ContentInfo(cms, &bytes);
+		str_add_len(&der, bytes, (size_t)len);
+		OPENSSL_free(bytes);
+		assert_fails(ERR_VERIFY, verify(&der, PKI_NOW, &err));
+		assert_contains(err.msg, "odd parameters");
+	}
+}
+
+static void a_signer_that_is_not_marked_as_no_ca_is_refused(void **state)
+{
+	static const char *const marks[] = { NULL, "critical,CA:TRUE" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+		CLEANUP(pki_release)
+		struct pki odd =
+			pki_issue("odd", X509_USE_EMAIL | X509_USE_BUNDLE, X509_KEY_P256, &ca);
+		CLEANUP(str_release) struct str der = STR_INIT;
+		struct err err = ERR_INIT;
+
+		pki_constrain(&odd, marks[i], &ca);
+		sign_as(&odd, &der);
+		assert_fails(ERR_VERIFY, verify(&der, PKI_NOW, &err));
+		assert_contains(err.msg, "is not marked as one that is no CA");
+	}
+}
+
 static void other_encodings_are_refused(void **state)
 {
 	CLEANUP(str_release) struct str der = STR_INIT;
@@ -419,6 +471,9 @@ static void sealed_data_is_opened_by_its_recipient_alone(void **state)
 		assert_int_equal(opened.len, sizeof(secret));
 		assert_memory_equal(opened.buf, secret, sizeof(secret));
 		assert_fails(ERR_VERIFY, cms_open(der.buf, der.len - 1, node.key, &opened, &err));
+		str_addc(&der, '\0');
+		assert_fails(ERR_VERIFY, cms_open(der.buf, der.len, node.key, &opened, &err));
+		der.len--;
 		str_release(&opened);
 		/* For RSA OpenSSL hides whether the key was wrong: garbage, or a failure. */
 		if (cms_open(der.buf, der.len, wrong.key, &opened, &err) == 0)
@@ -454,6 +509,8 @@ int main(void)
 		cmocka_unit_test(weak_or_unknown_digests_are_refused),
 		cmocka_unit_test(messages_of_another_shape_are_refused),
 		cmocka_unit_test(a_digest_algorithm_without_signer_is_refused),
+		cmocka_unit_test(odd_algorithm_parameters_are_refused),
+		cmocka_unit_test(a_signer_that_is_not_marked_as_no_ca_is_refused),
 		cmocka_unit_test(other_encodings_are_refused),
 		cmocka_unit_test(sealed_data_is_opened_by_its_recipient_alone),
 		cmocka_unit_test(what_is_not_sealed_is_not_opened),

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pki.h"
 
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "file.h"
+#include "interrupt.h"
 #include "keys.h"
 
 static char base[64];
@@ -146,6 +148,24 @@ static void init_overwrites_nothing(void **state)
 	assert_contains(err.msg, "is no directory");
 	assert_fails(ERR_USAGE, keys_init(in_dir("x"), "a b", &err));
 	assert_fails(ERR_USAGE, keys_init("", "pgha", &err));
+}
+
+static void an_interrupted_init_leaves_nothing(void **state)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		struct err err = ERR_INIT;
+
+		interrupt_init();
+		raise(SIGTERM);
+		_exit(keys_init(dir, "pgha", &err) == -ERR_INTERRUPTED ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(entries_of(base), 0);
 }
 
 static void open_refuses_what_others_could_read_or_change(void **state)
@@ -516,6 +536,7 @@ int main(void)
 		KEYS_TEST(init_takes_an_empty_directory_and_a_trailing_slash),
 		KEYS_TEST(init_makes_missing_parents),
 		KEYS_TEST(init_overwrites_nothing),
+		KEYS_TEST(an_interrupted_init_leaves_nothing),
 		KEYS_TEST(open_refuses_what_others_could_read_or_change),
 		KEYS_TEST(open_refuses_an_expired_signer),
 		KEYS_TEST(open_refuses_pairs_that_do_not_belong_together),

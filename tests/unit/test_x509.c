@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pki.h"
 
+#include <openssl/ec.h>
+#include <openssl/rsa.h>
 #include <sys/stat.h>
 
 #include "file.h"
@@ -141,6 +143,7 @@ static void serial_numbers_are_long_positive_and_never_the_same(void **state)
 	(void)state;
 	assert_int_equal(serial->type, V_ASN1_INTEGER); /* not V_ASN1_NEG_INTEGER */
 	assert_int_equal(serial->length, 16);
+	assert_int_equal(serial->data[0] & 0xc0, 0x40); /* no byte of zero before it in DER */
 	assert_int_not_equal(ASN1_INTEGER_cmp(serial, X509_get0_serialNumber(b.cert)), 0);
 }
 
@@ -166,27 +169,79 @@ static void a_chain_is_checked_for_its_purpose(void **state)
 
 static void an_intermediate_ca_is_not_believed(void **state)
 {
-	struct x509_profile profile = {
-		.common_name = "between",
-		.usage = X509_USE_CA,
-		.not_before = PKI_NOW - PKI_DAY,
-		.not_after = PKI_NOW + PKI_DAY,
+	CLEANUP(pki_release) struct pki root = pki_issue("root", X509_USE_CA, X509_KEY_P384, NULL);
+	CLEANUP(pki_release) struct pki between = pki_issue("b", X509_USE_CA, X509_KEY_P384, &root);
+	CLEANUP(pki_release)
+	struct pki server = pki_issue("s", X509_USE_SERVER, X509_KEY_P256, &between);
+	CLEANUP(x509_stack_freep) STACK_OF(X509) *trust = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	pki_constrain(&root, "critical,CA:TRUE", &root); /* any path length */
+	trust = pki_trust(&root);
+	assert_fails(ERR_VERIFY,
+		     x509_check_chain(server.cert, trust, NULL, PKI_NOW, X509_FOR_SERVER, &err));
+	assert_int_equal(X509_up_ref(between.cert), 1);
+	assert_int_not_equal(sk_X509_push(trust, between.cert), 0);
+	assert_fails(ERR_VERIFY,
+		     x509_check_chain(server.cert, trust, NULL, PKI_NOW, X509_FOR_SERVER, &err));
+}
+
+static EVP_PKEY *other_key(int type, int bits_or_curve)
+{
+	CLEANUP(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_id(type, NULL);
+	EVP_PKEY *key = NULL;
+
+	assert_int_equal(EVP_PKEY_keygen_init(ctx), 1);
+	if (type == EVP_PKEY_RSA)
+		assert_int_equal(EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, bits_or_curve), 1);
+	if (type == EVP_PKEY_EC)
+		assert_int_equal(EVP_PKEY_CTX_set_ec_paramgen_curve_nid(ctx, bits_or_curve), 1);
+	assert_int_equal(EVP_PKEY_keygen(ctx, &key), 1);
+	return key;
+}
+
+static void weak_and_unusual_keys_are_refused(void **state)
+{
+	static const struct {
+		int type, bits_or_curve;
+	} keys[] = {
+		{ EVP_PKEY_RSA, 2048 },
+		{ EVP_PKEY_EC, NID_secp521r1 },
+		{ EVP_PKEY_EC, NID_secp256k1 },
+		{ EVP_PKEY_ED25519, 0 },
 	};
-	CLEANUP(pki_release) struct pki between = { .key = NULL };
-	CLEANUP(pki_release) struct pki server = { .key = NULL };
+	const struct x509_profile profile = tls_profile();
 	CLEANUP(x509_stack_freep) STACK_OF(X509) *trust = pki_trust(&ca);
 	struct err err = ERR_INIT;
 
 	(void)state;
-	assert_ok(x509_key_generate(X509_KEY_P384, &between.key, &err));
-	assert_ok(x509_create(&profile, between.key, ca.cert, ca.key, &between.cert, &err));
-	server = pki_issue("s", X509_USE_SERVER, X509_KEY_P256, &between);
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		CLEANUP(pki_release)
+		struct pki p = { .key = other_key(keys[i].type, keys[i].bits_or_curve) };
+
+		assert_ok(x509_create(&profile, p.key, ca.cert, ca.key, &p.cert, &err));
+		assert_fails(ERR_VERIFY,
+			     x509_check_chain(p.cert, trust, NULL, PKI_NOW, X509_FOR_SERVER, &err));
+	}
+}
+
+static void a_weak_ca_is_refused(void **state)
+{
+	struct x509_profile profile = tls_profile();
+	CLEANUP(pki_release) struct pki weak = { .key = other_key(EVP_PKEY_RSA, 2048) };
+	CLEANUP(pki_release) struct pki server = { .key = NULL };
+	CLEANUP(x509_stack_freep) STACK_OF(X509) *trust = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	profile.usage = X509_USE_CA;
+	assert_ok(x509_create(&profile, weak.key, NULL, NULL, &weak.cert, &err));
+	server = pki_issue("s", X509_USE_SERVER, X509_KEY_P256, &weak);
+	trust = pki_trust(&weak);
 	assert_fails(ERR_VERIFY,
 		     x509_check_chain(server.cert, trust, NULL, PKI_NOW, X509_FOR_SERVER, &err));
-	assert_int_not_equal(sk_X509_push(trust, between.cert), 0);
-	assert_int_equal(X509_up_ref(between.cert), 1);
-	assert_fails(ERR_VERIFY,
-		     x509_check_chain(server.cert, trust, NULL, PKI_NOW, X509_FOR_SERVER, &err));
+	assert_contains(err.msg, "too weak");
 }
 
 static void keys_are_private_files(void **state)
@@ -266,6 +321,8 @@ int main(void)
 		cmocka_unit_test(serial_numbers_are_long_positive_and_never_the_same),
 		cmocka_unit_test(a_chain_is_checked_for_its_purpose),
 		cmocka_unit_test(an_intermediate_ca_is_not_believed),
+		cmocka_unit_test(weak_and_unusual_keys_are_refused),
+		cmocka_unit_test(a_weak_ca_is_refused),
 		cmocka_unit_test(keys_are_private_files),
 		cmocka_unit_test(bad_pem_is_refused_and_no_passphrase_asked_for),
 		cmocka_unit_test(a_fingerprint_is_printed_as_openssl_does),
