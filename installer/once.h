@@ -7,9 +7,9 @@
 
 /*
  * Each service's steps in order: when the `when` probe holds and `unless` says that it is still to
- * do, run it. Where the probe does not hold, "LAYER: pending: NAME waits for PROBE" goes to PENDING and
- * the service's later steps wait too (ERR_UNHEALTHY with in->wait). A step that fails is ERR_FAILED.
- * After the commit.
+ * do, run it. Where the probe does not hold, "LAYER: pending: NAME waits for PROBE" goes to PENDING
+ * and the service's later steps wait too (ERR_UNHEALTHY with in->wait). A step that fails is
+ * ERR_FAILED. After the commit. Without APPLY nothing but probes and `unless` is run.
  */
 int once_run(struct setup *setup, bool apply, struct strv *changes, struct strv *pending,
 	     struct err *err) MUST_CHECK;

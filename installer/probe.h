@@ -6,7 +6,6 @@
 #ifndef PGHA_PROBE_H
 #define PGHA_PROBE_H
 
-#include "proc.h"
 #include "setup.h"
 
 /* What all cluster probes of one run may take together when nobody asked to wait. */
@@ -28,12 +27,20 @@ int probe_try(const struct setup_service *service, const struct service_probe *p
 	      unsigned int patience_ms, bool *ret_holds, struct err *why,
 	      struct err *err) MUST_CHECK;
 
+/* How long a cluster probe may be tried now, in a run whose cluster steps began at START_MS of the
+ * monotonic clock. */
+unsigned int probe_patience(const struct setup *setup, const struct service_probe *probe,
+			    uint64_t start_ms);
+
 /*
- * Runs a manifest's command: exec rendered without secrets, env and stdin with them. RES as with
- * proc_run(). A command that cannot be started has status 127.
+ * Runs EXEC with COMMAND's user and environment, all rendered: EXEC and EXPECT without secrets, the
+ * environment and, with WITH_STDIN, standard input with them. RET_HOLDS: it ended with status 0 in
+ * time, and its standard output contains EXPECT (NULL: whatever it says). WHY (may be NULL) gets
+ * what it said otherwise.
  */
-int probe_run_command(const struct setup_service *service, const char *what,
-		      const struct service_command *command, unsigned int timeout_ms,
-		      struct proc_result *res, struct err *err) MUST_CHECK;
+int probe_command(const struct setup_service *service, const struct service_command *command,
+		  const struct strv *exec, bool with_stdin, const char *expect,
+		  unsigned int timeout_ms, bool *ret_holds, struct err *why,
+		  struct err *err) MUST_CHECK;
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What one node is to become, worked out from the verified bundle: its services, its variables, and
- * the tree that its templates see. The steps that follow the packages (place, venv, unit, probe, once)
- * all work on it, and all have the same shape:
+ * the tree that its templates see. The steps that follow the packages (place, venv, unit, once) all
+ * work on it, and all have the same shape:
  *
  *	int STEP(struct setup *setup, bool apply, struct strv *changes, struct err *err);
  *
  * Each compares what is there with what should be, appends one line to CHANGES for each difference,
- * and, with APPLY, makes it so. Without APPLY nothing is touched: that is the plan. A run that adds no
- * line changed nothing. Nothing here prints.
+ * and, with APPLY, makes it so. Without APPLY nothing is touched: that is the plan. A run that adds
+ * no line changed nothing. Nothing here prints.
  */
 #ifndef PGHA_SETUP_H
 #define PGHA_SETUP_H
@@ -46,21 +46,32 @@ struct setup {
 };
 
 /*
- * Needs IN after verification: topology, capsule, index and STAGING/manifests/. Everything is loaded,
- * checked and rendered once here, so that a manifest's mistake shows before anything is changed. The
- * node's root is opened and nothing is written.
+ * Needs IN after verification: topology, capsule, index and STAGING/manifests/. Everything is
+ * loaded, checked and rendered once here, so that a manifest's mistake shows before anything is
+ * changed. The node's root is opened and nothing is written.
  */
 int setup_new(struct install *in, struct setup **ret, struct err *err) MUST_CHECK;
 void setup_free(struct setup *setup);
 DEFINE_CLEANUP(struct setup *, setup_free);
 
-/* Packages that this node's services want (RPM names, sorted, each once): the request to the solver. */
+/* The packages that this node's services want (names, sorted, each once). */
 int setup_packages(const struct setup *setup, struct strv *ret_names, struct err *err) MUST_CHECK;
 
-/* For the steps. Remembers, before the change is made, that the units need it. */
+/* --- for the steps ------------------------------------------------------------------------- */
+
+/* Remembers, before the change is made, what the service's units will need; with APPLY also on
+ * disk. */
 int setup_want(struct setup *setup, struct setup_service *service, enum service_on_change what,
-	       struct err *err) MUST_CHECK;
+	       bool apply, struct err *err) MUST_CHECK;
 /* Forgets it again once done. */
 int setup_done(struct setup *setup, struct setup_service *service, struct err *err) MUST_CHECK;
+/* The same for unit files: daemon-reload. */
+int setup_want_reload(struct setup *setup, bool apply, struct err *err) MUST_CHECK;
+int setup_reload_done(struct setup *setup, struct err *err) MUST_CHECK;
+
+/* Renders one of the service's files into RET, which should be secret. RET_WANTED is false, and RET
+ * untouched, when its `when` says that this node does not need it. */
+int setup_render(const struct setup_service *service, const struct service_file *file,
+		 bool *ret_wanted, struct str *ret, struct err *err) MUST_CHECK;
 
 #endif

@@ -333,7 +333,7 @@ static int check_probe(const struct check *c, size_t at)
 			r = yaml_error(where(c, "probes", at, "name"), c->err,
 				       "probe '%.80s' stands twice", probes[at].name);
 	if (r == 0)
-		r = check_text(c, where(c, "probes", at, "expect"), probes[at].expect, true);
+		r = check_text(c, where(c, "probes", at, "expect"), probes[at].expect, false);
 	return r;
 }
 
@@ -359,7 +359,7 @@ static int check_once(const struct check *c, size_t at)
 		r = yaml_error(where(c, "once", at, "expect"), c->err,
 			       "'expect' needs 'unless', whose output it is about");
 	if (r == 0)
-		r = check_text(c, where(c, "once", at, "expect"), step->expect, true);
+		r = check_text(c, where(c, "once", at, "expect"), step->expect, false);
 	return r;
 }
 

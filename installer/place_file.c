@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "place_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file.h"
+
+#define PARENT_MODE 0755
+
+/* --- accounts ------------------------------------------------------------------------------- */
+
+/* ROOT/etc/NAME as a stream; *RET stays NULL when there is none. */
+static int open_database(struct setup *setup, const char *name, FILE **ret, struct err *err)
+{
+	cleanup_close int etc = -1;
+	cleanup_close int fd = -1;
+	struct stat st;
+
+	if (fstatat(setup->root_fd, "etc", &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		return 0;
+	if (dir_open_beneath(setup->root_fd, "etc", 0, &etc, err) < 0)
+		return -(int)err->code;
+	fd = openat(etc, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd >= 0)
+		*ret = fdopen(fd, "re");
+	if (!*ret)
+		return err_errno(err, ERR_FAILED, errno, "cannot open '/etc/%s'", name);
+	(void)steal_fd(&fd);
+	return 0;
+}
+
+int place_uid(struct setup *setup, const char *name, bool *ret_found, uid_t *ret, struct err *err)
+{
+	cleanup_fclose FILE *f = NULL;
+	const struct passwd *pw = NULL;
+	int r = open_database(setup, "passwd", &f, err);
+
+	*ret_found = false;
+	while (r == 0 && f && !*ret_found && (pw = fgetpwent(f))) {
+		*ret_found = !strcmp(pw->pw_name, name);
+		*ret = pw->pw_uid;
+	}
+	return r;
+}
+
+static const struct group *find_group(FILE *f, const char *name)
+{
+	const struct group *gr = NULL;
+
+	while (f && (gr = fgetgrent(f)))
+		if (!strcmp(gr->gr_name, name))
+			return gr;
+	return NULL;
+}
+
+int place_gid(struct setup *setup, const char *name, bool *ret_found, gid_t *ret, struct err *err)
+{
+	cleanup_fclose FILE *f = NULL;
+	int r = open_database(setup, "group", &f, err);
+	const struct group *gr = r == 0 ? find_group(f, name) : NULL;
+
+	*ret_found = gr != NULL;
+	if (gr)
+		*ret = gr->gr_gid;
+	return r;
+}
+
+int place_is_member(struct setup *setup, const char *group, const char *user, bool *ret,
+		    struct err *err)
+{
+	cleanup_fclose FILE *f = NULL;
+	int r = open_database(setup, "group", &f, err);
+	const struct group *gr = r == 0 ? find_group(f, group) : NULL;
+
+	*ret = false;
+	for (char **member = gr ? gr->gr_mem : NULL; member && *member; member++)
+		*ret |= !strcmp(*member, user);
+	return r;
+}
+
+struct owner {
+	bool known;
+	uid_t uid;
+	gid_t gid;
+};
+
+static int find_owner(struct setup *setup, const struct place_item *item, bool must,
+		      struct owner *ret, struct err *err)
+{
+	bool user = false, group = false;
+	int r = place_uid(setup, item->owner, &user, &ret->uid, err);
+
+	if (r == 0)
+		r = place_gid(setup, item->group, &group, &ret->gid, err);
+	ret->known = user && group;
+	if (r < 0 || ret->known || !must)
+		return r;
+	return err_set(err, ERR_FAILED, "there is no %s '%s' on this node", user ? "group" : "user",
+		       user ? item->group : item->owner);
+}
+
+/* --- directories ---------------------------------------------------------------------------- */
+
+/* RELATIVE is below the root. -1 in RET_FD: it is not there. */
+static int open_dir(struct setup *setup, const char *relative, bool make, int *ret_fd,
+		    struct err *err)
+{
+	struct stat st;
+	mode_t old_umask = umask(0);
+	int r = dir_open_beneath(setup->root_fd, relative, make ? PARENT_MODE : 0, ret_fd, err);
+
+	umask(old_umask);
+	if (r < 0 && !make && fstatat(setup->root_fd, relative, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
+	    errno == ENOENT) {
+		*ret_fd = -1;
+		return 0;
+	}
+	return r;
+}
+
+int place_open_parent(struct setup *setup, const char *path, bool make, int *ret_fd,
+		      const char **ret_name, struct err *err)
+{
+	const char *name = path_basename(path);
+	cleanup_free char *parent = strndup(path + 1, (size_t)(name - path) - 1);
+
+	if (!parent)
+		return err_nomem(err);
+	*ret_name = name;
+	return open_dir(setup, parent, make, ret_fd, err);
+}
+
+static bool same_attributes(const struct stat *st, const struct place_item *item,
+			    const struct owner *owner)
+{
+	return owner->known && st->st_uid == owner->uid && st->st_gid == owner->gid &&
+	       (st->st_mode & 07777) == item->mode;
+}
+
+static int set_attributes(int fd, const struct place_item *item, const struct owner *owner,
+			  struct err *err)
+{
+	/* The owner first: chown drops set-id bits, and the mode is never wider than it should be
+	 * for the old owner. */
+	if (fchown(fd, owner->uid, owner->gid) < 0 || fchmod(fd, item->mode) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot set owner and mode");
+	return 0;
+}
+
+/* A path may be wanted more than once (a CA by several certificates): one line is enough. */
+static int describe(struct strv *changes, const char *verb, const char *what,
+		    const struct place_item *item, struct err *err)
+{
+	cleanup_free char *line = NULL;
+	int r = str_printf(&line, err, "%s %s %s (%04o %s:%s)", verb, what, item->path,
+			   (unsigned int)item->mode, item->owner, item->group);
+
+	if (r < 0 || strv_has(changes, line))
+		return r;
+	return strv_take(changes, steal_ptr(&line), err);
+}
+
+static int make_directory(struct setup *setup, const struct place_item *item, int *ret_fd,
+			  struct err *err)
+{
+	cleanup_close int parent = -1;
+	const char *name = NULL;
+	int r = place_open_parent(setup, item->path, true, &parent, &name, err);
+
+	if (r < 0)
+		return r;
+	if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
+		return err_errno(err, ERR_FAILED, errno, "cannot create it");
+	*ret_fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (*ret_fd < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot open it");
+	return 0;
+}
+
+int place_directory(struct setup *setup, const struct place_item *item, bool apply,
+		    struct strv *changes, struct err *err)
+{
+	cleanup_close int fd = -1;
+	struct owner owner = { .known = false };
+	struct stat st;
+	int r = find_owner(setup, item, apply, &owner, err);
+
+	if (r == 0)
+		r = open_dir(setup, item->path + 1, false, &fd, err);
+	if (r == 0 && fd >= 0 && fstat(fd, &st) == 0 && same_attributes(&st, item, &owner))
+		return 0;
+	if (r == 0)
+		r = describe(changes, fd < 0 ? "create" : "change", "directory", item, err);
+	if (r == 0 && apply && fd < 0)
+		r = make_directory(setup, item, &fd, err);
+	if (r == 0 && apply)
+		r = set_attributes(fd, item, &owner, err);
+	return r < 0 ? err_prefix(err, "'%s'", item->path) : 0;
+}
+
+/* --- files ---------------------------------------------------------------------------------- */
+
+/* Reads what is there now. *RET_FOUND false: nothing. A link, or anything that is no plain file, is
+ * found with other content. */
+static int read_present(int parent, const char *name, const struct place_item *item,
+			bool *ret_found, bool *ret_regular, struct stat *ret_st,
+			struct str *ret_text, struct err *err)
+{
+	cleanup_close int fd = -1;
+
+	*ret_found = *ret_regular = false;
+	if (parent < 0)
+		return 0;
+	if (fstatat(parent, name, ret_st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : err_errno(err, ERR_FAILED, errno, "cannot look at it");
+	*ret_found = true;
+	if (S_ISDIR(ret_st->st_mode))
+		return err_set(err, ERR_FAILED, "it is a directory, not a file");
+	*ret_regular = S_ISREG(ret_st->st_mode);
+	if (!*ret_regular)
+		return 0;
+	fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot read it");
+	return fd_read_all(fd, item->path, FILE_SIZE_MAX, ret_text, err);
+}
+
+static int keep_previous(const struct setup *setup, const struct place_item *item,
+			 const struct str *text, struct err *err)
+{
+	cleanup_free char *path = NULL;
+	cleanup_free char *dir = NULL;
+	int r = str_printf(&path, err, "%s/previous%s", setup->in->state_dir, item->path);
+
+	if (r == 0)
+		r = path_beside(path, ".", &dir, err);
+	if (r == 0)
+		r = dir_make(dir, 0700, err);
+	return r < 0 ? r
+		     : file_write_atomic(path, 0600, text->buf ? text->buf : "", text->len, err);
+}
+
+static int write_temp(int parent, const char *temp, const struct place_item *item,
+		      const struct owner *owner, struct err *err)
+{
+	cleanup_close int fd = -1;
+	int r = 0;
+
+	/* What a killed run left. */
+	if (unlinkat(parent, temp, 0) < 0 && errno != ENOENT)
+		return err_errno(err, ERR_FAILED, errno, "cannot remove '%s' beside it", temp);
+	fd = openat(parent, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot create '%s' beside it", temp);
+	r = fd_write_all(fd, item->path, item->data, item->size_bytes, err);
+	if (r == 0)
+		r = set_attributes(fd, item, owner, err);
+	if (r == 0 && fsync(fd) < 0)
+		r = err_errno(err, ERR_FAILED, errno, "cannot write it");
+	return r;
+}
+
+static int replace(int parent, const char *name, const struct place_item *item,
+		   const struct owner *owner, struct err *err)
+{
+	cleanup_free char *temp = NULL;
+	int r = str_printf(&temp, err, ".%s.pgha-new", name);
+
+	if (r == 0)
+		r = write_temp(parent, temp, item, owner, err);
+	if (r == 0 && renameat(parent, temp, parent, name) < 0)
+		r = err_errno(err, ERR_FAILED, errno, "cannot put it in place");
+	if (r < 0) {
+		if (temp)
+			unlinkat(parent, temp, 0);
+		return r;
+	}
+	if (fsync(parent) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot write its directory");
+	return 0;
+}
+
+int place_file_compare(struct setup *setup, const struct place_item *item, struct strv *changes,
+		       bool *ret_changed, struct err *err)
+{
+	CLEANUP(str_release) struct str present = STR_SECRET;
+	cleanup_close int parent = -1;
+	struct owner owner = { .known = false };
+	const char *name = NULL;
+	bool found = false, regular = false;
+	struct stat st;
+	int r = find_owner(setup, item, false, &owner, err);
+
+	*ret_changed = false;
+	if (r == 0)
+		r = place_open_parent(setup, item->path, false, &parent, &name, err);
+	if (r == 0)
+		r = read_present(parent, name, item, &found, &regular, &st, &present, err);
+	if (r < 0)
+		return err_prefix(err, "'%s'", item->path);
+	if (regular && same_attributes(&st, item, &owner) && present.len == item->size_bytes &&
+	    !memcmp(present.buf, item->data, present.len))
+		return 0;
+	*ret_changed = true;
+	return describe(changes, found ? "change" : "create", "file", item, err);
+}
+
+int place_file_write(struct setup *setup, const struct place_item *item, struct err *err)
+{
+	CLEANUP(str_release) struct str present = STR_SECRET;
+	cleanup_close int parent = -1;
+	struct owner owner = { .known = false };
+	const char *name = NULL;
+	bool found = false, regular = false;
+	struct stat st;
+	int r = find_owner(setup, item, true, &owner, err);
+
+	if (r == 0)
+		r = place_open_parent(setup, item->path, true, &parent, &name, err);
+	if (r == 0)
+		r = read_present(parent, name, item, &found, &regular, &st, &present, err);
+	if (r == 0 && regular)
+		r = keep_previous(setup, item, &present, err);
+	if (r == 0)
+		r = replace(parent, name, item, &owner, err);
+	return r < 0 ? err_prefix(err, "'%s'", item->path) : 0;
+}

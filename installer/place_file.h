@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One file or directory below the installation's root, for installer/place.c. */
+#ifndef PGHA_PLACE_FILE_H
+#define PGHA_PLACE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "setup.h"
+
+/* Borrowed. PATH is absolute as the node sees it. */
+struct place_item {
+	const char *path;
+	const char *owner, *group;
+	mode_t mode;
+	const void *data; /* files */
+	size_t size_bytes;
+};
+
+/*
+ * Says in RET_CHANGED whether the file is other than ITEM (absent, other content, owner or mode, no
+ * plain file), and adds a line to CHANGES then. An owner that is not there yet is a difference.
+ */
+int place_file_compare(struct setup *setup, const struct place_item *item, struct strv *changes,
+		       bool *ret_changed, struct err *err) MUST_CHECK;
+/* Keeps the file's content below STATE/previous/ and puts ITEM in its place. Missing directories
+ * above are made (0755). */
+int place_file_write(struct setup *setup, const struct place_item *item,
+		     struct err *err) MUST_CHECK;
+/* Both for a directory, the second with APPLY. */
+int place_directory(struct setup *setup, const struct place_item *item, bool apply,
+		    struct strv *changes, struct err *err) MUST_CHECK;
+
+/* Accounts of the root that is installed into, by its own files. RET_FOUND false: no such name. */
+int place_uid(struct setup *setup, const char *name, bool *ret_found, uid_t *ret,
+	      struct err *err) MUST_CHECK;
+int place_gid(struct setup *setup, const char *name, bool *ret_found, gid_t *ret,
+	      struct err *err) MUST_CHECK;
+/* Is USER listed as a member of GROUP? */
+int place_is_member(struct setup *setup, const char *group, const char *user, bool *ret,
+		    struct err *err) MUST_CHECK;
+
+/*
+ * Opens the directory above PATH; RET_NAME is PATH's last part, borrowed from it. With MAKE missing
+ * directories are made; without, RET_FD is -1 when there is none.
+ */
+int place_open_parent(struct setup *setup, const char *path, bool make, int *ret_fd,
+		      const char **ret_name, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "probe.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+#include "interrupt.h"
+#include "proc.h"
+#include "unit.h"
+
+#define PAUSE_MS 500  /* between two tries */
+#define SAID_LINES 12 /* of what a command said, in a message */
+
+/* Cleansed: environment and standard input hold secrets. */
+static void release_secrets(struct strv *v)
+{
+	for (size_t i = 0; i < v->count; i++)
+		secret_cleanse(v->items[i], strlen(v->items[i]));
+	strv_release(v);
+}
+
+static int render_exec(const struct setup_service *service, const struct strv *exec,
+		       struct strv *ret, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < exec->count; i++) {
+		char *text = NULL;
+
+		r = context_text(service->context, "exec", exec->items[i], false, &text, err);
+		if (r == 0)
+			r = strv_take(ret, text, err);
+	}
+	if (r == 0 && (!ret->count || ret->items[0][0] != '/'))
+		r = err_set(err, ERR_CONFIG, "exec: '%.200s' is no absolute path",
+			    ret->count ? ret->items[0] : "");
+	return r;
+}
+
+static bool is_set(const struct strv *env, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < env->count; i++)
+		if (!strncmp(env->items[i], name, len) && env->items[i][len] == '=')
+			return true;
+	return false;
+}
+
+static int render_settings(const struct setup_service *service, const struct schema_list *settings,
+			   struct strv *env, struct err *err)
+{
+	SERVICE_EACH(struct service_setting, setting, *settings)
+	{
+		CLEANUP(str_release) struct str item = STR_SECRET;
+		char *value = NULL;
+		int r = 0;
+
+		if (is_set(env, setting->name))
+			continue;
+		r = context_text(service->context, setting->name, setting->value, true, &value,
+				 err);
+		if (r < 0)
+			return r;
+		str_addf(&item, "%s=%s", setting->name, value);
+		secret_cleanse(value, strlen(value));
+		free(value);
+		value = NULL;
+		r = str_done(&item, &value, err);
+		if (r == 0)
+			r = strv_take(env, value, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void say(struct err *why, char *text)
+{
+	char *start = text ? text + strlen(text) : NULL;
+	char *save = NULL;
+	unsigned int lines = 0;
+
+	while (start && start > text && lines <= SAID_LINES) {
+		start--;
+		lines += *start == '\n' && start[1];
+	}
+	for (char *l = start ? strtok_r(start, "\n", &save) : NULL; l;
+	     l = strtok_r(NULL, "\n", &save))
+		err_detail(why, "%s", l);
+}
+
+static bool judge(struct proc_result *res, const char *name, const char *expect,
+		  unsigned int timeout_ms, struct err *why)
+{
+	struct err ignored = ERR_INIT;
+	bool said = !expect || (res->out.buf && strstr(res->out.buf, expect));
+
+	if (!why)
+		why = &ignored;
+	if (res->timed_out)
+		err_set(why, ERR_UNHEALTHY, "'%s' did not end within %u s", name,
+			timeout_ms / 1000);
+	else if (res->status)
+		err_set(why, ERR_UNHEALTHY, "'%s' ended with status %d", name, res->status);
+	else if (!said)
+		err_set(why, ERR_UNHEALTHY, "'%s' did not say '%.100s'", name, expect);
+	else
+		return true;
+	say(why, res->out.buf);
+	say(why, res->err_out.buf);
+	return false;
+}
+
+int probe_command(const struct setup_service *service, const struct service_command *command,
+		  const struct strv *exec, bool with_stdin, const char *expect,
+		  unsigned int timeout_ms, bool *ret_holds, struct err *why, struct err *err)
+{
+	CLEANUP(proc_result_release) struct proc_result res = PROC_RESULT_INIT;
+	CLEANUP(strv_release) struct strv argv = STRV_INIT;
+	CLEANUP(release_secrets) struct strv env = STRV_INIT;
+	CLEANUP(release_secrets) struct strv texts = STRV_INIT; /* standard input, expected text */
+	struct proc proc = { .user = command->user, .dir = "/", .timeout_ms = timeout_ms };
+	const char *expected = NULL;
+	char *text = NULL;
+	int r = render_exec(service, exec, &argv, err);
+
+	if (r == 0)
+		r = render_settings(service, &command->env, &env, err);
+	if (r == 0)
+		r = render_settings(service, &service->service->command_env, &env, err);
+	if (r == 0 && with_stdin && command->stdin_text) {
+		r = context_text(service->context, "stdin", command->stdin_text, true, &text, err);
+		if (r == 0)
+			r = strv_take(&texts, text, err);
+		if (r == 0)
+			proc.stdin_data = text;
+	}
+	if (r == 0 && expect) {
+		r = context_text(service->context, "expect", expect, false, &text, err);
+		if (r == 0)
+			r = strv_take(&texts, text, err);
+		if (r == 0)
+			expected = text;
+	}
+	if (r < 0)
+		return r;
+	proc.argv = (const char *const *)argv.items;
+	proc.env = (const char *const *)env.items;
+	res.out.secret = res.err_out.secret = true;
+	r = proc_run(&proc, &res, err);
+	if (r == 0)
+		*ret_holds = judge(&res, argv.items[0], expected, timeout_ms, why);
+	return r;
+}
+
+int probe_try(const struct setup_service *service, const struct service_probe *probe,
+	      unsigned int patience_ms, bool *ret_holds, struct err *why, struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
+	uint64_t end = clock_monotonic_ms() + patience_ms;
+	bool holds = false;
+
+	for (;;) {
+		int r = probe_command(service, &probe->command, &probe->command.exec, true,
+				      probe->expect, probe->timeout_s * 1000, &holds, why, err);
+
+		if (r < 0)
+			return err_prefix(err, "service '%s': probe '%s'", service->service->name,
+					  probe->name);
+		if (holds || clock_monotonic_ms() >= end)
+			break;
+		nanosleep(&pause, NULL); /* a signal ends it, and the check below sees that */
+		r = interrupt_check(err);
+		if (r < 0)
+			return r;
+	}
+	*ret_holds = holds;
+	return 0;
+}
+
+static int unhealthy(const struct setup_service *service, const struct service_probe *probe,
+		     const struct err *why, struct err *err)
+{
+	*err = *why;
+	err_prefix(err, "service '%s': probe '%s' does not hold after %u s", service->service->name,
+		   probe->name, probe->within_s);
+	unit_journal(service, err);
+	return -(int)err->code;
+}
+
+int probe_node(struct setup *setup, struct err *err)
+{
+	if (!install_is_live(setup->in))
+		return 0;
+	for (size_t i = 0; i < setup->count; i++) {
+		const struct setup_service *service = &setup->services[i];
+
+		SERVICE_EACH(struct service_probe, probe, service->service->probes)
+		{
+			struct err why = ERR_INIT;
+			bool holds = false;
+			int r = 0;
+
+			if (probe->scope != SERVICE_SCOPE_NODE)
+				continue;
+			r = probe_try(service, probe, probe->within_s * 1000, &holds, &why, err);
+			if (r < 0)
+				return r;
+			if (!holds)
+				return unhealthy(service, probe, &why, err);
+		}
+	}
+	return 0;
+}
+
+unsigned int probe_patience(const struct setup *setup, const struct service_probe *probe,
+			    uint64_t start_ms)
+{
+	uint64_t spent = clock_monotonic_ms() - start_ms;
+	unsigned int own = probe->within_s * 1000;
+	unsigned int left =
+		spent < PROBE_PATIENCE_MS ? (unsigned int)(PROBE_PATIENCE_MS - spent) : 0;
+
+	return setup->in->wait || own < left ? own : left;
+}
+
+int probe_cluster(struct setup *setup, struct strv *pending, struct err *err)
+{
+	uint64_t start = clock_monotonic_ms();
+
+	if (!install_is_live(setup->in))
+		return 0;
+	for (size_t i = 0; i < setup->count; i++) {
+		const struct setup_service *service = &setup->services[i];
+
+		SERVICE_EACH(struct service_probe, probe, service->service->probes)
+		{
+			struct err why = ERR_INIT;
+			bool holds = false;
+			int r = 0;
+
+			if (probe->scope != SERVICE_SCOPE_CLUSTER)
+				continue;
+			r = probe_try(service, probe, probe_patience(setup, probe, start), &holds,
+				      &why, err);
+			if (r == 0 && !holds && setup->in->wait)
+				r = unhealthy(service, probe, &why, err);
+			if (r == 0 && !holds)
+				r = strv_addf(pending, err, "%s: pending: waits for %s",
+					      service->service->layer, probe->name);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proc.h"
+
+#define QUICK_MS 60000
+#define START_MS 600000 /* the units' own TimeoutStartSec ends it before */
+#define JOURNAL_LINES "15"
+
+/* What systemd says about a unit. */
+struct state {
+	bool running; /* active, or on its way there */
+	bool settled; /* active */
+	bool failed;
+	bool enabled;  /* or of a kind that cannot be */
+	bool outdated; /* its files changed since systemd read them */
+};
+
+/* Runs systemctl; a status that is not 0 is a failure unless RET_OUT is given. */
+static int systemctl(const char *const *argv, unsigned int timeout_ms, char **ret_out,
+		     struct err *err)
+{
+	CLEANUP(proc_result_release) struct proc_result res = PROC_RESULT_INIT;
+	const struct proc proc = { .argv = argv, .timeout_ms = timeout_ms };
+	int r = 0;
+
+	if (!ret_out)
+		return proc_check(&proc, NULL, err);
+	r = proc_run(&proc, &res, err);
+	return r < 0 ? r : str_done(&res.out, ret_out, err);
+}
+
+/* The value of KEY in lines KEY=VALUE, compared with a list of words. */
+static bool property_is(const char *text, const char *key, const char *const *words)
+{
+	size_t len = strlen(key);
+
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, key, len) != 0 || line[len] != '=')
+			continue;
+		for (; *words; words++) {
+			size_t n = strlen(*words);
+
+			if (!strncmp(line + len + 1, *words, n) &&
+			    (line[len + 1 + n] == '\n' || line[len + 1 + n] == '\0'))
+				return true;
+		}
+		return false;
+	}
+	return false;
+}
+
+#define PROPERTY(text, key, ...) property_is(text, key, (const char *const[]){ __VA_ARGS__, NULL })
+
+static int look(const char *unit, struct state *ret, struct err *err)
+{
+	const char *const argv[] = {
+		"systemctl", "show", "--property=ActiveState,UnitFileState,NeedDaemonReload",
+		"--",        unit,   NULL
+	};
+	cleanup_free char *text = NULL;
+	int r = systemctl(argv, QUICK_MS, &text, err);
+
+	if (r < 0)
+		return r;
+	*ret = (struct state){
+		.settled = PROPERTY(text, "ActiveState", "active"),
+		.running = PROPERTY(text, "ActiveState", "active", "activating", "reloading",
+				    "refreshing"),
+		.failed = PROPERTY(text, "ActiveState", "failed"),
+		.enabled = PROPERTY(text, "UnitFileState", "enabled", "enabled-runtime", "static",
+				    "alias", "indirect", "generated", "transient"),
+		.outdated = PROPERTY(text, "NeedDaemonReload", "yes"),
+	};
+	return 0;
+}
+
+void unit_journal(const struct setup_service *service, struct err *err)
+{
+	SERVICE_EACH(struct service_unit, unit, service->service->units)
+	{
+		CLEANUP(proc_result_release) struct proc_result res = PROC_RESULT_INIT;
+		const char *const argv[] = { "journalctl", "--no-pager",  "--quiet",
+					     "--lines",    JOURNAL_LINES, "--output=short",
+					     "--unit",     unit->name,    NULL };
+		const struct proc proc = { .argv = argv, .timeout_ms = QUICK_MS };
+		struct err ignored = ERR_INIT; /* no journal: the failure itself is told */
+		char *save = NULL;
+
+		if (proc_run(&proc, &res, &ignored) < 0 || res.status || !res.out.len)
+			continue;
+		err_detail(err, "the journal of %s:", unit->name);
+		for (char *l = strtok_r(res.out.buf, "\n", &save); l;
+		     l = strtok_r(NULL, "\n", &save))
+			err_detail(err, "  %s", l);
+	}
+}
+
+/* --- what is done to one unit --------------------------------------------------------------- */
+
+static int enable(const struct setup *setup, const char *unit, bool enabled, bool apply,
+		  struct strv *changes, struct err *err)
+{
+	cleanup_free char *root = NULL;
+	int r = 0;
+
+	if (enabled)
+		return 0;
+	r = strv_addf(changes, err, "enable %s", unit);
+	if (r == 0)
+		r = str_printf(&root, err, "--root=%s", setup->in->root);
+	if (r == 0 && apply) {
+		const char *const argv[] = { "systemctl", root, "--quiet", "enable",
+					     "--",        unit, NULL };
+		const char *const live[] = { "systemctl", "--quiet", "enable", "--", unit, NULL };
+
+		r = systemctl(install_is_live(setup->in) ? live : argv, QUICK_MS, NULL, err);
+	}
+	return r;
+}
+
+/* start, restart or reload-or-restart. */
+static int act(const struct setup_service *service, const struct service_unit *unit,
+	       const char *verb, struct err *err)
+{
+	const char *const wait[] = { "systemctl", verb, "--", unit->name, NULL };
+	const char *const queue[] = { "systemctl", "--no-block", verb, "--", unit->name, NULL };
+	bool no_block = unit->start == SERVICE_START_NO_BLOCK;
+	int r = systemctl(no_block ? queue : wait, START_MS, NULL, err);
+
+	if (r == 0 || err->code == ERR_INTERRUPTED)
+		return r;
+	err->code = ERR_UNHEALTHY;
+	err_prefix(err, "service '%s': cannot %s %s", service->service->name, verb, unit->name);
+	unit_journal(service, err);
+	return -ERR_UNHEALTHY;
+}
+
+static int bring_up(const struct setup_service *service, const struct service_unit *unit,
+		    bool apply, struct strv *changes, struct err *err)
+{
+	const char *const reset[] = { "systemctl", "reset-failed", "--", unit->name, NULL };
+	const char *verb = "start";
+	struct state state;
+	int r = look(unit->name, &state, err);
+
+	if (r < 0 || (state.running && service->wanted == SERVICE_NONE))
+		return r;
+	/* What is still starting has read the old files and cannot reload. */
+	if (state.running)
+		verb = service->wanted == SERVICE_RELOAD && state.settled ? "reload-or-restart"
+									  : "restart";
+	r = strv_addf(changes, err, "%s %s", strcmp(verb, "reload-or-restart") ? verb : "reload",
+		      unit->name);
+	if (r == 0 && apply && state.failed)
+		r = systemctl(reset, QUICK_MS, NULL, err);
+	return r < 0 || !apply ? r : act(service, unit, verb, err);
+}
+
+static int service_units(struct setup *setup, struct setup_service *service, bool apply,
+			 struct strv *changes, struct err *err)
+{
+	int r = 0;
+
+	SERVICE_EACH(struct service_unit, unit, service->service->units)
+	{
+		struct state state = { .enabled = true };
+
+		if (r == 0 && unit->enable)
+			r = look(unit->name, &state, err);
+		if (r == 0)
+			r = enable(setup, unit->name, state.enabled, apply, changes, err);
+		if (r == 0 && unit->start != SERVICE_START_NO)
+			r = bring_up(service, unit, apply, changes, err);
+	}
+	return r == 0 && apply ? setup_done(setup, service, err) : r;
+}
+
+static int reload_manager(struct setup *setup, bool apply, struct strv *changes, struct err *err)
+{
+	const char *const argv[] = { "systemctl", "daemon-reload", NULL };
+	bool needed = setup->units_changed;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < setup->count; i++) {
+		SERVICE_EACH(struct service_unit, unit, setup->services[i].service->units)
+		{
+			struct state state = { .outdated = false };
+
+			if (r == 0 && !needed)
+				r = look(unit->name, &state, err);
+			needed |= state.outdated;
+		}
+	}
+	if (r < 0 || !needed)
+		return r;
+	r = strv_add(changes, "daemon-reload", err);
+	if (r == 0 && apply)
+		r = systemctl(argv, QUICK_MS, NULL, err);
+	return r == 0 && apply ? setup_reload_done(setup, err) : r;
+}
+
+/* --- another root --------------------------------------------------------------------------- */
+
+static int enable_offline(struct setup *setup, struct setup_service *service, bool apply,
+			  struct strv *changes, struct err *err)
+{
+	cleanup_free char *root = NULL;
+	int r = str_printf(&root, err, "--root=%s", setup->in->root);
+
+	SERVICE_EACH(struct service_unit, unit, service->service->units)
+	{
+		const char *const argv[] = {
+			"systemctl", root, "is-enabled", "--", unit->name, NULL
+		};
+		cleanup_free char *text = NULL;
+		bool enabled = false;
+
+		if (r < 0 || !unit->enable)
+			continue;
+		r = systemctl(argv, QUICK_MS, &text, err);
+		enabled = text && *text && !str_starts(text, "disabled") &&
+			  !str_starts(text, "masked") && !str_starts(text, "not-found");
+		if (r == 0)
+			r = enable(setup, unit->name, enabled, apply, changes, err);
+	}
+	return r == 0 && apply ? setup_done(setup, service, err) : r;
+}
+
+int unit_apply(struct setup *setup, bool apply, struct strv *changes, struct err *err)
+{
+	bool live = install_is_live(setup->in);
+	int r = 0;
+
+	if (live && access("/run/systemd/system", F_OK) < 0)
+		return err_set(err, ERR_HOST,
+			       "systemd does not run this machine: its units cannot be started");
+	if (live)
+		r = reload_manager(setup, apply, changes, err);
+	else if (apply)
+		r = setup_reload_done(setup, err);
+	for (size_t i = 0; r == 0 && i < setup->count; i++) {
+		struct setup_service *service = &setup->services[i];
+
+		r = live ? service_units(setup, service, apply, changes, err)
+			 : enable_offline(setup, service, apply, changes, err);
+	}
+	return r;
+}

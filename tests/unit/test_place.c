@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The steps after the packages in a scratch root, with tests/data/services/toy. The root's account
+ * files call us root and toy, so that the test needs no privilege.
+ */
+#include "unit.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "capsule.h"
+#include "file.h"
+#include "place.h"
+#include "topology.h"
+
+#define DATA "tests/data/services/toy"
+
+static char root[] = "/tmp/pgha-place-XXXXXX";
+
+struct scene {
+	struct install in;
+	struct capsule capsule;
+	struct setup *setup;
+};
+
+static void put(const char *path, const char *text)
+{
+	cleanup_free char *whole = NULL;
+	cleanup_free char *parent = NULL;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(0, path_join(root, path, &whole, &err));
+	assert_int_equal(0, path_beside(whole, ".", &parent, &err));
+	assert_int_equal(0, dir_make(parent, 0755, &err));
+	assert_int_equal(0, file_write_atomic(whole, 0644, text, strlen(text), &err));
+}
+
+static char *get(const char *path)
+{
+	cleanup_free char *whole = NULL;
+	struct err err = ERR_INIT;
+	char *text = NULL;
+
+	assert_int_equal(0, path_join(root, path, &whole, &err));
+	if (file_read(whole, 0, ERR_FAILED, &text, NULL, &err) < 0)
+		return NULL;
+	return text;
+}
+
+static mode_t mode_of(const char *path)
+{
+	cleanup_free char *whole = NULL;
+	struct err err = ERR_INIT;
+	struct stat st;
+
+	assert_int_equal(0, path_join(root, path, &whole, &err));
+	assert_int_equal(0, lstat(whole, &st));
+	return st.st_mode & 07777;
+}
+
+static void copy(const char *from, const char *to)
+{
+	cleanup_free char *text = NULL;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(0, file_read(from, 0, ERR_FAILED, &text, NULL, &err));
+	put(to, text);
+}
+
+static void put_accounts(void)
+{
+	CLEANUP(str_release) struct str text = STR_INIT;
+
+	str_addf(&text, "root:x:%d:%d::/:/bin/sh\ntoy:x:%d:%d::/:/bin/sh\n", (int)getuid(),
+		 (int)getgid(), (int)getuid(), (int)getgid());
+	put("etc/passwd", text.buf);
+	str_reset(&text);
+	str_addf(&text, "root:x:%d:\ntoy:x:%d:\ntoyfans:x:77:toy\n", (int)getgid(), (int)getgid());
+	put("etc/group", text.buf);
+}
+
+#define STAGING "var/lib/pgha/staging/"
+
+static int make_root(void **state)
+{
+	(void)state;
+	if (!mkdtemp(root))
+		return -1;
+	put_accounts();
+	put("ca.crt", "the CA\n");
+	copy(DATA "/service.yaml", STAGING "manifests/services/toy/service.yaml");
+	copy(DATA "/templates/toy.conf", STAGING "manifests/services/toy/templates/toy.conf");
+	copy(DATA "/templates/toy.service", STAGING "manifests/services/toy/templates/toy.service");
+	put(STAGING "certs/box/toy-server.crt", "certificate\n");
+	put(STAGING "manifests/topology.yaml",
+	    "nodes: [{name: box, address: 10.0.0.1, datacenter: d, services: [toy]}]\n");
+	return 0;
+}
+
+static int remove_root(void **state)
+{
+	struct err err = ERR_INIT;
+
+	(void)state;
+	return tree_remove(root, &err);
+}
+
+static int open_scene(struct scene *s, struct err *err)
+{
+	cleanup_free char *topology = NULL;
+	cleanup_free char *ca = NULL;
+
+	s->in.node = "box";
+	s->in.root = root;
+	s->in.index.platform.python = NULL;
+	assert_int_equal(0, install_init(&s->in, err));
+	assert_int_equal(0, path_join(s->in.staging, "manifests/topology.yaml", &topology, err));
+	assert_int_equal(0, topology_load(topology, NULL, &s->in.topology, err));
+	assert_int_equal(0, str_printf(&ca, err, "%s/ca.crt", root));
+	s->in.ca_path = steal_ptr(&ca);
+	assert_int_equal(0, str_dup(&s->in.index.cluster, "c", err));
+	assert_int_equal(0, str_dup(&s->in.index.platform.id, "platform:el8", err));
+	assert_int_equal(0, str_dup(&s->in.index.platform.arch, "x86_64", err));
+	assert_int_equal(0, str_dup(&s->in.index.platform.python, "3.12", err));
+	assert_int_equal(0, capsule_add_key(&s->capsule, "toy-server", "key\n", err));
+	assert_int_equal(0, capsule_add_env(&s->capsule, "TOY_PASSWORD", "it's secret", err));
+	s->in.capsule = &s->capsule;
+	return setup_new(&s->in, &s->setup, err);
+}
+
+static void scene_release(struct scene *s)
+{
+	setup_free(s->setup);
+	s->in.capsule = NULL;
+	capsule_release(&s->capsule);
+	free((char *)s->in.ca_path);
+	install_release(&s->in);
+}
+
+#define SCENE                                                                         \
+	{                                                                             \
+		.in = { .index = INDEX_INIT }, .capsule = CAPSULE_INIT, .setup = NULL \
+	}
+
+/* All steps that need no running machine; the number of changes. */
+static size_t run_steps(struct scene *s, bool apply, struct str *said)
+{
+	static int (*const steps[])(struct setup *, bool, struct strv *,
+				    struct err *) = { place_accounts, place_directories,
+						      place_certificates, place_files };
+	CLEANUP(strv_release) struct strv changes = STRV_INIT;
+	struct err err = ERR_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+		if (steps[i](s->setup, apply, &changes, &err) < 0)
+			fail_msg("%s", err.msg);
+	for (size_t i = 0; said && i < changes.count; i++)
+		str_addf(said, "%s\n", changes.items[i]);
+	return changes.count;
+}
+
+static void the_plan_says_everything_and_touches_nothing(void **state)
+{
+	CLEANUP(scene_release) struct scene s = SCENE;
+	CLEANUP(str_release) struct str said = STR_INIT;
+	cleanup_free char *present = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(0, open_scene(&s, &err));
+	assert_int_equal(9, run_steps(&s, false, &said));
+	assert_string_equal("create directory /etc/toy (0750 root:toy)\n"
+			    "create directory /etc/toy/tls (0750 root:toy)\n"
+			    "create directory /var/lib/toy (0700 toy:toy)\n"
+			    "create file /etc/toy/tls/ca.crt (0644 root:root)\n"
+			    "create file /etc/toy/tls/server.crt (0644 root:root)\n"
+			    "create file /etc/toy/tls/server.key (0640 root:toy)\n"
+			    "create file /etc/toy/tls/server.pem (0640 root:toy)\n"
+			    "create file /etc/toy/toy.conf (0640 root:toy)\n"
+			    "create file /etc/systemd/system/toy.service (0644 root:root)\n",
+			    said.buf);
+	assert_int_equal(SERVICE_RESTART, s.setup->services[0].wanted);
+	present = get("etc/toy/toy.conf");
+	assert_null(present);
+	present = get("var/lib/pgha/changed/toy");
+	assert_null(present);
+}
+
+static void a_second_run_changes_nothing(void **state)
+{
+	cleanup_free char *conf = NULL;
+	cleanup_free char *pem = NULL;
+	cleanup_free char *never = NULL;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		CLEANUP(scene_release) struct scene s = SCENE;
+		struct err err = ERR_INIT;
+
+		assert_int_equal(0, open_scene(&s, &err));
+		assert_int_equal(i ? 0 : 9, run_steps(&s, true, NULL));
+	}
+	conf = get("etc/toy/toy.conf");
+	assert_string_equal("# of box\nCOLOUR='red'\nPASSWORD='it'\\''s secret'\nPORT=4000\n",
+			    conf);
+	pem = get("etc/toy/tls/server.pem");
+	assert_string_equal("certificate\nkey\n", pem);
+	assert_int_equal(0640, mode_of("etc/toy/tls/server.pem"));
+	assert_int_equal(0640, mode_of("etc/toy/tls/server.key"));
+	assert_int_equal(0644, mode_of("etc/toy/tls/server.crt"));
+	assert_int_equal(0750, mode_of("etc/toy"));
+	assert_int_equal(0755, mode_of("etc/systemd"));
+	never = get("etc/toy/never.conf");
+	assert_null(never);
+}
+
+static void what_the_units_need_survives_a_killed_run(void **state)
+{
+	CLEANUP(scene_release) struct scene s = SCENE;
+	cleanup_free char *mark = get("var/lib/pgha/changed/toy");
+	struct err err = ERR_INIT;
+
+	(void)state;
+	/* The runs before never came to the units. */
+	assert_string_equal("restart", mark);
+	assert_int_equal(0, open_scene(&s, &err));
+	assert_int_equal(SERVICE_RESTART, s.setup->services[0].wanted);
+	assert_true(s.setup->units_changed);
+	assert_int_equal(0, setup_done(s.setup, &s.setup->services[0], &err));
+	assert_int_equal(0, setup_reload_done(s.setup, &err));
+	cleanup_freep(&mark);
+	mark = get("var/lib/pgha/changed/toy");
+	assert_null(mark);
+}
+
+static void a_changed_file_is_put_right_and_its_previous_version_kept(void **state)
+{
+	CLEANUP(scene_release) struct scene s = SCENE;
+	CLEANUP(str_release) struct str said = STR_INIT;
+	cleanup_free char *previous = NULL;
+	cleanup_free char *path = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	put("etc/toy/toy.conf", "edited\n");
+	assert_int_equal(0, open_scene(&s, &err));
+	assert_int_equal(0, str_printf(&path, &err, "%s/etc/toy/tls/server.key", root));
+	assert_int_equal(0, chmod(path, 0644));
+	assert_int_equal(2, run_steps(&s, true, &said));
+	assert_string_equal("change file /etc/toy/tls/server.key (0640 root:toy)\n"
+			    "change file /etc/toy/toy.conf (0640 root:toy)\n",
+			    said.buf);
+	assert_int_equal(SERVICE_RELOAD, s.setup->services[0].wanted);
+	assert_int_equal(0640, mode_of("etc/toy/tls/server.key"));
+	previous = get("var/lib/pgha/previous/etc/toy/toy.conf");
+	assert_string_equal("edited\n", previous);
+	assert_int_equal(0600, mode_of("var/lib/pgha/previous/etc/toy/toy.conf"));
+	assert_int_equal(0, run_steps(&s, true, NULL));
+}
+
+static void no_symbolic_link_is_followed(void **state)
+{
+	CLEANUP(scene_release) struct scene s = SCENE;
+	CLEANUP(strv_release) struct strv changes = STRV_INIT;
+	cleanup_free char *conf = NULL;
+	cleanup_free char *dir = NULL;
+	cleanup_free char *aside = NULL;
+	cleanup_free char *victim = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	put("victim/toy.conf", "precious\n");
+	assert_int_equal(0, open_scene(&s, &err));
+	assert_int_equal(0, str_printf(&conf, &err, "%s/etc/toy/toy.conf", root));
+	assert_int_equal(0, unlink(conf));
+	assert_int_equal(0, symlink("../../victim/toy.conf", conf));
+	assert_int_equal(1, run_steps(&s, true, NULL)); /* the link itself is replaced */
+	victim = get("victim/toy.conf");
+	assert_string_equal("precious\n", victim);
+
+	assert_int_equal(0, str_printf(&dir, &err, "%s/etc/toy", root));
+	assert_int_equal(0, str_printf(&aside, &err, "%s/etc/aside", root));
+	assert_int_equal(0, rename(dir, aside));
+	assert_int_equal(0, symlink("../victim", dir));
+	assert_int_equal(-ERR_FAILED, place_directories(s.setup, true, &changes, &err));
+	assert_int_equal(-ERR_FAILED, place_files(s.setup, true, &changes, &err));
+	cleanup_freep(&victim);
+	victim = get("victim/toy.conf");
+	assert_string_equal("precious\n", victim);
+	assert_int_equal(0, unlink(dir));
+	assert_int_equal(0, rename(aside, dir));
+}
+
+static void an_owner_who_is_not_there_is_an_error_only_when_it_matters(void **state)
+{
+	CLEANUP(scene_release) struct scene s = SCENE;
+	CLEANUP(strv_release) struct strv changes = STRV_INIT;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	put("etc/group", "root:x:0:\n");
+	assert_int_equal(0, open_scene(&s, &err));
+	assert_int_equal(0, place_directories(s.setup, false, &changes, &err));
+	assert_int_equal(3, changes.count);
+	assert_int_equal(-ERR_FAILED, place_directories(s.setup, true, &changes, &err));
+	assert_string_equal("'/etc/toy': there is no group 'toy' on this node", err.msg);
+	put("etc/passwd", "root:x:0:0::/:/bin/sh\n");
+	strv_release(&changes);
+	assert_int_equal(0, place_accounts(s.setup, false, &changes, &err));
+	assert_int_equal(4, changes.count);
+	assert_string_equal("create group toyfans", changes.items[0]);
+	assert_string_equal("create group toy", changes.items[1]);
+	assert_string_equal("create user toy", changes.items[2]);
+	assert_string_equal("add user toy to group toyfans", changes.items[3]);
+	put_accounts();
+}
+
+static void a_missing_key_or_secret_stops_before_anything_changes(void **state)
+{
+	CLEANUP(scene_release) struct scene s = SCENE;
+	CLEANUP(strv_release) struct strv changes = STRV_INIT;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(0, open_scene(&s, &err));
+	capsule_release(&s.capsule);
+	assert_int_equal(-ERR_CONFIG, place_certificates(s.setup, false, &changes, &err));
+	assert_non_null(strstr(err.msg, "the node's capsule holds no key 'toy-server'"));
+	setup_free(s.setup);
+	s.setup = NULL;
+	assert_int_equal(-ERR_CONFIG, setup_new(&s.in, &s.setup, &err));
+	assert_string_equal("variable 'TOY_PASSWORD' is not set: service 'toy' needs it", err.msg);
+}
+
+static void packages_are_what_the_services_of_the_node_want(void **state)
+{
+	CLEANUP(scene_release) struct scene s = SCENE;
+	CLEANUP(strv_release) struct strv names = STRV_INIT;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(0, open_scene(&s, &err));
+	assert_int_equal(0, setup_packages(s.setup, &names, &err));
+	assert_int_equal(2, names.count);
+	assert_string_equal("toy3.12", names.items[0]);
+	assert_string_equal("toybox", names.items[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_plan_says_everything_and_touches_nothing),
+		cmocka_unit_test(a_second_run_changes_nothing),
+		cmocka_unit_test(what_the_units_need_survives_a_killed_run),
+		cmocka_unit_test(a_changed_file_is_put_right_and_its_previous_version_kept),
+		cmocka_unit_test(no_symbolic_link_is_followed),
+		cmocka_unit_test(an_owner_who_is_not_there_is_an_error_only_when_it_matters),
+		cmocka_unit_test(a_missing_key_or_secret_stops_before_anything_changes),
+		cmocka_unit_test(packages_are_what_the_services_of_the_node_want),
+	};
+
+	return cmocka_run_group_tests(tests, make_root, remove_root);
+}
