@@ -33,7 +33,8 @@ static void a_key_comes_back_with_its_passphrase_alone(void **state)
 
 	(void)state;
 	assert_ok(pkcs8_encrypt(node.key, passphrase, &pem, &err));
-	assert_true(str_starts(pem.buf, "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
+	assert_true(str_starts(pem.buf, "-----BEGIN "
+					"ENCRYPTED PRIVATE KEY-----\n"));
 	assert_ok(pkcs8_decrypt("n.key", pem.buf, pem.len, passphrase, &key, &err));
 	assert_int_equal(X509_check_private_key(node.cert, key), 1);
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
