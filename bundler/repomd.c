@@ -2,6 +2,7 @@
 #include "repomd.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +24,14 @@ DEFINE_CLEANUP(Pool *, pool_free);
 
 #define REPOMD_SIZE_MAX (4U << 20)
 
-/* Bytes of a file as it is transferred, and of what it unpacks to. The largest in the field are
- * Fedora's filelists: 60 MB and 800 MB. It is read as a stream: these limit time, not memory. */
+/*
+ * Bytes of a file as it is transferred. The largest in the field are Fedora's filelists: 60 MB that
+ * unpack to 800 MB. Others unpack to 40 times their size at the most; what is small may be odd. It is
+ * read as a stream: the limit is one of time, the parsers' memory being smaller than what they read.
+ */
 #define PACKED_SIZE_MAX (UINT64_C(512) << 20)
-#define UNPACKED_SIZE_MAX (UINT64_C(4) << 30)
+#define UNPACKED_RATIO_MAX 100
+#define UNPACKED_FREE (UINT64_C(32) << 20)
 
 enum file_type { FILE_PRIMARY, FILE_FILELISTS, FILE_MODULES, FILE_TYPES };
 
@@ -63,6 +68,7 @@ static void loader_release(struct loader *l)
 struct meter {
 	FILE *in; /* owned */
 	uint64_t got_bytes;
+	uint64_t max_bytes;
 	bool too_much;
 	bool broken;
 };
@@ -75,7 +81,7 @@ static ssize_t meter_read(void *cookie, char *buf, size_t size)
 	if (!n && ferror(m->in))
 		m->broken = true;
 	m->got_bytes += n;
-	if (m->got_bytes > UNPACKED_SIZE_MAX)
+	if (m->got_bytes > m->max_bytes)
 		m->too_much = true;
 	if (m->broken || m->too_much) {
 		errno = EIO;
@@ -97,7 +103,7 @@ static int meter_check(const struct meter *m, struct err *err)
 {
 	if (m->too_much)
 		return err_set(err, ERR_VERIFY, "it unpacks to more than %llu bytes",
-			       (unsigned long long)UNPACKED_SIZE_MAX);
+			       (unsigned long long)m->max_bytes);
 	if (m->broken)
 		return err_set(err, ERR_VERIFY, "it cannot be unpacked");
 	return 0;
@@ -114,6 +120,7 @@ static int meter_open(struct meter *m, const struct entry *e, const char *cache,
 		r = err_set(err, ERR_FAILED, "'%s' went away: run again", e->cached);
 	if (r < 0)
 		return r;
+	m->max_bytes = e->size_bytes * UNPACKED_RATIO_MAX + UNPACKED_FREE;
 	/* The name's ending chooses how to unpack. */
 	m->in = solv_xfopen_fd(e->location, fd, "r");
 	if (!m->in)
@@ -270,6 +277,7 @@ static int fetch_files(struct loader *l, struct err *err)
 	struct http_transfer transfers[FILE_TYPES] = { { .url = NULL } };
 	CLEANUP(strv_release) struct strv urls = STRV_INIT;
 	cleanup_free char *what = NULL;
+	bool missing = false;
 	size_t count = 0;
 	int r = 0;
 
@@ -282,6 +290,8 @@ static int fetch_files(struct loader *l, struct err *err)
 		if (r == 0)
 			r = cache_path(l->cache, e->sha256, &e->cached, err);
 		if (r == 0)
+			missing = missing || access(e->cached, F_OK) != 0;
+		if (r == 0)
 			transfers[count++] = (struct http_transfer){
 				.url = urls.items[urls.count - 1],
 				.settings = &settings,
@@ -290,7 +300,7 @@ static int fetch_files(struct loader *l, struct err *err)
 				.dest = e->cached,
 			};
 	}
-	if (r == 0)
+	if (r == 0 && missing)
 		r = str_printf(&what, err, "metadata of %s", l->source->id);
 	return r < 0 ? r : http_fetch(transfers, count, what, err);
 }

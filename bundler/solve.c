@@ -311,29 +311,37 @@ static int not_there(const struct solve *solve, const struct definition_request 
 
 /* --- the reasons of a failure -------------------------------------------------------------------- */
 
+static void tell_problem(Solver *solver, Id problem, struct err *err)
+{
+	CLEANUP(strv_release) struct strv told = STRV_INIT;
+	struct err ignored = ERR_INIT;
+	Queue rules;
+
+	queue_init(&rules);
+	solver_findallproblemrules(solver, problem, &rules);
+	/* First the rule that libsolv holds for the cause, then what else is part of it. */
+	if (strv_add(&told, solver_problem2str(solver, problem), &ignored) == 0)
+		err_detail(err, "%s", told.items[0]);
+	for (int i = 0; i < rules.count && told.count < RULES_MAX; i++) {
+		Id from = 0;
+		Id to = 0;
+		Id dep = 0;
+		SolverRuleinfo type = solver_ruleinfo(solver, rules.elements[i], &from, &to, &dep);
+		const char *text = solver_problemruleinfo2str(solver, type, from, to, dep);
+
+		if (!strv_has(&told, text) && strv_add(&told, text, &ignored) == 0)
+			err_detail(err, "- %s", text);
+	}
+	queue_free(&rules);
+}
+
 static int no_solution(Solver *solver, int problems, struct err *err)
 {
 	err_set(err, ERR_NETWORK,
 		"these packages cannot be installed together: change what is asked for, or the "
 		"repositories");
-	for (Id problem = 1; problem <= problems && problem <= PROBLEMS_MAX; problem++) {
-		Queue rules;
-
-		queue_init(&rules);
-		solver_findallproblemrules(solver, problem, &rules);
-		err_detail(err, "%s", solver_problem2str(solver, problem));
-		for (int i = 0; i < rules.count && i < RULES_MAX; i++) {
-			Id from = 0;
-			Id to = 0;
-			Id dep = 0;
-			SolverRuleinfo type =
-				solver_ruleinfo(solver, rules.elements[i], &from, &to, &dep);
-
-			err_detail(err, "- %s",
-				   solver_problemruleinfo2str(solver, type, from, to, dep));
-		}
-		queue_free(&rules);
-	}
+	for (Id problem = 1; problem <= problems && problem <= PROBLEMS_MAX; problem++)
+		tell_problem(solver, problem, err);
 	return -(int)err->code;
 }
 
