@@ -43,7 +43,7 @@ struct pgp_subkey {
 	time_t created;
 	time_t expires; /* 0: never */
 	bool revoked;
-	bool bound; /* the primary key's signature over it was verified, and it says "may sign" */
+	bool bound; /* the primary key has verifiably made it one that signs, and it is RSA >= 2048 */
 };
 
 struct pgp_key {
@@ -53,7 +53,8 @@ struct pgp_key {
 	time_t created;
 	time_t expires; /* 0: never; by the newest verified self-signature */
 	bool revoked;   /* a revocation signature is there; it is believed unverified */
-	char *user_id;  /* the first one; control characters replaced; never NULL */
+	bool self_signed;
+	char *user_id; /* the first one; control characters replaced; never NULL */
 	struct pgp_subkey *subkeys;
 	size_t subkey_count;
 	unsigned char *packets; /* binary, without what nobody needs: other people's certifications,
@@ -82,9 +83,9 @@ void pgp_keys_release(struct pgp_keys *keys);
 const struct pgp_key *pgp_find(const struct pgp_keys *keys, const char *fpr);
 
 /*
- * Refuses (ERR_VERIFY) a key that must not vouch for anything: revoked, DSA, RSA below 2048
- * bits, or an algorithm that we do not know. Expiry depends on when a signature was made and is
- * not looked at.
+ * Refuses (ERR_VERIFY) a key that must not vouch for anything: revoked, not self-signed, RSA
+ * below 2048 bits, or another algorithm (RHEL 8's rpm knows RSA and DSA alone). Expiry depends
+ * on when a signature was made and is not looked at.
  */
 int pgp_key_check(const struct pgp_key *key, struct err *err) MUST_CHECK;
 
