@@ -3,48 +3,15 @@
  * The steps after the packages in a scratch root, with tests/data/services/toy. The root's account
  * files call us root and toy, so that the test needs no privilege.
  */
-#include "unit.h"
+#include "scene.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "capsule.h"
-#include "file.h"
 #include "place.h"
-#include "topology.h"
-
-#define DATA "tests/data/services/toy"
 
 static char root[] = "/tmp/pgha-place-XXXXXX";
 
-struct scene {
-	struct install in;
-	struct capsule capsule;
-	struct setup *setup;
-};
-
-static void put(const char *path, const char *text)
-{
-	cleanup_free char *whole = NULL;
-	cleanup_free char *parent = NULL;
-	struct err err = ERR_INIT;
-
-	assert_int_equal(0, path_join(root, path, &whole, &err));
-	assert_int_equal(0, path_beside(whole, ".", &parent, &err));
-	assert_int_equal(0, dir_make(parent, 0755, &err));
-	assert_int_equal(0, file_write_atomic(whole, 0644, text, strlen(text), &err));
-}
-
 static char *get(const char *path)
 {
-	cleanup_free char *whole = NULL;
-	struct err err = ERR_INIT;
-	char *text = NULL;
-
-	assert_int_equal(0, path_join(root, path, &whole, &err));
-	if (file_read(whole, 0, ERR_FAILED, &text, NULL, &err) < 0)
-		return NULL;
-	return text;
+	return scene_get(root, path);
 }
 
 static mode_t mode_of(const char *path)
@@ -58,28 +25,17 @@ static mode_t mode_of(const char *path)
 	return st.st_mode & 07777;
 }
 
-static void copy(const char *from, const char *to)
-{
-	cleanup_free char *text = NULL;
-	struct err err = ERR_INIT;
-
-	assert_int_equal(0, file_read(from, 0, ERR_FAILED, &text, NULL, &err));
-	put(to, text);
-}
-
 static void put_accounts(void)
 {
 	CLEANUP(str_release) struct str text = STR_INIT;
 
 	str_addf(&text, "root:x:%d:%d::/:/bin/sh\ntoy:x:%d:%d::/:/bin/sh\n", (int)getuid(),
 		 (int)getgid(), (int)getuid(), (int)getgid());
-	put("etc/passwd", text.buf);
+	scene_put(root, "etc/passwd", text.buf);
 	str_reset(&text);
 	str_addf(&text, "root:x:%d:\ntoy:x:%d:\ntoyfans:x:77:toy\n", (int)getgid(), (int)getgid());
-	put("etc/group", text.buf);
+	scene_put(root, "etc/group", text.buf);
 }
-
-#define STAGING "var/lib/pgha/staging/"
 
 static int make_root(void **state)
 {
@@ -87,13 +43,7 @@ static int make_root(void **state)
 	if (!mkdtemp(root))
 		return -1;
 	put_accounts();
-	put("ca.crt", "the CA\n");
-	copy(DATA "/service.yaml", STAGING "manifests/services/toy/service.yaml");
-	copy(DATA "/templates/toy.conf", STAGING "manifests/services/toy/templates/toy.conf");
-	copy(DATA "/templates/toy.service", STAGING "manifests/services/toy/templates/toy.service");
-	put(STAGING "certs/box/toy-server.crt", "certificate\n");
-	put(STAGING "manifests/topology.yaml",
-	    "nodes: [{name: box, address: 10.0.0.1, datacenter: d, services: [toy]}]\n");
+	scene_stage(root, "toy", SCENE_TOY);
 	return 0;
 }
 
@@ -105,42 +55,14 @@ static int remove_root(void **state)
 	return tree_remove(root, &err);
 }
 
-static int open_scene(struct scene *s, struct err *err)
+static int open_scene(struct scene *s, struct err *ret_err)
 {
-	cleanup_free char *topology = NULL;
-	cleanup_free char *ca = NULL;
+	struct err err = ERR_INIT;
 
-	s->in.node = "box";
-	s->in.root = root;
-	s->in.index.platform.python = NULL;
-	assert_int_equal(0, install_init(&s->in, err));
-	assert_int_equal(0, path_join(s->in.staging, "manifests/topology.yaml", &topology, err));
-	assert_int_equal(0, topology_load(topology, NULL, &s->in.topology, err));
-	assert_int_equal(0, str_printf(&ca, err, "%s/ca.crt", root));
-	s->in.ca_path = steal_ptr(&ca);
-	assert_int_equal(0, str_dup(&s->in.index.cluster, "c", err));
-	assert_int_equal(0, str_dup(&s->in.index.platform.id, "platform:el8", err));
-	assert_int_equal(0, str_dup(&s->in.index.platform.arch, "x86_64", err));
-	assert_int_equal(0, str_dup(&s->in.index.platform.python, "3.12", err));
-	assert_int_equal(0, capsule_add_key(&s->capsule, "toy-server", "key\n", err));
-	assert_int_equal(0, capsule_add_env(&s->capsule, "TOY_PASSWORD", "it's secret", err));
-	s->in.capsule = &s->capsule;
-	return setup_new(&s->in, &s->setup, err);
+	assert_ok(capsule_add_key(&s->capsule, "toy-server", "key\n", &err));
+	assert_ok(capsule_add_env(&s->capsule, "TOY_PASSWORD", "it's secret", &err));
+	return scene_open(s, root, root, ret_err);
 }
-
-static void scene_release(struct scene *s)
-{
-	setup_free(s->setup);
-	s->in.capsule = NULL;
-	capsule_release(&s->capsule);
-	free((char *)s->in.ca_path);
-	install_release(&s->in);
-}
-
-#define SCENE                                                                         \
-	{                                                                             \
-		.in = { .index = INDEX_INIT }, .capsule = CAPSULE_INIT, .setup = NULL \
-	}
 
 /* All steps that need no running machine; the number of changes. */
 static size_t run_steps(struct scene *s, bool apply, struct str *said)
@@ -161,7 +83,7 @@ static size_t run_steps(struct scene *s, bool apply, struct str *said)
 
 static void the_plan_says_everything_and_touches_nothing(void **state)
 {
-	CLEANUP(scene_release) struct scene s = SCENE;
+	CLEANUP(scene_release) struct scene s = SCENE_INIT;
 	CLEANUP(str_release) struct str said = STR_INIT;
 	cleanup_free char *present = NULL;
 	struct err err = ERR_INIT;
@@ -194,7 +116,7 @@ static void a_second_run_changes_nothing(void **state)
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		CLEANUP(scene_release) struct scene s = SCENE;
+		CLEANUP(scene_release) struct scene s = SCENE_INIT;
 		struct err err = ERR_INIT;
 
 		assert_int_equal(0, open_scene(&s, &err));
@@ -216,7 +138,7 @@ static void a_second_run_changes_nothing(void **state)
 
 static void what_the_units_need_survives_a_killed_run(void **state)
 {
-	CLEANUP(scene_release) struct scene s = SCENE;
+	CLEANUP(scene_release) struct scene s = SCENE_INIT;
 	cleanup_free char *mark = get("var/lib/pgha/changed/toy");
 	struct err err = ERR_INIT;
 
@@ -235,14 +157,14 @@ static void what_the_units_need_survives_a_killed_run(void **state)
 
 static void a_changed_file_is_put_right_and_its_previous_version_kept(void **state)
 {
-	CLEANUP(scene_release) struct scene s = SCENE;
+	CLEANUP(scene_release) struct scene s = SCENE_INIT;
 	CLEANUP(str_release) struct str said = STR_INIT;
 	cleanup_free char *previous = NULL;
 	cleanup_free char *path = NULL;
 	struct err err = ERR_INIT;
 
 	(void)state;
-	put("etc/toy/toy.conf", "edited\n");
+	scene_put(root, "etc/toy/toy.conf", "edited\n");
 	assert_int_equal(0, open_scene(&s, &err));
 	assert_int_equal(0, str_printf(&path, &err, "%s/etc/toy/tls/server.key", root));
 	assert_int_equal(0, chmod(path, 0644));
@@ -260,7 +182,7 @@ static void a_changed_file_is_put_right_and_its_previous_version_kept(void **sta
 
 static void no_symbolic_link_is_followed(void **state)
 {
-	CLEANUP(scene_release) struct scene s = SCENE;
+	CLEANUP(scene_release) struct scene s = SCENE_INIT;
 	CLEANUP(strv_release) struct strv changes = STRV_INIT;
 	cleanup_free char *conf = NULL;
 	cleanup_free char *dir = NULL;
@@ -269,7 +191,7 @@ static void no_symbolic_link_is_followed(void **state)
 	struct err err = ERR_INIT;
 
 	(void)state;
-	put("victim/toy.conf", "precious\n");
+	scene_put(root, "victim/toy.conf", "precious\n");
 	assert_int_equal(0, open_scene(&s, &err));
 	assert_int_equal(0, str_printf(&conf, &err, "%s/etc/toy/toy.conf", root));
 	assert_int_equal(0, unlink(conf));
@@ -293,18 +215,18 @@ static void no_symbolic_link_is_followed(void **state)
 
 static void an_owner_who_is_not_there_is_an_error_only_when_it_matters(void **state)
 {
-	CLEANUP(scene_release) struct scene s = SCENE;
+	CLEANUP(scene_release) struct scene s = SCENE_INIT;
 	CLEANUP(strv_release) struct strv changes = STRV_INIT;
 	struct err err = ERR_INIT;
 
 	(void)state;
-	put("etc/group", "root:x:0:\n");
+	scene_put(root, "etc/group", "root:x:0:\n");
 	assert_int_equal(0, open_scene(&s, &err));
 	assert_int_equal(0, place_directories(s.setup, false, &changes, &err));
 	assert_int_equal(3, changes.count);
 	assert_int_equal(-ERR_FAILED, place_directories(s.setup, true, &changes, &err));
 	assert_string_equal("'/etc/toy': there is no group 'toy' on this node", err.msg);
-	put("etc/passwd", "root:x:0:0::/:/bin/sh\n");
+	scene_put(root, "etc/passwd", "root:x:0:0::/:/bin/sh\n");
 	strv_release(&changes);
 	assert_int_equal(0, place_accounts(s.setup, false, &changes, &err));
 	assert_int_equal(4, changes.count);
@@ -317,7 +239,7 @@ static void an_owner_who_is_not_there_is_an_error_only_when_it_matters(void **st
 
 static void a_missing_key_or_secret_stops_before_anything_changes(void **state)
 {
-	CLEANUP(scene_release) struct scene s = SCENE;
+	CLEANUP(scene_release) struct scene s = SCENE_INIT;
 	CLEANUP(strv_release) struct strv changes = STRV_INIT;
 	struct err err = ERR_INIT;
 
@@ -334,7 +256,7 @@ static void a_missing_key_or_secret_stops_before_anything_changes(void **state)
 
 static void packages_are_what_the_services_of_the_node_want(void **state)
 {
-	CLEANUP(scene_release) struct scene s = SCENE;
+	CLEANUP(scene_release) struct scene s = SCENE_INIT;
 	CLEANUP(strv_release) struct strv names = STRV_INIT;
 	struct err err = ERR_INIT;
 
