@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An installation as the steps after the packages find it: a staged bundle with one service on one
- * node, 'box', below a directory BASE, which is the root that is installed into or, for what runs on
- * this machine itself, a place beside it.
+ * node, "box", below a directory BASE, which is the root that is installed into or, for what runs
+ * on this machine itself, a place beside it.
  */
 #ifndef PGHA_TESTS_SCENE_H
 #define PGHA_TESTS_SCENE_H
