@@ -112,11 +112,11 @@ check-el8: deps ## build and unit tests with the libraries of RHEL 8's generatio
 demo: deps ## from yum repositories to eight running services, and a failover
 	$(Q)tests/lab/lab demo
 
-check-lab: deps ## what must not work, tried in the lab
+check-lab: deps ## what must not work, tried in the running lab
 	$(Q)tests/lab/lab negative
 
-lab: deps ## the same, and leave it running
-	$(Q)tests/lab/lab up
+lab: deps ## the demo, and leave the cluster running to look at
+	$(Q)tests/lab/lab demo --keep
 
 lab-shell: ## a shell on a machine of the lab: make lab-shell NODE=node1
 	$(Q)tests/lab/lab shell $(NODE)
