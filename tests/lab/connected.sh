@@ -27,11 +27,11 @@ LAB_CONNECTED_PACKAGES=("${LAB_BUILD_PACKAGES[@]}" python3-pip python3-venv pyth
 
 lab_connected() {
 	local entry
-	entry=$(cache_build connected "$(connected_key trixie "${LAB_CONNECTED_PACKAGES[@]}")" connected_build trixie \
-		"${LAB_CONNECTED_PACKAGES[@]}")
+	entry=$(cache_build connected "$(lab_connected_key)" connected_build trixie "${LAB_CONNECTED_PACKAGES[@]}")
 	printf '%s/root\n' "$entry"
 }
 
+lab_connected_key() { connected_key trixie "${LAB_CONNECTED_PACKAGES[@]}"; }
 connected_key() { cache_key "$LAB_DIR"/{debian,connected}.sh "$@" "$(debian_mirror)"; }
 
 connected_build() {

@@ -26,12 +26,14 @@ LAB_IMAGE_MASK=(systemd-networkd.service systemd-networkd.socket systemd-network
 	systemd-network-generator.service systemd-resolved.service systemd-timesyncd.service systemd-firstboot.service
 	console-getty.service getty@.service systemd-logind.service)
 
+lab_rootfs_key() { cache_key "$LAB_DIR"/{debian,image}.sh "$LAB_SUITE" "$(debian_mirror)"; }
+
 lab_image_key() {
 	cache_key "$LAB_DIR"/{debian.sh,image.sh,rpms.py,recipes.py,debs.py} "$LAB_SUITE" "$(debian_mirror)"
 }
 
 lab_rootfs() {
-	cache_build rootfs "$(cache_key "$LAB_DIR"/{debian.sh,image.sh} "$LAB_SUITE" "$(debian_mirror)")" image_build_rootfs
+	cache_build rootfs "$(lab_rootfs_key)" image_build_rootfs
 }
 
 lab_base_rpms() {
@@ -90,4 +92,5 @@ image_build() {
 	cp "$rpms"/*.rpm "$dir/root/tmp/rpms"
 	chroot "$dir/root" /bin/sh -c 'rpm --install --justdb --nosignature /tmp/rpms/*.rpm && rpm --verifydb'
 	rm -rf "$dir/root/tmp/rpms"
+	mkdir "$dir/mnt" # for root_run
 }

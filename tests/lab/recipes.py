@@ -43,8 +43,8 @@ class Recipe:
 
 # Never needed: what Debian's packages use to configure themselves, and the just-in-time compiler, which PGDG
 # ships apart.
-SKIP = {"adduser", "libllvm19", "locales", "lsb-base", "media-types", "postgresql-client-common", "postgresql-common",
-        "sensible-utils", "ssl-cert", "ucf"}
+SKIP = {"adduser", "debconf", "debconf-2.0", "init-system-helpers", "libllvm19", "locales", "lsb-base", "media-types",
+        "postgresql-client-common", "postgresql-common", "sensible-utils", "ssl-cert", "ucf"}
 
 # Left out of every package.
 REMOVE = ["usr/share/doc/*/[!c]*", "usr/share/doc/*/changelog*", "usr/share/man/*", "usr/share/locale/*",
@@ -100,8 +100,8 @@ RECIPES = {
     "filesystem": Recipe(["base-files"]),
     "setup": Recipe(["base-passwd"], generated=["etc/passwd", "etc/group", "etc/shadow", "etc/gshadow"]),
     "glibc": Recipe(["libc6"], requires=["filesystem"], provides=["rtld(GNU_HASH)"], sections={
-        "%transfiletriggerin -P 2000000 -p /sbin/ldconfig -- /lib /usr/lib": "",
-        "%transfiletriggerpostun -P 2000000 -p /sbin/ldconfig -- /lib /usr/lib": ""}),
+        "%transfiletriggerin -P 2000000 -- /lib /usr/lib": "/sbin/ldconfig",
+        "%transfiletriggerpostun -P 2000000 -- /lib /usr/lib": "/sbin/ldconfig"}),
     "dash": Recipe(["dash"], provides=["/bin/sh"]),
     "bash": Recipe(["bash"], provides=["/bin/bash"]),
     "mawk": Recipe(["mawk"], generated=["usr/bin/awk", "etc/alternatives/awk"]),

@@ -23,11 +23,13 @@ lab_service_rpms() {
 	cache_build service-rpms "$(lab_image_key)" rpms_build_services "$rootfs"
 }
 
+lab_repos_key() { cache_key "$LAB_DIR/rpms.sh" "$(lab_image_key)"; }
+
 lab_repos() {
 	local base services
 	base=$(lab_base_rpms)
 	services=$(lab_service_rpms)
-	cache_build repos "$(cache_key "$LAB_DIR/rpms.sh" "$(lab_image_key)")" repos_build "$base" "$services"
+	cache_build repos "$(lab_repos_key)" repos_build "$base" "$services"
 }
 
 rpms_build_services() {

@@ -4,8 +4,9 @@
 # The lab's repositories over HTTPS on a free port of 127.0.0.1, by Debian's nginx from the connected root.
 #
 #     serve_start RUN    fills RUN/repos: ca.crt, url, lab.repo (stock yum format), client.crt and client.key (what
-#                        baseos and appstream ask for). Sets LAB_REPOS_URL. A plain command of the script that
-#                        shall outlive it, never $(serve_start): the server ends with the shell that started it.
+#                        baseos and appstream ask for), trust.yaml (the line of a bundle definition that pins the
+#                        repositories' keys). Sets LAB_REPOS_URL and LAB_SERVE_PORT. A plain command of the script
+#                        that needs it, never $(serve_start): the server ends with the shell that started it.
 #     serve_stop RUN     ends it, also one whose starter was killed
 
 [[ -z ${LAB_SERVE_SOURCED:-} ]] || return 0
@@ -30,11 +31,13 @@ serve_start() {
 		root_exec "$root" --bind "$run" --ro "$repos" --cd / /usr/sbin/nginx -e "$run/error.log" -c "$run/nginx.conf" \
 			</dev/null >"$run/nginx.log" 2>&1 &
 		pid=$!
+		disown "$pid" # its end is serve_stop's, and no news
 		printf '%s %s\n' "$pid" "$(serve_start_time "$pid")" >"$run/pid"
-		LAB_REPOS_URL=https://127.0.0.1:$port
+		export LAB_SERVE_PORT=$port LAB_REPOS_URL=https://127.0.0.1:$port
 		if serve_answers "$pid" "$run"; then
 			printf '%s\n' "$LAB_REPOS_URL" >"$run/url"
 			serve_repo_file "$run" "$repos" >"$run/lab.repo"
+			sed 's/: \(.*\)/: [\1]/' "$repos/fingerprints.yaml" | paste -sd, | sed 's/.*/trust: {&}/; s/,/, /g' >"$run/trust.yaml"
 			log "repositories at $LAB_REPOS_URL (CA $run/ca.crt)"
 			return
 		fi
@@ -53,7 +56,6 @@ serve_stop() {
 	[[ $(serve_start_time "$pid") == "$started" ]] || return 0
 	kill -KILL "$pid" # its namespace of processes ends with it
 	while [[ $(serve_start_time "$pid") == "$started" ]]; do sleep 0.02; done
-	wait "$pid" 2>/dev/null || : # when it was ours, so that bash does not report it
 }
 
 # serve_start_time PID: empty when there is no such process, or when it is dead. With the number it names one
