@@ -228,32 +228,35 @@ int str_u64(uint64_t *ret, const char *text, uint64_t min, uint64_t max, struct 
 
 #define NEAREST_MAX 64 /* words that are longer have no typing slips worth a guess */
 
+/* Optimal string alignment: two neighbours in the wrong order count as one slip. */
 static size_t edit_distance(const char *a, const char *b)
 {
 	size_t la = strlen(a);
 	size_t lb = strlen(b);
-	size_t row[NEAREST_MAX + 1];
+	size_t rows[3][NEAREST_MAX + 1]; /* the row above the last, the last, this one */
 
 	if (la > NEAREST_MAX || lb > NEAREST_MAX)
 		return SIZE_MAX;
 	for (size_t j = 0; j <= lb; j++)
-		row[j] = j;
+		rows[1][j] = j;
 	for (size_t i = 1; i <= la; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
+		rows[2][0] = i;
 		for (size_t j = 1; j <= lb; j++) {
-			size_t best = diagonal + (a[i - 1] != b[j - 1]);
+			size_t best = rows[1][j - 1] + (a[i - 1] != b[j - 1]);
 
-			diagonal = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
+			if (rows[1][j] + 1 < best)
+				best = rows[1][j] + 1;
+			if (rows[2][j - 1] + 1 < best)
+				best = rows[2][j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    rows[0][j - 2] + 1 < best)
+				best = rows[0][j - 2] + 1;
+			rows[2][j] = best;
 		}
+		memcpy(rows[0], rows[1], sizeof(rows[0]));
+		memcpy(rows[1], rows[2], sizeof(rows[1]));
 	}
-	return row[lb];
+	return rows[1][lb];
 }
 
 const char *str_nearest(const char *word, const char *const *candidates)

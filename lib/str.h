@@ -80,7 +80,7 @@ int str_u64(uint64_t *ret, const char *text, uint64_t min, uint64_t max,
 	    struct err *err) MUST_CHECK;
 
 /*
- * The candidate nearest to WORD (Levenshtein distance of at most a third of its length, at least
+ * The candidate nearest to WORD (edit distance, neighbours swapped counting as one, of at most a third of its length, at least
  * 1), or NULL. CANDIDATES ends with NULL. The result is borrowed.
  */
 const char *str_nearest(const char *word, const char *const *candidates);

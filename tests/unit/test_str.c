@@ -78,6 +78,7 @@ static void nearest_word_is_found_and_far_ones_are_not(void **state)
 	(void)state;
 	assert_string_equal(str_nearest("pakages", words), "packages");
 	assert_string_equal(str_nearest("serivces", words), "services");
+	assert_string_equal(str_nearest("reops", words), "repos");
 	assert_null(str_nearest("topology", words));
 }
 
