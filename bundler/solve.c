@@ -158,8 +158,7 @@ static void hide(struct solve *solve, const struct repomd *repos, size_t count)
 		Solvable *s = NULL;
 		Id p = 0;
 
-		FOR_REPO_SOLVABLES(repos[i].repo, p, s)
-		{
+		FOR_REPO_SOLVABLES(repos[i].repo, p, s) {
 			if ((source->includepkgs.count &&
 			     !match_any(pool, p, &source->includepkgs)) ||
 			    match_any(pool, p, &source->excludepkgs))
@@ -199,14 +198,14 @@ static void find_matches(Pool *pool, const char *spec, Queue *matches, bool *ret
 
 	*ret_by_name = true;
 	FOR_POOL_SOLVABLES(p)
-	if (name && pool_id2solvable(pool, p)->name == name && is_visible(pool, p))
-		queue_push(matches, p);
+		if (name && pool_id2solvable(pool, p)->name == name && is_visible(pool, p))
+			queue_push(matches, p);
 	if (matches->count)
 		return;
 	*ret_by_name = false;
 	FOR_POOL_SOLVABLES(p)
-	if (is_visible(pool, p) && match_forms(pool, p, spec, match_exact))
-		queue_push(matches, p);
+		if (is_visible(pool, p) && match_forms(pool, p, spec, match_exact))
+			queue_push(matches, p);
 }
 
 static bool obsoletes_one_of(Pool *pool, Id p, const Map *targets)
@@ -221,9 +220,9 @@ static bool obsoletes_one_of(Pool *pool, Id p, const Map *targets)
 		Id pp = 0;
 
 		FOR_PROVIDES(q, pp, deps.elements[i])
-		if (MAPTST(targets, q) &&
-		    pool_match_nevr(pool, pool_id2solvable(pool, q), deps.elements[i]))
-			found = true;
+			if (MAPTST(targets, q) &&
+			    pool_match_nevr(pool, pool_id2solvable(pool, q), deps.elements[i]))
+				found = true;
 	}
 	queue_free(&deps);
 	return found;
@@ -238,8 +237,9 @@ static void add_obsoleters(Pool *pool, Queue *matches)
 	for (int i = 0; i < matches->count; i++)
 		MAPSET(&targets, matches->elements[i]);
 	FOR_POOL_SOLVABLES(p)
-	if (!MAPTST(&targets, p) && is_visible(pool, p) && obsoletes_one_of(pool, p, &targets))
-		queue_push(matches, p);
+		if (!MAPTST(&targets, p) && is_visible(pool, p) &&
+		    obsoletes_one_of(pool, p, &targets))
+			queue_push(matches, p);
 	map_free(&targets);
 }
 
@@ -255,8 +255,7 @@ static const char *nearest_name(Pool *pool, const char *word)
 	if (!names)
 		return NULL;
 	map_init(&seen, pool->ss.nstrings);
-	FOR_POOL_SOLVABLES(p)
-	{
+	FOR_POOL_SOLVABLES(p) {
 		Id name = pool_id2solvable(pool, p)->name;
 
 		if (!is_visible(pool, p) || MAPTST(&seen, name))
@@ -270,6 +269,15 @@ static const char *nearest_name(Pool *pool, const char *word)
 	return near;
 }
 
+static const char *what_hides(const struct solve *solve, Id p)
+{
+	if (MAPTST(&solve->modular, p))
+		return "it is in module streams only, and none is enabled";
+	if (!MAPTST(solve->pool->considered, p))
+		return "includepkgs or excludepkgs hides it";
+	return "it is there for other architectures only";
+}
+
 static int not_there(const struct solve *solve, const struct definition_request *request,
 		     struct err *err)
 {
@@ -280,10 +288,8 @@ static int not_there(const struct solve *solve, const struct definition_request 
 	Id p = 0;
 
 	FOR_POOL_SOLVABLES(p)
-	if (name && pool_id2solvable(pool, p)->name == name)
-		why = MAPTST(&solve->modular, p)
-			      ? "it is in module streams only, and none is enabled"
-			      : "includepkgs or excludepkgs hides it";
+		if (name && pool_id2solvable(pool, p)->name == name)
+			why = what_hides(solve, p);
 	near = nearest_name(pool, request->name);
 	if (why)
 		err_set(err, ERR_NETWORK, "%s: no package '%s' (%s): %s", request->where,
@@ -298,8 +304,7 @@ static int not_there(const struct solve *solve, const struct definition_request 
 			request->where, request->name, request->reason);
 	if (!name || why)
 		return -(int)err->code;
-	FOR_POOL_SOLVABLES(p)
-	{
+	FOR_POOL_SOLVABLES(p) {
 		Solvable *s = pool_id2solvable(pool, p);
 
 		if (is_visible(pool, p) && solvable_matchesdep(s, SOLVABLE_PROVIDES, name, 0))
@@ -424,7 +429,7 @@ static void collect_wanted(struct reasons *rs, Id p)
 		Id pp = 0;
 
 		FOR_PROVIDES(q, pp, flat.elements[i])
-		MAPSET(&rs->wanted, q);
+			MAPSET(&rs->wanted, q);
 	}
 	queue_free(&flat);
 	queue_free(&deps);

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include <solv/testcase.h>
+
+#include "solve.h"
+
+/* Repositories in libsolv's own text form, one line a fact: =Pkg: name version release arch. */
+static char requested[] = "requested";
+static char place[] = "b:1:1";
+
+struct setup {
+	struct solve solve;
+	struct repofile_repo sources[2];
+	struct repomd repos[2];
+	struct definition_requests requests;
+	struct solve_result result;
+	struct err err;
+};
+
+static int set_up(void **state)
+{
+	struct setup *s = calloc(1, sizeof(*s));
+	struct err err = ERR_INIT;
+
+	assert_non_null(s);
+	assert_ok(solve_init(&s->solve, "x86_64", &err));
+	for (size_t i = 0; i < ARRAY_SIZE(s->repos); i++) {
+		s->sources[i].priority = 99;
+		s->sources[i].cost = 1000;
+		s->repos[i].source = &s->sources[i];
+	}
+	*state = s;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct setup *s = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(s->repos); i++) {
+		repomd_release(&s->repos[i]);
+		strv_release(&s->sources[i].includepkgs);
+		strv_release(&s->sources[i].excludepkgs);
+	}
+	solve_result_release(&s->result);
+	solve_release(&s->solve);
+	free(s->requests.items);
+	free(s);
+	return 0;
+}
+
+static void add_repo(struct setup *s, size_t i, const char *text)
+{
+	cleanup_fclose FILE *in = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+
+	assert_non_null(in);
+	s->repos[i].repo = repo_create(s->solve.pool, i ? "second" : "first");
+	s->repos[i].repo->priority = -s->sources[i].priority;
+	assert_int_equal(testcase_add_testtags(s->repos[i].repo, in, 0), 0);
+}
+
+static void add_to(struct strv *list, const char *item)
+{
+	struct err err = ERR_INIT;
+
+	assert_ok(strv_add(list, item, &err));
+}
+
+/* Solves for NAMES, which end with NULL and are borrowed. */
+static int run(struct setup *s, const char *const *names)
+{
+	size_t repos = s->repos[1].repo ? 2 : 1;
+	struct err err = ERR_INIT;
+
+	s->err = (struct err)ERR_INIT;
+	s->requests.items = calloc(8, sizeof(*s->requests.items));
+	assert_non_null(s->requests.items);
+	for (; *names; names++)
+		s->requests.items[s->requests.count++] = (struct definition_request){
+			.name = (char *)(uintptr_t)*names, .reason = requested, .where = place
+		};
+	assert_ok(solve_prepare(&s->solve, s->repos, repos, &err));
+	return solve_run(&s->solve, &s->requests, &s->result, &s->err);
+}
+
+#define RUN(s, ...) run((s), (const char *const[]){ __VA_ARGS__, NULL })
+
+/* The result as "nevra <- reason" lines. */
+static void assert_result(const struct setup *s, const char *want)
+{
+	CLEANUP(str_release) struct str got = STR_INIT;
+
+	for (size_t i = 0; i < s->result.count; i++)
+		str_addf(&got, "%s <- %s\n", s->result.items[i].nevra, s->result.items[i].reason);
+	assert_string_equal(got.buf ? got.buf : s->err.msg, want);
+}
+
+static void the_newest_is_chosen_with_what_it_requires_and_no_more(void **state)
+{
+	struct setup *s = *state;
+
+	add_repo(s, 0,
+		 "=Pkg: app 1 1 x86_64\n"
+		 "=Pkg: app 10 1 x86_64\n=Req: lib >= 2\n=Req: /usr/bin/tool\n=Rec: extra\n"
+		 "=Pkg: app 10 1 i686\n"
+		 "=Pkg: lib 1:2 1 x86_64\n=Req: base\n"
+		 "=Pkg: tools 1 1 noarch\n=Prv: /usr/bin/tool\n=Req: base\n"
+		 "=Pkg: base 1 1 x86_64\n"
+		 "=Pkg: extra 1 1 x86_64\n");
+	assert_int_equal(RUN(s, "app"), 0);
+	assert_result(s, "app-10-1.x86_64 <- requested\n"
+			 "base-1-1.x86_64 <- package lib-1:2-1.x86_64\n"
+			 "lib-1:2-1.x86_64 <- package app-10-1.x86_64\n"
+			 "tools-1-1.noarch <- package app-10-1.x86_64\n");
+}
+
+static void a_better_priority_beats_a_newer_version(void **state)
+{
+	struct setup *s = *state;
+
+	s->sources[1].priority = 10;
+	add_repo(s, 0, "=Pkg: app 2 1 x86_64\n");
+	add_repo(s, 1, "=Pkg: app 1 1 x86_64\n");
+	assert_int_equal(RUN(s, "app"), 0);
+	assert_result(s, "app-1-1.x86_64 <- requested\n");
+}
+
+static void the_best_or_nothing(void **state)
+{
+	struct setup *s = *state;
+
+	add_repo(s, 0,
+		 "=Pkg: app 1 1 x86_64\n"
+		 "=Pkg: app 2 1 x86_64\n=Req: absent\n");
+	assert_int_equal(RUN(s, "app"), -ERR_NETWORK);
+	assert_contains(s->err.detail, "nothing provides absent needed by app-2-1.x86_64");
+}
+
+static void an_obsoleting_package_takes_the_place_of_the_named_one(void **state)
+{
+	struct setup *s = *state;
+
+	add_repo(s, 0,
+		 "=Pkg: old 1 1 x86_64\n"
+		 "=Pkg: new 1 1 x86_64\n=Obs: old < 2\n=Prv: old = 2\n");
+	assert_int_equal(RUN(s, "old"), 0);
+	assert_result(s, "new-1-1.x86_64 <- requested\n");
+}
+
+static void boolean_dependencies_are_reasons_but_their_conditions_are_not(void **state)
+{
+	struct setup *s = *state;
+
+	add_repo(s, 0,
+		 "=Pkg: app 1 1 x86_64\n"
+		 "=Req: (one | other)\n=Req: ((three <IF> four) & two)\n=Req: zoo\n"
+		 "=Pkg: one 1 1 x86_64\n"
+		 "=Pkg: two 1 1 x86_64\n"
+		 "=Pkg: three 1 1 x86_64\n"
+		 "=Pkg: four 1 1 x86_64\n"
+		 "=Pkg: zoo 1 1 x86_64\n=Req: four\n");
+	assert_int_equal(RUN(s, "app"), 0);
+	assert_result(s, "app-1-1.x86_64 <- requested\n"
+			 "four-1-1.x86_64 <- package zoo-1-1.x86_64\n"
+			 "one-1-1.x86_64 <- package app-1-1.x86_64\n"
+			 "three-1-1.x86_64 <- package app-1-1.x86_64\n"
+			 "two-1-1.x86_64 <- package app-1-1.x86_64\n"
+			 "zoo-1-1.x86_64 <- package app-1-1.x86_64\n");
+}
+
+static void no_epoch_is_epoch_0(void **state)
+{
+	struct setup *s = *state;
+
+	add_to(&s->sources[0].excludepkgs, "app-0:2-1");
+	add_repo(s, 0, "=Pkg: app 2 1 x86_64\n=Pkg: app 1 1 x86_64\n");
+	assert_int_equal(RUN(s, "app"), 0);
+	assert_result(s, "app-1-1.x86_64 <- requested\n");
+}
+
+static void includes_and_excludes_take_every_form_of_a_name(void **state)
+{
+	static const char *const forms[] = { "app",
+					     "a?p",
+					     "app.x86_64",
+					     "app-2",
+					     "app-1:2",
+					     "app-2-1",
+					     "app-1:2-1",
+					     "app-2-1.x86_64",
+					     "app-1:2-1.x86_64",
+					     "*-2-1.x86*",
+					     "[a-b]pp-1:2-*",
+					     "app-2-1.*" };
+	static const char *const others[] = { "ap",    "app-2.x86_64", "app-0:2-1", "app-1",
+					      "app-3", "APP",          "app.noarch" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(forms) + ARRAY_SIZE(others); i++) {
+		bool hides = i < ARRAY_SIZE(forms);
+		const char *form = hides ? forms[i] : others[i - ARRAY_SIZE(forms)];
+		struct setup *s = NULL;
+
+		tear_down(state);
+		set_up(state);
+		s = *state;
+		add_to(&s->sources[0].excludepkgs, form);
+		add_repo(s, 0, "=Pkg: app 1:2 1 x86_64\n");
+		if (RUN(s, "app") != (hides ? -ERR_NETWORK : 0))
+			fail_msg("'%s' %s", form, hides ? "hides nothing" : "hides the package");
+		if (hides)
+			assert_contains(s->err.msg, "includepkgs or excludepkgs hides it");
+	}
+}
+
+static void includes_hold_for_their_own_repository(void **state)
+{
+	struct setup *s = *state;
+
+	add_to(&s->sources[0].includepkgs, "app");
+	add_repo(s, 0, "=Pkg: app 1 1 x86_64\n=Req: lib\n=Pkg: lib 2 1 x86_64\n");
+	add_repo(s, 1, "=Pkg: app 2 1 x86_64\n=Req: lib\n=Pkg: lib 1 1 x86_64\n");
+	assert_int_equal(RUN(s, "app"), 0);
+	assert_result(s, "app-2-1.x86_64 <- requested\n"
+			 "lib-1-1.x86_64 <- package app-2-1.x86_64\n");
+}
+
+static void module_streams_are_hidden_but_for_hotfix_repositories(void **state)
+{
+	struct setup *s = *state;
+
+	add_to(&s->repos[0].artifacts, "app-1:2-1.x86_64");
+	add_repo(s, 0, "=Pkg: app 1:2 1 x86_64\n=Pkg: app 1 1 x86_64\n");
+	add_repo(s, 1, "=Pkg: app 1:2 1 x86_64\n");
+	assert_int_equal(RUN(s, "app"), 0);
+	assert_result(s, "app-1-1.x86_64 <- requested\n");
+
+	tear_down(state);
+	set_up(state);
+	s = *state;
+	add_to(&s->repos[0].artifacts, "app-1:2-1.x86_64");
+	s->sources[1].module_hotfixes = true;
+	add_repo(s, 0, "=Pkg: app 1:2 1 x86_64\n=Pkg: app 1 1 x86_64\n");
+	add_repo(s, 1, "=Pkg: app 1:2 1 x86_64\n");
+	assert_int_equal(RUN(s, "app"), 0);
+	assert_result(s, "app-1:2-1.x86_64 <- requested\n");
+	assert_string_equal(
+		pool_id2solvable(s->solve.pool, s->result.items[0].solvable)->repo->name, "second");
+}
+
+static void what_is_not_there_is_told_with_help(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *says;
+	} cases[] = {
+		{ "haproxi", "b:1:1: no package 'haproxi' (requested) in any repository (did you "
+			     "mean 'haproxy'?)" },
+		{ "zzzzzzzz", "no package 'zzzzzzzz' (requested) in any repository" },
+		{ "modular", "it is in module streams only, and none is enabled" },
+		{ "capability",
+		  "haproxy-1-1.x86_64 provides 'capability': ask for it by its name" },
+		{ "foreign", "it is there for other architectures only" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct setup *s = NULL;
+		char said[sizeof(s->err.msg) + sizeof(s->err.detail)];
+
+		tear_down(state);
+		set_up(state);
+		s = *state;
+		add_to(&s->repos[0].artifacts, "modular-1-1.x86_64");
+		add_repo(s, 0,
+			 "=Pkg: haproxy 1 1 x86_64\n=Prv: capability\n"
+			 "=Pkg: modular 1 1 x86_64\n"
+			 "=Pkg: foreign 1 1 aarch64\n"
+			 "=Pkg: foreign 1 1 src\n");
+		assert_int_equal(RUN(s, cases[i].name), -ERR_NETWORK);
+		snprintf(said, sizeof(said), "%s\n%s", s->err.msg, s->err.detail);
+		assert_contains(said, cases[i].says);
+	}
+}
+
+static void a_conflict_is_told_in_words(void **state)
+{
+	struct setup *s = *state;
+
+	add_repo(s, 0,
+		 "=Pkg: one 1 1 x86_64\n=Con: two\n"
+		 "=Pkg: two 1 1 x86_64\n");
+	assert_int_equal(RUN(s, "one", "two"), -ERR_NETWORK);
+	assert_contains(s->err.detail,
+			"package one-1-1.x86_64 conflicts with two provided by two-1-1.x86_64");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_newest_is_chosen_with_what_it_requires_and_no_more),
+		TEST(a_better_priority_beats_a_newer_version),
+		TEST(the_best_or_nothing),
+		TEST(an_obsoleting_package_takes_the_place_of_the_named_one),
+		TEST(boolean_dependencies_are_reasons_but_their_conditions_are_not),
+		TEST(no_epoch_is_epoch_0),
+		TEST(includes_and_excludes_take_every_form_of_a_name),
+		TEST(includes_hold_for_their_own_repository),
+		TEST(module_streams_are_hidden_but_for_hotfix_repositories),
+		TEST(what_is_not_there_is_told_with_help),
+		TEST(a_conflict_is_told_in_words),
+	};
+
+	return RUN_TESTS(tests);
+}
