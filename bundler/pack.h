@@ -47,8 +47,9 @@ int pack_add_tree(struct pack *pack, const char *prefix, const char *dir,
 		  struct err *err) MUST_CHECK;
 
 /*
- * Fills INDEX's members and payload digest, signs it with KEYS' signer, and writes the archive to PATH under a temporary name;
- * KEYS' sequence is committed just before the name becomes final, so no number is ever given to two bundles.
+ * Fills INDEX's members and payload digest, signs it with KEYS' signer, and writes the archive to
+ * PATH under a temporary name; KEYS' sequence is committed just before the name becomes final, so
+ * no number is ever given to two bundles.
  */
 int pack_write(struct pack *pack, struct index *index, struct keys *keys, const char *path,
 	       struct err *err) MUST_CHECK;

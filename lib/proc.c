@@ -36,7 +36,7 @@ static int build_env(const struct proc *proc, struct strv *env, struct err *err)
 	return r;
 }
 
-/* In the child: only async-signal-safe work and what a single-threaded program may do after fork(). */
+/* In the child of a single-threaded program. */
 static void child_exec(const struct proc *proc, char **env, int in, int out, int err_out)
 {
 	struct passwd *pw = NULL;
@@ -102,7 +102,8 @@ static void feed(struct pollfd *pfd, const char **data)
 /*
  * Serves the pipes until the child has closed them; returns true when it must be ended, because the
  * time is over or we are interrupted. A grandchild that keeps the pipes
- * (a daemon that was started) must not hold us: once the child itself has ended, what is in the pipes is read and that is all.
+ * (a daemon that was started) must not hold us: once the child itself has ended, what is in the
+ * pipes is read and that is all.
  */
 static bool serve(pid_t pid, struct pollfd pfd[3], const char *data, unsigned int timeout_ms,
 		  struct proc_result *res, int *status)

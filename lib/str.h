@@ -80,8 +80,8 @@ int str_u64(uint64_t *ret, const char *text, uint64_t min, uint64_t max,
 	    struct err *err) MUST_CHECK;
 
 /*
- * The candidate nearest to WORD (edit distance, neighbours swapped counting as one, of at most a third of its length, at least
- * 1), or NULL. CANDIDATES ends with NULL. The result is borrowed.
+ * The candidate nearest to WORD, or NULL: within an edit distance (two swapped neighbours count as
+ * one) of a third of its length, at least 1. CANDIDATES ends with NULL. The result is borrowed.
  */
 const char *str_nearest(const char *word, const char *const *candidates);
 
