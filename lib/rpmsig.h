@@ -42,7 +42,7 @@ struct rpmsig_info {
  * Checks the RPM in FD (seekable; its offset is moved). NAME is for messages. ERR_VERIFY for an
  * unsigned package, one with digests only, an unknown key, a weak hash, a changed byte, or a
  * signature made after the key expired. INFO is filled only on success and released with
- * rpmsig_info_release().
+ * rpmsig_info_release(). librpm's log callback is the default one afterwards.
  */
 int rpmsig_check(const struct rpmsig_keyring *keyring, int fd, const char *name,
 		 struct rpmsig_info *info, struct err *err) MUST_CHECK;

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rpmsig.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rpm/header.h>
+#include <rpm/rpmcli.h>
+#include <rpm/rpmkeyring.h>
+#include <rpm/rpmlib.h>
+#include <rpm/rpmlog.h>
+#include <rpm/rpmpgp.h>
+#include <rpm/rpmts.h>
+
+#include "cleanup.h"
+#include "clock.h"
+#include "compat.h"
+#include "str.h"
+
+#define SIGNATURE_OF_DATA 0 /* RFC 4880 section 5.2.1: of a binary document */
+
+/*
+ * Left for librpm to judge: the RSA signature over the header, the header's SHA-256, and the
+ * payload's digest that stands in the header. What is switched off are weaker ways to the same
+ * result, which would count otherwise: DSA, signatures of RPM 3, MD5, SHA-1.
+ */
+#define VERIFY_FLAGS \
+	(RPMVSF_NODSAHEADER | RPMVSF_NODSA | RPMVSF_NORSA | RPMVSF_NOMD5 | RPMVSF_NOSHA1HEADER)
+
+/* A key that may sign: a primary key or one of its bound subkeys. */
+struct signer {
+	char key_id[17];
+	char fpr[PGP_FPR_SIZE]; /* of the primary key */
+	time_t created;
+	time_t expires; /* the earlier of both; 0: never */
+};
+
+struct rpmsig_keyring {
+	rpmKeyring keyring;
+	struct signer *signers;
+	size_t count;
+};
+
+void rpmsig_keyring_free(struct rpmsig_keyring *keyring)
+{
+	if (!keyring)
+		return;
+	rpmKeyringFree(keyring->keyring);
+	free(keyring->signers);
+	free(keyring);
+}
+
+DEFINE_CLEANUP(struct rpmsig_keyring *, rpmsig_keyring_free);
+DEFINE_CLEANUP(rpmPubkey, rpmPubkeyFree);
+DEFINE_CLEANUP(rpmts, rpmtsFree);
+DEFINE_CLEANUP(Header, headerFree);
+
+static time_t earlier(time_t a, time_t b)
+{
+	if (!a || !b)
+		return a ? a : b;
+	return a < b ? a : b;
+}
+
+static void add_signer(struct rpmsig_keyring *k, const struct pgp_key *key, const char *fpr,
+		       time_t created, time_t expires)
+{
+	struct signer *s = &k->signers[k->count++];
+
+	*s = (struct signer){ .created = created, .expires = earlier(key->expires, expires) };
+	memcpy(s->key_id, fpr + 24, sizeof(s->key_id));
+	memcpy(s->fpr, key->fpr, sizeof(s->fpr));
+}
+
+/* What librpm gets are our own filtered packets, without subkeys that nobody bound. */
+static int add_to_librpm(struct rpmsig_keyring *k, const struct pgp_key *key, struct err *err)
+{
+	CLEANUP(rpmPubkeyFreep) rpmPubkey main = rpmPubkeyNew(key->packets, key->packets_size);
+	rpmPubkey *subkeys = NULL;
+	int count = 0;
+
+	if (!main || rpmKeyringAddKey(k->keyring, main) < 0)
+		return err_set(err, ERR_VERIFY, "librpm refuses the key %s (%s)", key->fpr,
+			       key->user_id);
+	subkeys = rpmGetSubkeys(main, &count);
+	for (int i = 0; i < count; i++) {
+		rpmKeyringAddKey(k->keyring, subkeys[i]);
+		rpmPubkeyFree(subkeys[i]);
+	}
+	free(subkeys);
+	return 0;
+}
+
+static int add_key(struct rpmsig_keyring *k, const struct pgp_key *key, struct err *err)
+{
+	struct signer *grown = NULL;
+
+	if (pgp_key_check(key, err) < 0)
+		return -err->code;
+	grown = reallocarray(k->signers, k->count + 1 + key->subkey_count, sizeof(*grown));
+	if (!grown)
+		return err_nomem(err);
+	k->signers = grown;
+	add_signer(k, key, key->fpr, key->created, key->expires);
+	for (size_t i = 0; i < key->subkey_count; i++)
+		if (key->subkeys[i].bound)
+			add_signer(k, key, key->subkeys[i].fpr, key->subkeys[i].created,
+				   key->subkeys[i].expires);
+	return add_to_librpm(k, key, err);
+}
+
+int rpmsig_keyring_new(const struct pgp_keys *keys, const char *const *pins,
+		       struct rpmsig_keyring **ret, struct err *err)
+{
+	CLEANUP(rpmsig_keyring_freep) struct rpmsig_keyring *k = calloc(1, sizeof(*k));
+
+	if (!k || rpmInitCrypto() < 0)
+		return err_nomem(err);
+	k->keyring = rpmKeyringNew();
+	if (!pins || !pins[0])
+		return err_set(err, ERR_VERIFY, "no OpenPGP key is pinned");
+	for (; *pins; pins++) {
+		const struct pgp_key *key = pgp_find(keys, *pins);
+
+		if (!key)
+			return err_set(err, ERR_VERIFY,
+				       "the pinned key %s is not among the vendor's keys", *pins);
+		if (add_key(k, key, err) < 0)
+			return -err->code;
+	}
+	*ret = steal_ptr(&k);
+	return 0;
+}
+
+/* Collects what librpm says, for the details of an error. */
+static int on_log(rpmlogRec rec, rpmlogCallbackData data)
+{
+	str_add(data, rpmlogRecMessage(rec));
+	return 0; /* nothing more to do: librpm prints nothing */
+}
+
+/* Adds the lines of librpm that do not say OK. */
+static void add_details(struct err *err, const struct str *log)
+{
+	const char *line = log->buf;
+
+	while (line && *line) {
+		size_t n = strcspn(line, "\n");
+
+		while (n && *line == ' ') {
+			line++;
+			n--;
+		}
+		if (n && !(n > 4 && memcmp(line + n - 4, ": OK", 4) == 0))
+			err_detail(err, "librpm: %.*s", n < 200 ? (int)n : 200, line);
+		line += n + (line[n] == '\n');
+	}
+}
+
+static FD_t open_fd(int fd)
+{
+	return lseek(fd, 0, SEEK_SET) < 0 ? NULL : fdDup(fd);
+}
+
+static int verify_all(rpmts ts, int fd, const char *name, struct err *err)
+{
+	struct rpmQVKArguments_s qva = { .qva_flags = 0 };
+	FD_t f = open_fd(fd);
+	int r;
+
+	if (!f)
+		return err_errno(err, ERR_FAILED, errno, "cannot read '%s'", name);
+	r = rpmVerifySignatures(&qva, ts, f, name);
+	Fclose(f);
+	if (r != 0)
+		return err_set(err, ERR_VERIFY,
+			       "'%s' is not signed by a pinned key, or was changed after it was "
+			       "signed: do not use it",
+			       name);
+	return 0;
+}
+
+static int read_header(rpmts ts, int fd, const char *name, Header *ret, struct err *err)
+{
+	FD_t f = open_fd(fd);
+	rpmRC rc;
+
+	if (!f)
+		return err_errno(err, ERR_FAILED, errno, "cannot read '%s'", name);
+	rc = rpmReadPackageFile(ts, f, name, ret);
+	Fclose(f);
+	if (rc != RPMRC_OK)
+		return err_set(err, ERR_VERIFY, "the header of '%s' does not verify", name);
+	return 0;
+}
+
+static const struct signer *find_signer(const struct rpmsig_keyring *k, const char *key_id)
+{
+	for (size_t i = 0; i < k->count; i++)
+		if (strcmp(k->signers[i].key_id, key_id) == 0)
+			return &k->signers[i];
+	return NULL;
+}
+
+/* Who made the header's signature, which librpm has verified by now, and how. */
+static int check_signature(const struct rpmsig_keyring *k, Header h, const char *name,
+			   struct rpmsig_info *info, struct err *err)
+{
+	struct rpmtd_s td;
+	struct pgp_signature sig;
+	const struct signer *signer = NULL;
+	int r;
+
+	if (!headerGet(h, RPMTAG_RSAHEADER, &td, HEADERGET_MINMEM))
+		return err_set(err, ERR_VERIFY, "'%s' has no RSA signature over its header", name);
+	r = pgp_signature_read(name, td.data, td.count, &sig, err);
+	rpmtdFreeData(&td);
+	if (r < 0)
+		return r;
+	if (sig.type != SIGNATURE_OF_DATA)
+		return err_set(err, ERR_VERIFY, "'%s' has a signature of a wrong kind (0x%02x)",
+			       name, sig.type);
+	if (sig.hash != PGP_SHA256 && sig.hash != PGP_SHA384 && sig.hash != PGP_SHA512)
+		return err_set(err, ERR_VERIFY,
+			       "'%s' has a weak signature (%s): SHA-256 or better is needed", name,
+			       sig.hash == PGP_SHA1  ? "SHA-1"
+			       : sig.hash == PGP_MD5 ? "MD5"
+						     : "unknown hash");
+	signer = find_signer(k, sig.issuer);
+	if (!signer)
+		return err_set(err, ERR_VERIFY, "'%s' is signed by key %s, which is not pinned",
+			       name, sig.issuer);
+	if (sig.created < signer->created || (signer->expires && sig.created >= signer->expires))
+		return err_set(err, ERR_VERIFY, "'%s' was signed %s its key %s %s: do not use it",
+			       name, sig.created < signer->created ? "before" : "after",
+			       signer->fpr,
+			       sig.created < signer->created ? "existed" : "had expired");
+	memcpy(info->signer, signer->fpr, sizeof(info->signer));
+	info->signed_at = sig.created;
+	info->key_expired = signer->expires && clock_now() >= signer->expires;
+	return 0;
+}
+
+/* librpm's own RPMTAG_NEVRA shows an epoch of 0 when the header carries one. */
+static int read_nevra(Header h, const char *name, char **ret, struct err *err)
+{
+	const char *n = headerGetString(h, RPMTAG_NAME);
+	const char *v = headerGetString(h, RPMTAG_VERSION);
+	const char *r = headerGetString(h, RPMTAG_RELEASE);
+	const char *a = headerGetString(h, RPMTAG_ARCH);
+	unsigned long long epoch = headerGetNumber(h, RPMTAG_EPOCH);
+
+	if (!n || !v || !r || !a)
+		return err_set(err, ERR_VERIFY,
+			       "'%s' has no name, version, release or architecture", name);
+	if (epoch)
+		return str_printf(ret, err, "%s-%llu:%s-%s.%s", n, epoch, v, r, a);
+	return str_printf(ret, err, "%s-%s-%s.%s", n, v, r, a);
+}
+
+static int check(const struct rpmsig_keyring *k, rpmts ts, int fd, const char *name,
+		 struct rpmsig_info *info, struct err *err)
+{
+	CLEANUP(headerFreep) Header h = NULL;
+	struct rpmsig_info found = RPMSIG_INFO_INIT;
+
+	if (verify_all(ts, fd, name, err) < 0 || read_header(ts, fd, name, &h, err) < 0 ||
+	    check_signature(k, h, name, &found, err) < 0 ||
+	    read_nevra(h, name, &found.nevra, err) < 0)
+		return -err->code;
+	*info = found;
+	return 0;
+}
+
+int rpmsig_check(const struct rpmsig_keyring *keyring, int fd, const char *name,
+		 struct rpmsig_info *info, struct err *err)
+{
+	CLEANUP(rpmtsFreep) rpmts ts = rpmtsCreate();
+	CLEANUP(str_release) struct str log = STR_INIT;
+	int mask, r;
+
+	if (!ts || rpmtsSetKeyring(ts, keyring->keyring) < 0)
+		return err_set(err, ERR_FAILED, "librpm refuses the keyring");
+	rpmtsSetVfyLevel(ts, RPMSIG_SIGNATURE_TYPE | RPMSIG_DIGEST_TYPE);
+	rpmtsSetVfyFlags(ts, VERIFY_FLAGS);
+	rpmtsSetVSFlags(ts, VERIFY_FLAGS);
+	rpmlogSetCallback(on_log, &log);
+	mask = rpmlogSetMask(RPMLOG_UPTO(RPMLOG_INFO));
+	r = check(keyring, ts, fd, name, info, err);
+	rpmlogSetMask(mask);
+	rpmlogSetCallback(NULL, NULL);
+	if (r < 0)
+		add_details(err, &log);
+	return r;
+}
+
+int rpmsig_check_file(const struct rpmsig_keyring *keyring, const char *path,
+		      struct rpmsig_info *info, struct err *err)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot open '%s'", path);
+	return rpmsig_check(keyring, fd, path, info, err);
+}
+
+void rpmsig_info_release(struct rpmsig_info *info)
+{
+	free(info->nevra);
+	*info = (struct rpmsig_info)RPMSIG_INFO_INIT;
+}
