@@ -6,6 +6,7 @@
 #include "cli.h"
 
 extern const struct cli_command bundle_cmd_build;
+extern const struct cli_command bundle_cmd_fetch;
 extern const struct cli_command bundle_cmd_keys_init;
 extern const struct cli_command bundle_cmd_show;
 extern const struct cli_command bundle_cmd_resolve;

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What both programs say to a wrong command line.
+# shellcheck source=tests/cli/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+for program in "$bundle" "$install"; do
+	name=${program##*/}
+	expect "$name --version" 0 "$name " "$program" --version
+	expect "$name --help lists commands and exit codes" 0 'Exit status: 0 done' "$program" --help
+	expect "$name refuses an unknown command" 2 "unknown command 'frobnicate'" "$program" frobnicate
+	one_line "$name says so in one line"
+done
+expect "a slip in a command gets a suggestion" 2 "did you mean 'show'?" "$bundle" shwo
+expect "a slip in an option gets a suggestion" 2 "did you mean '--keys'?" "$bundle" build --kesy x
+expect "a missing required option is named" 2 "option '--file BUNDLE.yaml' is missing" "$bundle" build
+expect "a missing argument is named" 2 'an argument is missing: BUNDLE.tar' "$bundle" show
+expect "one argument too many is named" 2 "'b' is one argument too many" "$bundle" show a b
+expect "an option without its value is named" 2 "option '--ca' needs a value (FILE)" "$bundle" show --ca
+expect "an option given twice is refused" 2 "option '--ca' is given twice" "$bundle" show --ca a --ca b c
+expect "a file that is not there is a usage error" 2 "cannot open '/nonexistent.tar'" "$bundle" show /nonexistent.tar
+one_line "and is told in one line"
+for command in 'keys init' resolve urls fetch build show; do
+	# shellcheck disable=SC2086
+	expect "$command --help" 0 'Usage: pgha-bundle ' "$bundle" $command --help
+done
+expect "standard output that is full is a failure" 6 'No space left on device' \
+	bash -c "'$bundle' --help >/dev/full"
+finish
