@@ -226,12 +226,28 @@ static void a_large_index_is_within_the_parsers_limits(void **state)
 	assert_int_equal(again.member_count, 2005);
 }
 
+static void a_path_stands_once_and_never_for_a_directory(void **state)
+{
+	static const char *const paths[] = { "manifests/bundle.yaml", "manifests" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		CLEANUP(index_release) struct index index = INDEX_INIT;
+		struct err err = ERR_INIT;
+
+		assert_int_equal(make_index(&index, &err), 0);
+		assert_int_equal(index_add(&index, paths[i], 12, HA, NULL, &err), 0);
+		assert_int_equal(index_sort(&index, &err), -ERR_VERIFY);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_index_reads_as_it_was_written),
 		cmocka_unit_test(the_payload_digest_leaves_out_what_differs_between_builds),
 		cmocka_unit_test(another_spelling_is_refused),
+		cmocka_unit_test(a_path_stands_once_and_never_for_a_directory),
 		cmocka_unit_test(any_cut_and_any_addition_is_refused),
 		cmocka_unit_test(an_incomplete_index_is_not_written),
 		cmocka_unit_test(a_large_index_is_within_the_parsers_limits),
