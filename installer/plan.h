@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which packages change: the smallest transaction over what the node has that gives this node's
+ * services their packages in the bundle's versions. Reads the node's rpm database and the staged
+ * repo/, changes nothing.
+ */
+#ifndef PGHA_PLAN_H
+#define PGHA_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "install.h"
+#include "str.h"
+
+enum plan_action {
+	PLAN_INSTALL,
+	PLAN_UPGRADE,
+	PLAN_REINSTALL, /* an interrupted transaction left it in doubt */
+};
+
+struct plan_package {
+	enum plan_action action;
+	char *nevra;
+	char *old;  /* NEVRA that it replaces (upgrade, obsoletes), or NULL */
+	char *file; /* staged member: repo/Packages/… */
+	uint64_t size_bytes;
+};
+
+struct plan {
+	struct plan_package *packages; /* sorted by NEVRA */
+	size_t count;
+};
+
+#define PLAN_INIT                 \
+	{                         \
+		.packages = NULL, \
+	}
+
+/*
+ * NAMES are the packages wanted, DOUBTFUL (may be empty) the NEVRAs of a transaction that began and
+ * did not end. Installed packages stay as they are unless a wanted package or a dependency demands
+ * another version; nothing is removed but what is obsoleted. No solution is ERR_NETWORK with
+ * libsolv's problems in words.
+ */
+int plan_packages(const struct install *in, const struct strv *names, const struct strv *doubtful,
+		  struct plan *ret, struct err *err) MUST_CHECK;
+void plan_release(struct plan *plan);
+/* "install NEVRA", "upgrade NEVRA (from NEVRA)" … one a package, appended to LINES. */
+int plan_describe(const struct plan *plan, struct strv *lines, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rpmtx.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <rpm/header.h>
+#include <rpm/rpmio.h>
+#include <rpm/rpmkeyring.h>
+#include <rpm/rpmlib.h>
+#include <rpm/rpmlog.h>
+#include <rpm/rpmmacro.h>
+#include <rpm/rpmprob.h>
+#include <rpm/rpmps.h>
+#include <rpm/rpmte.h>
+#include <rpm/rpmts.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "file.h"
+#include "progress.h"
+
+#define DBPATH_FALLBACK "/var/lib/rpm"
+
+static inline void header_free(Header *h)
+{
+	headerFree(*h);
+}
+
+static inline void ts_free(rpmts *ts)
+{
+	rpmtsFree(*ts);
+}
+
+static inline void keyring_free(rpmKeyring *keyring)
+{
+	rpmKeyringFree(*keyring);
+}
+
+static inline void pubkey_free(rpmPubkey *key)
+{
+	rpmPubkeyFree(*key);
+}
+
+static inline void fd_close(FD_t *fd)
+{
+	if (*fd)
+		Fclose(*fd);
+}
+
+int rpmtx_configure(const struct install *in, struct err *err)
+{
+	static bool done;
+	char *dbpath = NULL;
+
+	(void)in;
+	if (done)
+		return 0;
+	if (rpmReadConfigFiles(NULL, NULL))
+		return err_set(err, ERR_HOST, "cannot read librpm's configuration");
+	dbpath = rpmExpand("%{?_dbpath}", NULL);
+	if (!dbpath || (!str_starts(dbpath, "/var/") && !str_starts(dbpath, "/usr/")))
+		rpmPushMacro(NULL, "_dbpath", NULL, DBPATH_FALLBACK, RMIL_CMDLINE);
+	free(dbpath);
+	done = true;
+	return 0;
+}
+
+bool rpmtx_has_database(const struct install *in)
+{
+	static const char *const files[] = { "rpmdb.sqlite", "Packages.db", "Packages" };
+	char *dbpath = rpmExpand("%{_dbpath}", NULL);
+	bool found = false;
+
+	for (size_t i = 0; dbpath && !found && i < ARRAY_SIZE(files); i++) {
+		struct err err = ERR_INIT;
+		cleanup_free char *dir = NULL;
+		cleanup_free char *path = NULL;
+
+		found = !install_path(in, dbpath, &dir, &err) &&
+			!path_join(dir, files[i], &path, &err) && access(path, F_OK) == 0;
+	}
+	free(dbpath);
+	return found;
+}
+
+void rpmtx_hold_signals(sigset_t *ret_old)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
+	sigaddset(&set, SIGPIPE);
+	sigprocmask(SIG_BLOCK, &set, ret_old);
+}
+
+void rpmtx_release_signals(const sigset_t *old)
+{
+	sigprocmask(SIG_SETMASK, old, NULL);
+}
+
+/* What the callbacks share. */
+struct run {
+	const struct install *in;
+	const struct plan *plan;
+	struct progress progress;
+	FD_t open_package;
+	uint64_t done_bytes;
+	unsigned int done_items;
+	bool test;
+	bool script_failed;
+	struct strv complaints; /* of scriptlets, unpacking, librpm's own log */
+	FILE *log;              /* or NULL */
+};
+
+static void complain(struct run *run, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void complain(struct run *run, const char *fmt, ...)
+{
+	struct err ignored = ERR_INIT;
+	char line[512];
+	va_list ap;
+	int r = 0;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	line[strcspn(line, "\n")] = '\0';
+	if (run->log)
+		fprintf(run->log, "%s\n", line);
+	r = strv_add(&run->complaints, line, &ignored);
+	(void)r; /* without memory the complaint is in the log at least */
+}
+
+static FD_t open_package(struct run *run, const struct plan_package *p)
+{
+	struct err err = ERR_INIT;
+	cleanup_free char *path = NULL;
+	FD_t fd = NULL;
+
+	if (path_join(run->in->staging, p->file, &path, &err))
+		return NULL;
+	fd = Fopen(path, "r.ufdio");
+	if (fd && !Ferror(fd))
+		return fd;
+	complain(run, "cannot open '%s'", p->file);
+	if (fd)
+		Fclose(fd);
+	return NULL;
+}
+
+static void *on_event(const void *header, const rpmCallbackType what, const rpm_loff_t amount,
+		      const rpm_loff_t total, fnpyKey key, void *data)
+{
+	struct run *run = data;
+	const struct plan_package *p = key;
+
+	(void)header;
+	switch (what) {
+	case RPMCALLBACK_INST_OPEN_FILE:
+		run->open_package = p ? open_package(run, p) : NULL;
+		return run->open_package;
+	case RPMCALLBACK_INST_CLOSE_FILE:
+		if (run->open_package)
+			Fclose(run->open_package);
+		run->open_package = NULL;
+		break;
+	case RPMCALLBACK_INST_START:
+		/* Files are opened for their verification too: only here the number is true. */
+		run->done_bytes += p ? p->size_bytes : 0;
+		progress_update(&run->progress, run->done_bytes, ++run->done_items);
+		break;
+	case RPMCALLBACK_SCRIPT_ERROR:
+		/* AMOUNT is the scriptlet's tag; TOTAL says whether librpm goes on, we do not. */
+		run->script_failed = true;
+		complain(run, "%s of %s failed%s", rpmTagGetName((rpmTagVal)amount),
+			 p ? p->nevra : "an installed package",
+			 total == RPMRC_OK ? " (librpm goes on)" : "");
+		break;
+	case RPMCALLBACK_UNPACK_ERROR:
+	case RPMCALLBACK_CPIO_ERROR:
+		run->script_failed = true;
+		complain(run, "%s cannot be unpacked", p ? p->nevra : "a package");
+		break;
+	default:
+		break;
+	}
+	return NULL;
+}
+
+/* librpm's own messages: into the log; errors also among the complaints. */
+static int on_log(rpmlogRec rec, rpmlogCallbackData data)
+{
+	struct run *run = data;
+
+	if (rpmlogRecPriority(rec) <= RPMLOG_ERR)
+		complain(run, "%s", rpmlogRecMessage(rec));
+	else if (run->log && rpmlogRecPriority(rec) <= RPMLOG_INFO)
+		fputs(rpmlogRecMessage(rec), run->log);
+	return 0;
+}
+
+static int add_key(rpmKeyring keyring, const struct pgp_key *key, struct err *err)
+{
+	CLEANUP(pubkey_free) rpmPubkey pubkey = rpmPubkeyNew(key->packets, key->packets_size);
+	int count = 0;
+	rpmPubkey *subkeys = NULL;
+
+	if (!pubkey || rpmKeyringAddKey(keyring, pubkey) < 0)
+		return err_set(err, ERR_VERIFY, "librpm does not take the key %s", key->fpr);
+	subkeys = rpmGetSubkeys(pubkey, &count);
+	for (int i = 0; i < count; i++) {
+		rpmKeyringAddKey(keyring, subkeys[i]);
+		rpmPubkeyFree(subkeys[i]);
+	}
+	free(subkeys);
+	return 0;
+}
+
+static int set_keyring(rpmts ts, const struct vendor *vendor, struct err *err)
+{
+	CLEANUP(keyring_free) rpmKeyring keyring = rpmKeyringNew();
+
+	for (size_t i = 0; i < vendor->pins.count; i++) {
+		const struct pgp_key *key = pgp_find(&vendor->keys, vendor->pins.items[i]);
+		int r = key ? add_key(keyring, key, err) : 0;
+
+		if (r)
+			return r;
+	}
+	if (rpmtsSetKeyring(ts, keyring))
+		return err_set(err, ERR_FAILED, "librpm does not take the keyring");
+	return 0;
+}
+
+static int add_element(struct run *run, rpmts ts, const struct plan_package *p, struct err *err)
+{
+	CLEANUP(header_free) Header header = NULL;
+	CLEANUP(fd_close) FD_t fd = open_package(run, p);
+	rpmRC rc = fd ? rpmReadPackageFile(ts, fd, p->file, &header) : RPMRC_FAIL;
+	int r = 0;
+
+	if (rc != RPMRC_OK || !header)
+		return err_set(err, ERR_VERIFY, "librpm does not take '%s'", p->file);
+	if (p->action == PLAN_REINSTALL)
+		r = rpmtsAddReinstallElement(ts, header, p);
+	else
+		r = rpmtsAddInstallElement(ts, header, p, 1, NULL);
+	return r ? err_set(err, ERR_FAILED, "librpm cannot add '%s'", p->nevra) : 0;
+}
+
+static void add_complaints(const struct run *run, struct err *err)
+{
+	for (size_t i = 0; i < run->complaints.count; i++)
+		err_detail(err, "%s", run->complaints.items[i]);
+}
+
+/* Librpm's problems as details of ERR; its code becomes that of the worst. */
+static void add_problems(rpmps problems, struct err *err)
+{
+	rpmpsi it = rpmpsInitIterator(problems);
+	rpmProblem problem = NULL;
+
+	while ((problem = rpmpsiNext(it))) {
+		char *text = rpmProblemString(problem);
+
+		switch (rpmProblemGetType(problem)) {
+		case RPMPROB_VERIFY:
+			err->code = ERR_VERIFY;
+			break;
+		case RPMPROB_DISKSPACE:
+		case RPMPROB_DISKNODES:
+			err->code = err->code == ERR_VERIFY ? ERR_VERIFY : ERR_HOST;
+			break;
+		default:
+			break;
+		}
+		err_detail(err, "%s", text);
+		free(text);
+	}
+	rpmpsFreeIterator(it);
+}
+
+/* The failure that librpm's problems make, or 0 when there are none. */
+static int check_problems(rpmts ts, const struct run *run, int rc, const char *what,
+			  struct err *err)
+{
+	rpmps problems = rpmtsProblems(ts);
+	int r = 0;
+
+	if (rc || rpmpsNumProblems(problems) || run->script_failed) {
+		err_set(err, ERR_FAILED, "%s", what);
+		add_problems(problems, err);
+		add_complaints(run, err);
+		r = -(int)err->code;
+	}
+	rpmpsFree(problems);
+	return r;
+}
+
+static int run_transaction(struct run *run, rpmts ts, struct err *err)
+{
+	const struct plan *plan = run->plan;
+	int rc = 0;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < plan->count; i++)
+		r = add_element(run, ts, &plan->packages[i], err);
+	if (r) {
+		add_complaints(run, err);
+		return r;
+	}
+	rc = rpmtsCheck(ts);
+	if ((r = check_problems(ts, run, rc, "the packages' dependencies do not hold", err)))
+		return r;
+	rpmtsOrder(ts);
+	rpmtsClean(ts);
+	rpmtsSetNotifyCallback(ts, on_event, run);
+	rpmtsSetFlags(ts, run->test ? RPMTRANS_FLAG_TEST : RPMTRANS_FLAG_NONE);
+	rc = rpmtsRun(ts, NULL, RPMPROB_FILTER_NONE);
+	return check_problems(ts, run, rc,
+			      run->test ? "the packages cannot be installed"
+					: "installing the packages failed",
+			      err);
+}
+
+/* Lua scriptlets print to our standard output, which is for results. */
+static int divert_stdout(int log_fd)
+{
+	int saved = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+
+	fflush(stdout);
+	if (saved >= 0)
+		dup2(log_fd, STDOUT_FILENO);
+	return saved;
+}
+
+static void restore_stdout(int saved)
+{
+	fflush(stdout);
+	if (saved >= 0) {
+		dup2(saved, STDOUT_FILENO);
+		close(saved);
+	}
+}
+
+static int with_transaction(struct run *run, const struct vendor *vendor, int log_fd,
+			    struct err *err)
+{
+	CLEANUP(fd_close) FD_t script_fd = fdDup(log_fd);
+	CLEANUP(ts_free) rpmts ts = rpmtsCreate();
+	int saved = -1;
+	int r = 0;
+
+	if (rpmtsSetRootDir(ts, run->in->root))
+		return err_set(err, ERR_FAILED, "librpm does not take the root '%.200s'",
+			       run->in->root);
+	rpmtsSetVSFlags(ts, RPMVSF_DEFAULT);
+	rpmtsSetVfyLevel(ts, RPMSIG_SIGNATURE_TYPE | RPMSIG_DIGEST_TYPE);
+	rpmtsSetScriptFd(ts, script_fd);
+	if ((r = set_keyring(ts, vendor, err)))
+		return r;
+	saved = divert_stdout(log_fd);
+	r = run_transaction(run, ts, err);
+	restore_stdout(saved);
+	rpmtsSetScriptFd(ts, NULL);
+	return r;
+}
+
+static uint64_t total_bytes(const struct plan *plan)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < plan->count; i++)
+		total += plan->packages[i].size_bytes;
+	return total;
+}
+
+int rpmtx_run(const struct install *in, const struct plan *plan, const struct vendor *vendor,
+	      bool test, const char *log, struct err *err)
+{
+	struct run run = { .in = in, .plan = plan, .test = test };
+	cleanup_fclose FILE *log_file = NULL;
+	rpmlogCallback old_log = NULL;
+	sigset_t signals;
+	int old_verbosity = 0;
+	int r = rpmtx_configure(in, err);
+
+	if (r)
+		return r;
+	log_file = fopen(log ? log : "/dev/null", "ae");
+	if (!log_file)
+		return err_errno(err, ERR_FAILED, errno, "cannot open '%.200s'", log);
+	setvbuf(log_file, NULL, _IOLBF, 0);
+	run.log = log_file;
+	progress_start(&run.progress, test ? "testing packages" : "installing packages",
+		       test ? 0 : total_bytes(plan), (unsigned int)plan->count);
+	rpmtx_hold_signals(&signals);
+	/* Scriptlets' output is dropped below this level. */
+	old_verbosity = rpmlogSetMask(RPMLOG_UPTO(RPMLOG_INFO));
+	old_log = rpmlogSetCallback(on_log, &run);
+	r = with_transaction(&run, vendor, fileno(log_file), err);
+	rpmlogSetCallback(old_log, NULL);
+	rpmlogSetMask(old_verbosity);
+	rpmtx_release_signals(&signals);
+	if (r || test)
+		progress_abort(&run.progress);
+	else
+		progress_done(&run.progress);
+	strv_release(&run.complaints);
+	return r;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The second trust on every RPM: the vendors' OpenPGP keys that the bundle pins, and of which this
+ * node remembers the fingerprints, so that the bundle's signer alone cannot bring a vendor of his
+ * own.
+ */
+#ifndef PGHA_VENDOR_H
+#define PGHA_VENDOR_H
+
+#include "err.h"
+#include "install.h"
+#include "pgp.h"
+#include "rpmsig.h"
+#include "str.h"
+
+struct vendor {
+	struct strv pins; /* primary fingerprints, upper case, sorted, each once */
+	struct pgp_keys keys;
+	struct rpmsig_keyring *keyring;
+};
+
+#define VENDOR_INIT                                      \
+	{                                                \
+		.pins = STRV_INIT, .keys = PGP_KEYS_INIT \
+	}
+
+/* From the staged manifests/bundle.yaml (trust) and keys/. Needs in->index. */
+int vendor_load(const struct install *in, struct vendor *v, struct err *err) MUST_CHECK;
+void vendor_release(struct vendor *v);
+/*
+ * Compares with what the node remembers. A node that remembers nothing takes them and lists them in
+ * NEWS (a line each); on another a new key is ERR_VERIFY unless in->accept_key (fingerprints with
+ * commas between) names it.
+ */
+int vendor_confirm(const struct install *in, const struct vendor *v, struct strv *news,
+		   struct err *err) MUST_CHECK;
+int vendor_remember(const struct install *in, const struct vendor *v, struct err *err) MUST_CHECK;
+/* The staged RPM FILE (repo/Packages/…) is signed by the pinned key that the index names. */
+int vendor_check_rpm(const struct install *in, const struct vendor *v, const char *file,
+		     struct err *err) MUST_CHECK;
+
+#endif
