@@ -3,6 +3,7 @@
 #include "commands.h"
 
 static const struct cli_command *const commands[] = {
+	&install_install_command,
 	&install_verify_command,
 	NULL,
 };

@@ -54,6 +54,11 @@ int journal_end(struct journal *j, const char *step, const char *result, struct 
 	return journal_line(j, "end", step, result, err);
 }
 
+int journal_fail(struct journal *j, const char *why, struct err *err)
+{
+	return journal_line(j, "fail", why, "", err);
+}
+
 static int state_path(const struct install *in, const char *name, char **ret, struct err *err)
 {
 	return str_printf(ret, err, "%s/%s", in->state_dir, name);

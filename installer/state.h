@@ -39,6 +39,9 @@ int journal_begin(struct journal *j, const char *step, const char *object,
 int journal_end(struct journal *j, const char *step, const char *result,
 		struct err *err) MUST_CHECK;
 
+/* A line that says why the step did not end. */
+int journal_fail(struct journal *j, const char *why, struct err *err) MUST_CHECK;
+
 struct state {
 	int lock_fd;
 	struct journal journal;

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The whole installation of one node. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "clock.h"
+#include "commands.h"
+#include "file.h"
+#include "install.h"
+#include "interrupt.h"
+#include "once.h"
+#include "place.h"
+#include "plan.h"
+#include "probe.h"
+#include "progress.h"
+#include "rpmtx.h"
+#include "setup.h"
+#include "stage.h"
+#include "state.h"
+#include "topology.h"
+#include "unit.h"
+#include "unlock.h"
+#include "vendor.h"
+#include "venv.h"
+#include "verify.h"
+
+#define DOUBTFUL "packages" /* STATE/packages */
+#define CA_NAME "ca.crt"    /* STATE/ca.crt */
+#define LOG_DIR "log"       /* STATE/log */
+
+struct install_options {
+	const char *node;
+	const char *bundle;
+	const char *ca;
+	const char *passphrase_file;
+	const char *root;
+	const char *accept_key;
+	bool dry_run;
+	bool wait;
+	bool json;
+};
+
+/* What one run holds, released in one place. */
+struct work {
+	struct install in;
+	struct state state;
+	struct stage_result staged;
+	struct vendor vendor;
+	struct setup *setup;
+	struct plan plan;
+	struct strv changes;
+	struct strv pending;
+	char *root, *bundle, *ca; /* owned; IN borrows them */
+};
+
+static void work_release(struct work *w)
+{
+	plan_release(&w->plan);
+	setup_free(w->setup);
+	vendor_release(&w->vendor);
+	state_close(&w->in, &w->state);
+	install_release(&w->in);
+	strv_release(&w->changes);
+	strv_release(&w->pending);
+	free(w->root);
+	free(w->bundle);
+	free(w->ca);
+}
+
+/* Where everything is */
+
+static int find_ca(struct work *w, const char *given, struct err *err)
+{
+	int r = 0;
+
+	if (given)
+		return str_dup(&w->ca, given, err);
+	r = path_join(w->in.state_dir, CA_NAME, &w->ca, err);
+	if (!r && access(w->ca, F_OK) < 0)
+		return err_set(err, ERR_USAGE,
+			       "name the cluster's CA with --ca: this machine knows none yet");
+	return r;
+}
+
+static int prepare(struct work *w, const struct install_options *o, struct err *err)
+{
+	int r = 0;
+
+	if (geteuid() != 0)
+		return err_set(err, ERR_HOST, "an installation needs root: run it with sudo");
+	w->root = realpath(o->root ? o->root : "/", NULL);
+	if (!w->root)
+		return err_errno(err, ERR_USAGE, errno, "cannot use the root '%.200s'", o->root);
+	w->in = (struct install){
+		.node = o->node,
+		.root = w->root,
+		.passphrase_path = o->passphrase_file,
+		.accept_key = o->accept_key,
+		.dry_run = o->dry_run,
+		.wait = o->wait,
+		.json = o->json,
+	};
+	if ((r = install_init(&w->in, err)) || (r = find_ca(w, o->ca, err)))
+		return r;
+	r = o->bundle ? str_dup(&w->bundle, o->bundle, err) : verify_find_bundle(&w->bundle, err);
+	w->in.bundle_path = w->bundle;
+	w->in.ca_path = w->ca;
+	return r;
+}
+
+/* Steps */
+
+static int end_step(struct install *in, const char *step, size_t count, const char *what,
+		    struct err *err)
+{
+	char text[64];
+
+	if (!count)
+		return install_step_end(in, step, "nothing to do", err);
+	snprintf(text, sizeof(text), "%zu %s", count, what);
+	return install_step_end(in, step, text, err);
+}
+
+static int verify_step(struct work *w, struct err *err)
+{
+	struct install *in = &w->in;
+	char text[128];
+	int r = 0;
+
+	if ((r = install_step_begin(in, "verify", path_basename(in->bundle_path), err)) ||
+	    (r = stage_bundle(in, &w->staged, err)))
+		return r;
+	snprintf(text, sizeof(text), "cluster %.40s, sequence %" PRIu64 ", %zu members",
+		 in->index.cluster, in->index.sequence, in->index.member_count);
+	return install_step_end(in, "verify", text, err);
+}
+
+static int load_topology(struct install *in, struct err *err)
+{
+	const struct topology_node *node = NULL;
+	cleanup_free char *path = NULL;
+	int r = 0;
+
+	if ((r = path_join(in->staging, "manifests/topology.yaml", &path, err)) ||
+	    (r = topology_load(path, NULL, &in->topology, err)))
+		return r;
+	return topology_need(in->topology, in->node, &node, err);
+}
+
+/* What this node is to become: nothing is changed before all of it is known. */
+static int plan_step(struct work *w, struct err *err)
+{
+	CLEANUP(strv_release) struct strv names = STRV_INIT;
+	CLEANUP(strv_release) struct strv doubtful = STRV_INIT;
+	CLEANUP(strv_release) struct strv news = STRV_INIT;
+	struct install *in = &w->in;
+	int r = 0;
+
+	if ((r = load_topology(in, err)) || (r = unlock_capsule(in, err)) ||
+	    (r = install_step_begin(in, "plan", in->node, err)) ||
+	    (r = vendor_load(in, &w->vendor, err)) ||
+	    (r = vendor_confirm(in, &w->vendor, &news, err)) ||
+	    (r = setup_new(in, &w->setup, err)) || (r = setup_packages(w->setup, &names, err)) ||
+	    (r = state_list_load(in, DOUBTFUL, &doubtful, err)) ||
+	    (r = plan_packages(in, &names, &doubtful, &w->plan, err)))
+		return r;
+	for (size_t i = 0; i < news.count; i++)
+		notice("%s the vendor key %s", in->dry_run ? "would trust" : "trusting",
+		       news.items[i]);
+	for (size_t i = 0; i < w->plan.count; i++) {
+		if ((r = interrupt_check(err)) ||
+		    (r = vendor_check_rpm(in, &w->vendor, w->plan.packages[i].file, err)))
+			return r;
+	}
+	if ((r = plan_describe(&w->plan, &w->changes, err)))
+		return r;
+	return end_step(in, "plan", w->plan.count, "to change", err);
+}
+
+static int test_step(struct work *w, struct err *err)
+{
+	int r = 0;
+
+	if (!w->plan.count)
+		return 0;
+	if ((r = install_step_begin(&w->in, "test", "", err)) ||
+	    (r = rpmtx_run(&w->in, &w->plan, &w->vendor, true, NULL, err)))
+		return r;
+	return end_step(&w->in, "test", w->plan.count, "to change", err);
+}
+
+static int log_path(const struct install *in, char **ret, struct err *err)
+{
+	cleanup_free char *dir = NULL;
+	char now[CLOCK_TEXT_SIZE];
+	int r = path_join(in->state_dir, LOG_DIR, &dir, err);
+
+	if (r || (r = dir_make(dir, 0700, err)))
+		return r;
+	clock_format(clock_now(), now);
+	return str_printf(ret, err, "%s/packages-%s.log", dir, now);
+}
+
+static int sync_root(const struct install *in, struct err *err)
+{
+	cleanup_close int fd = open(in->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || syncfs(fd) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot sync '%.200s'", in->root);
+	return 0;
+}
+
+/* The names stand in STATE until the transaction has ended well: a run that finds them installs
+ * these packages again, whose scriptlets may not have run. */
+static int packages_step(struct work *w, struct err *err)
+{
+	CLEANUP(strv_release) struct strv names = STRV_INIT;
+	CLEANUP(strv_release) struct strv none = STRV_INIT;
+	cleanup_free char *log = NULL;
+	struct install *in = &w->in;
+	int r = 0;
+
+	if ((r = install_step_begin(in, "packages", "", err)) ||
+	    (r = vendor_remember(in, &w->vendor, err)))
+		return r;
+	for (size_t i = 0; !r && i < w->plan.count; i++)
+		r = strv_add(&names, w->plan.packages[i].nevra, err);
+	if (!r && names.count) {
+		if ((r = log_path(in, &log, err)) ||
+		    (r = state_list_save(in, DOUBTFUL, &names, err)))
+			return r;
+		r = rpmtx_run(in, &w->plan, &w->vendor, false, log, err);
+		if (r)
+			err_detail(err, "log: %s", log);
+		if (!r)
+			r = sync_root(in, err);
+	}
+	/* Also names that the plan found nothing to do for. */
+	if (!r)
+		r = state_list_save(in, DOUBTFUL, &none, err);
+	return r ? r : end_step(in, "packages", w->plan.count, "installed", err);
+}
+
+static const struct {
+	const char *name;
+	int (*run)(struct setup *setup, bool apply, struct strv *changes, struct err *err);
+} steps[] = {
+	{ "accounts", place_accounts }, { "directories", place_directories },
+	{ "wheels", venv_build },       { "certificates", place_certificates },
+	{ "files", place_files },       { "units", unit_apply },
+};
+
+static int place_steps(struct work *w, struct err *err)
+{
+	bool apply = !w->in.dry_run;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(steps); i++) {
+		size_t before = w->changes.count;
+
+		if ((r = interrupt_check(err)) ||
+		    (r = install_step_begin(&w->in, steps[i].name, "", err)) ||
+		    (r = steps[i].run(w->setup, apply, &w->changes, err)))
+			return r;
+		r = end_step(&w->in, steps[i].name, w->changes.count - before, "changed", err);
+	}
+	return r;
+}
+
+static int probe_step(struct work *w, struct err *err)
+{
+	int r = 0;
+
+	if (!install_is_live(&w->in))
+		return 0;
+	if ((r = interrupt_check(err)) ||
+	    (r = install_step_begin(&w->in, "node probes", "", err)) ||
+	    (r = probe_node(w->setup, err)))
+		return r;
+	return install_step_end(&w->in, "node probes", "healthy", err);
+}
+
+static int keep_ca(const struct install *in, struct err *err)
+{
+	cleanup_free char *path = NULL;
+	cleanup_free char *data = NULL;
+	size_t size = 0;
+	int r = 0;
+
+	if ((r = path_join(in->state_dir, CA_NAME, &path, err)) ||
+	    (r = file_read(in->ca_path, 0, ERR_FAILED, &data, &size, err)))
+		return r;
+	return file_write_atomic(path, 0644, data, size, err);
+}
+
+static int commit_step(struct work *w, struct err *err)
+{
+	CLEANUP(state_committed_release) struct state_committed before = STATE_COMMITTED_INIT;
+	struct install *in = &w->in;
+	char text[64];
+	int r = 0;
+
+	if ((r = install_step_begin(in, "commit", "", err)) ||
+	    (r = state_committed_load(in, &before, err)))
+		return r;
+	if (before.sequence == in->index.sequence)
+		return end_step(in, "commit", 0, "", err);
+	if ((r = keep_ca(in, err)) || (r = state_commit(in, w->staged.index_sha256, err)))
+		return r;
+	snprintf(text, sizeof(text), "sequence %" PRIu64, in->index.sequence);
+	return install_step_end(in, "commit", text, err);
+}
+
+static int cluster_steps(struct work *w, struct err *err)
+{
+	size_t before = w->changes.count;
+	char text[64];
+	int r = 0;
+
+	if ((r = interrupt_check(err)) || (r = venv_prune(w->setup, true, &w->changes, err)))
+		return r;
+	if (!install_is_live(&w->in))
+		return 0;
+	if ((r = install_step_begin(&w->in, "cluster steps", "", err)) ||
+	    (r = once_run(w->setup, true, &w->changes, &w->pending, err)) ||
+	    (r = end_step(&w->in, "cluster steps", w->changes.count - before, "done", err)) ||
+	    (r = interrupt_check(err)) ||
+	    (r = install_step_begin(&w->in, "cluster probes", "", err)) ||
+	    (r = probe_cluster(w->setup, &w->pending, err)))
+		return r;
+	snprintf(text, sizeof(text), w->pending.count ? "%zu pending" : "healthy",
+		 w->pending.count);
+	return install_step_end(&w->in, "cluster probes", text, err);
+}
+
+/* Results */
+
+static void print_json_text(const char *text)
+{
+	putchar('"');
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+		if (*p == '"' || *p == '\\')
+			printf("\\%c", *p);
+		else if (*p < 0x20)
+			printf("\\u%04x", *p);
+		else
+			putchar(*p);
+	}
+	putchar('"');
+}
+
+static void print_json_list(const char *name, const struct strv *list)
+{
+	printf(", \"%s\": [", name);
+	for (size_t i = 0; i < list->count; i++) {
+		if (i)
+			printf(", ");
+		print_json_text(list->items[i]);
+	}
+	putchar(']');
+}
+
+static void print_json(const struct work *w)
+{
+	printf("{\"cluster\": ");
+	print_json_text(w->in.index.cluster);
+	printf(", \"node\": ");
+	print_json_text(w->in.node);
+	printf(", \"sequence\": %" PRIu64 ", \"dry_run\": %s", w->in.index.sequence,
+	       w->in.dry_run ? "true" : "false");
+	print_json_list("changes", &w->changes);
+	print_json_list("pending", &w->pending);
+	printf("}\n");
+}
+
+static void print_results(const struct work *w)
+{
+	if (w->in.json) {
+		print_json(w);
+		return;
+	}
+	for (size_t i = 0; i < w->changes.count; i++)
+		printf("%s\n", w->changes.items[i]);
+	if (!w->changes.count)
+		printf("%s: nothing to do\n", w->in.node);
+	for (size_t i = 0; i < w->pending.count; i++)
+		printf("%s\n", w->pending.items[i]);
+}
+
+static int install_staged(struct work *w, struct err *err)
+{
+	int r = 0;
+
+	if ((r = plan_step(w, err)))
+		return r;
+	if (w->in.dry_run)
+		return place_steps(w, err);
+	if ((r = test_step(w, err)) || (r = packages_step(w, err)) || (r = place_steps(w, err)) ||
+	    (r = probe_step(w, err)) || (r = commit_step(w, err)))
+		return r;
+	return cluster_steps(w, err);
+}
+
+static int run_install(const void *options, int argc, char **argv, struct err *err)
+{
+	CLEANUP(work_release) struct work w = { .state = STATE_INIT, .vendor = VENDOR_INIT };
+	struct err second = ERR_INIT;
+	int r = 0;
+
+	(void)argc;
+	(void)argv;
+	if ((r = prepare(&w, options, err)) ||
+	    (!w.in.dry_run && (r = state_open(&w.in, &w.state, err))))
+		return r;
+	r = verify_step(&w, err);
+	if (!r)
+		r = install_staged(&w, err);
+	if (r && w.in.journal && journal_fail(w.in.journal, err->msg, &second))
+		err_detail(err, "and %s", second.msg);
+	if (stage_clear(&w.in, &second) && !r)
+		r = err_set(err, second.code, "%s", second.msg);
+	if (!r)
+		print_results(&w);
+	return r;
+}
+
+#define OPTION(member, kind, text, arg, what, must)                                    \
+	{                                                                              \
+		.name = (text), .type = (kind), .value = (arg), .help = (what),        \
+		.required = (must), .offset = offsetof(struct install_options, member) \
+	}
+
+static const struct cli_option options[] = {
+	OPTION(node, CLI_VALUE, "node", "NAME", "the node of the topology that this machine is",
+	       true),
+	OPTION(bundle, CLI_VALUE, "bundle", "FILE",
+	       "the tarball (default: the pgha-*.tar beside this program)", false),
+	OPTION(ca, CLI_VALUE, "ca", "FILE",
+	       "the cluster's CA, PEM (default: the one of this machine's first installation)",
+	       false),
+	OPTION(passphrase_file, CLI_VALUE, "passphrase-file", "FILE",
+	       "the node's passphrase (default: ask on the terminal)", false),
+	OPTION(root, CLI_VALUE, "root", "DIR", "install into another root", false),
+	OPTION(accept_key, CLI_VALUE, "accept-key", "FPR[,FPR]",
+	       "trust a vendor key that is new on this machine", false),
+	OPTION(dry_run, CLI_FLAG, "dry-run", NULL, "say what would change and change nothing",
+	       false),
+	OPTION(wait, CLI_FLAG, "wait", NULL, "what is still pending in the cluster is a failure",
+	       false),
+	OPTION(json, CLI_FLAG, "json", NULL, "results as JSON", false),
+	CLI_OPTION_END,
+};
+
+const struct cli_command install_install_command = {
+	.name = "",
+	.args = "",
+	.summary = "install this node's services from a bundle",
+	.options = options,
+	.run = run_install,
+	.options_size = sizeof(struct install_options),
+};
