@@ -196,6 +196,20 @@ static void a_wheel_of_another_digest_is_refused_and_the_old_environment_stays(v
 	expect_version("2.0");
 }
 
+static void a_requirement_without_a_digest_is_refused(void **state)
+{
+	size_t changes = 0;
+	bool restart = false;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	if (!have_venv())
+		skip();
+	scene_put(base, SCENE_STAGING "wheels/requirements.lock", "toything==2.0\n");
+	assert_fails(ERR_FAILED, build(true, &changes, &restart, &err));
+	expect_version("2.0");
+}
+
 static void an_environment_that_was_not_finished_is_built_again(void **state)
 {
 	cleanup_free char *mark = NULL;
@@ -239,6 +253,7 @@ int main(void)
 		cmocka_unit_test(an_environment_is_built_once_and_switched_by_its_link),
 		cmocka_unit_test(
 			a_wheel_of_another_digest_is_refused_and_the_old_environment_stays),
+		cmocka_unit_test(a_requirement_without_a_digest_is_refused),
 		cmocka_unit_test(an_environment_that_was_not_finished_is_built_again),
 		cmocka_unit_test(what_stands_in_the_links_place_is_not_touched),
 	};
