@@ -16,9 +16,8 @@
 
 DEFINE_CLEANUP(Solver *, solver_free);
 
-#define PROBLEMS_MAX 4    /* that are told in words */
-#define RULES_MAX 16      /* for each of them */
-#define RICH_DEPTH_MAX 16 /* of a boolean dependency */
+#define PROBLEMS_MAX 4 /* that are told in words */
+#define RULES_MAX 16   /* for each of them */
 
 /* --- setting up --------------------------------------------------------------------------------- */
 
@@ -382,28 +381,6 @@ static int take_choices(Pool *pool, Solver *solver, struct solve_result *ret, st
 	return r;
 }
 
-/* Everything that a boolean dependency may want (rpm's "and", "or", "if" without its condition …) as
- * plain dependencies. */
-static void flatten(Pool *pool, Id dep, unsigned int depth, Queue *ret)
-{
-	Reldep *rel = ISRELDEP(dep) ? GETRELDEP(pool, dep) : NULL;
-
-	if (!rel || depth > RICH_DEPTH_MAX) {
-		queue_push(ret, dep);
-	} else if (rel->flags == REL_AND || rel->flags == REL_OR) {
-		flatten(pool, rel->name, depth + 1, ret);
-		flatten(pool, rel->evr, depth + 1, ret);
-	} else if (rel->flags == REL_COND || rel->flags == REL_UNLESS) {
-		Reldep *other = ISRELDEP(rel->evr) ? GETRELDEP(pool, rel->evr) : NULL;
-
-		flatten(pool, rel->name, depth + 1, ret);
-		if (other && other->flags == REL_ELSE)
-			flatten(pool, other->evr, depth + 1, ret);
-	} else {
-		queue_push(ret, dep);
-	}
-}
-
 struct reasons {
 	Pool *pool;
 	struct solve_result *result;
@@ -411,27 +388,24 @@ struct reasons {
 	Queue next; /* indexes of result->items whose own dependencies are still to be looked at */
 };
 
+/* For a boolean dependency libsolv gives whatever may fulfil a part of it, and not its conditions. */
 static void collect_wanted(struct reasons *rs, Id p)
 {
 	Pool *pool = rs->pool;
 	Queue deps;
-	Queue flat;
 
 	queue_init(&deps);
-	queue_init(&flat);
 	solvable_lookup_deparray(pool_id2solvable(pool, p), SOLVABLE_REQUIRES, &deps, 0);
-	for (int i = 0; i < deps.count; i++)
-		if (deps.elements[i] != SOLVABLE_PREREQMARKER)
-			flatten(pool, deps.elements[i], 0, &flat);
 	map_empty(&rs->wanted);
-	for (int i = 0; i < flat.count; i++) {
+	for (int i = 0; i < deps.count; i++) {
 		Id q = 0;
 		Id pp = 0;
 
-		FOR_PROVIDES(q, pp, flat.elements[i])
+		if (deps.elements[i] == SOLVABLE_PREREQMARKER)
+			continue;
+		FOR_PROVIDES(q, pp, deps.elements[i])
 			MAPSET(&rs->wanted, q);
 	}
-	queue_free(&flat);
 	queue_free(&deps);
 }
 
