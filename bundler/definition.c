@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "context.h"
 #include "file.h"
 #include "manifest.h"
 
@@ -311,6 +312,10 @@ static int add_package(const struct definition *def, size_t i, struct definition
 static int add_services(const struct definition *def, struct definition_requests *list,
 			struct err *err)
 {
+	const struct context_cluster cluster = { .cluster = def->cluster,
+						 .platform_id = def->platform.id,
+						 .platform_arch = def->platform.arch,
+						 .platform_python = def->platform.python };
 	CLEANUP(manifest_freep) struct manifest *manifest = NULL;
 	cleanup_free char *dir = NULL;
 	int r = 0;
@@ -322,10 +327,11 @@ static int add_services(const struct definition *def, struct definition_requests
 		r = manifest_load(dir, &def->services, &manifest, err);
 	for (size_t i = 0; r == 0 && i < manifest->count; i++) {
 		const struct service *service = manifest->services[i];
+		CLEANUP(strv_release) struct strv names = STRV_INIT;
 
-		for (size_t k = 0; r == 0 && k < service->packages.count; k++)
-			r = add_request(list, service->packages.items[k], service->name,
-					service->file, err);
+		r = context_packages(&cluster, service, &names, err);
+		for (size_t k = 0; r == 0 && k < names.count; k++)
+			r = add_request(list, names.items[k], service->name, service->file, err);
 	}
 	return r;
 }
