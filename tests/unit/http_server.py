@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A scripted web server on loopback for test_http.c.
 
-Prints its port (and, with CERT KEY as arguments, the port of a second, TLS one), serves until its
-standard input ends, and answers /log with the requests so far, a line "PATH RANGE" each.
+Arguments: CERT KEY. Prints its ports: HTTP and HTTPS on 127.0.0.1, then HTTP and HTTPS on 127.0.0.2.
+Serves until its standard input ends, and answers /log with the requests so far, a line "PATH RANGE" each.
 """
 import http.server
 import ssl
@@ -80,14 +80,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/user":
             return self.send(200, self.headers.get("Authorization", "nobody").encode())
         if self.path == "/user-elsewhere":
-            return self.redirect(f"http://localhost:{ports[0]}/user")
+            return self.redirect(f"http://127.0.0.2:{ports[2]}/user")
         if self.path == "/empty-204":
             return self.send(204)
         return self.send(404)
 
 
-def serve(tls):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+def serve(address, tls):
+    server = http.server.ThreadingHTTPServer((address, 0), Handler)
     server.daemon_threads = True
     server.handle_error = lambda *_: None
     if tls:
@@ -98,7 +98,8 @@ def serve(tls):
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
-serve(None)
-serve(sys.argv[1:3])
+for host in "127.0.0.1", "127.0.0.2":
+    serve(host, None)
+    serve(host, sys.argv[1:3])
 print(*ports, flush=True)
 sys.stdin.read()

@@ -14,7 +14,7 @@
 
 static char dir[] = "/tmp/pgha-test-http-XXXXXX";
 static char ca_file[64], dest[64], part[80];
-static unsigned int port, tls_port;
+static unsigned int port, tls_port, other_port, other_tls_port;
 static pid_t server_pid = -1;
 static int server_stdin = -1;
 static char body[BODY_SIZE];
@@ -56,7 +56,7 @@ static int start_server(void)
 	close(out[1]);
 	server_stdin = in[1];
 	f = fdopen(out[0], "r");
-	if (!f || fscanf(f, "%u %u", &port, &tls_port) != 2)
+	if (!f || fscanf(f, "%u %u %u %u", &port, &tls_port, &other_port, &other_tls_port) != 4)
 		return -1;
 	fclose(f);
 	return 0;
@@ -360,10 +360,11 @@ static void tls_needs_the_right_authority(void **state)
 	assert_int_equal(http_fetch(&t, 1, NULL, &err), 0);
 	assert_dest_is_good();
 
-	snprintf(url, sizeof(url), "https://localhost:%u/good",
-		 tls_port); /* not in the certificate */
+	/* An address that is not in the certificate. */
+	snprintf(url, sizeof(url), "https://127.0.0.2:%u/good", other_tls_port);
 	assert_int_equal(unlink(dest), 0);
 	assert_int_equal(http_fetch(&t, 1, NULL, &err), -ERR_NETWORK);
+	assert_non_null(strstr(err.msg, "certificate"));
 	settings.sslcacert = "/nonexistent/ca";
 	assert_int_equal(http_fetch(&t, 1, NULL, &err), -ERR_CONFIG);
 }

@@ -77,7 +77,8 @@ static void assert_as_gpg_says(const char *path)
 			assert_int_equal(atoi(FIELD(line, 3)), sub->algorithm);
 			assert_int_equal(atol(FIELD(line, 5)), sub->created);
 			assert_int_equal(strchr(FIELD(line, 11), 's') != NULL, sub->bound);
-			if (sub->bound)
+			/* gpg 2.4 shows the primary key's end when that comes earlier. */
+			if (sub->bound && atol(FIELD(line, 6)) != key->expires)
 				assert_int_equal(atol(FIELD(line, 6)), sub->expires);
 		}
 	}
