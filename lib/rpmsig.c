@@ -141,7 +141,21 @@ static int on_log(rpmlogRec rec, rpmlogCallbackData data)
 	return 0; /* nothing more to do: librpm prints nothing */
 }
 
-/* Adds the lines of librpm that do not say OK. */
+static bool line_ends(const char *line, size_t n, const char *suffix)
+{
+	size_t k = strlen(suffix);
+
+	return n >= k && memcmp(line + n - k, suffix, k) == 0;
+}
+
+/* True for a line of librpm that tells why: not what is well, the file's name, or a kind of
+ * signature that does not count anyway. */
+static bool line_tells(const char *line, size_t n)
+{
+	return n && !line_ends(line, n, ": OK") && !line_ends(line, n, ".rpm:") &&
+	       (!line_ends(line, n, ": NOTFOUND") || str_starts(line, "Header RSA"));
+}
+
 static void add_details(struct err *err, const struct str *log)
 {
 	const char *line = log->buf;
@@ -153,7 +167,7 @@ static void add_details(struct err *err, const struct str *log)
 			line++;
 			n--;
 		}
-		if (n && !(n > 4 && memcmp(line + n - 4, ": OK", 4) == 0))
+		if (line_tells(line, n))
 			err_detail(err, "librpm: %.*s", n < 200 ? (int)n : 200, line);
 		line += n + (line[n] == '\n');
 	}
