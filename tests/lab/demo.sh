@@ -59,6 +59,8 @@ demo_bundle() {
 	step 'bundle' demo_build
 	cp "$LAB_SECRETS/keys/ca.crt" "$DEMO/ca.crt"
 	demo_one_bundle
+	step 'stock tools judge the bundle' "$LAB_DIR/stock.sh" "$DEMO_BUNDLE" "$DEMO/ca.crt" \
+		etcd postgresql17-server python3.13 haproxy pgbouncer
 	step "the application's certificate" demo_client_certificate
 }
 

@@ -49,8 +49,8 @@ check 'the index names every file of the tarball' diff <(cut -c67- ../sums | LC_
 check "sha256sum agrees for $(wc -l <../sums) members" sha256sum --quiet --strict -c ../sums
 
 keys=$(for key in keys/*.asc; do printf 'file://%s ' "$PWD/$key"; done)
-mkdir ../root
-check "dnf without a network installs $* into an empty root" unshare -n dnf -y --installroot="$work/root" \
+mkdir ../root ../log.d
+check "dnf without a network installs $* into an empty root" unshare -n dnf -y --noplugins --installroot="$work/root" \
 	--setopt=reposdir=/nonexistent --repofrompath="pgha,file://$PWD/repo" --releasever=8 --forcearch=x86_64 \
 	--setopt=module_platform_id=platform:el8 --setopt=install_weak_deps=0 --setopt=tsflags=noscripts \
 	--setopt=cachedir="$work/cache" --setopt=logdir="$work/log.d" --setopt=persistdir="$work/persist" \
