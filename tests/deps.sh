@@ -13,7 +13,7 @@ apt_packages=(
 	# make lint
 	clang-format clang-tidy cppcheck shellcheck
 	# the lab
-	debootstrap systemd-container iproute2 procps ca-certificates curl zstd rsync
+	mmdebstrap debian-archive-keyring systemd-container iproute2 procps ca-certificates curl zstd rsync
 )
 
 dnf_packages=(

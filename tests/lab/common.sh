@@ -135,22 +135,24 @@ apt_acquire_options() {
 	apt-config dump | awk '/^Acquire::(http|https|ftp|Retries|Check-Valid-Until|Check-Date|ForceIPv)/ && !/ "";$/'
 }
 
-# pip_settings: NAME=VALUE lines, the environment that gives pip this machine's settings: what pip's own
-# configuration files say, and over it the variables that are set. Values may be addresses with a password:
+# pip_settings: NAME=VALUE lines, the environment that gives pip this machine's settings: what its configuration
+# files say (pip itself need not be here), and over it the variables that are set. Values may be addresses with a password:
 # for files and environments, never for a command line or a log.
 pip_settings() {
-	if command -v pip >/dev/null; then
-		PIP_DISABLE_PIP_VERSION_CHECK=1 pip config list | python3 -c '
-import ast, sys
+	python3 -c '
+import configparser, os, sys
+home = os.path.expanduser("~")
+files = ["/etc/pip.conf", home + "/.pip/pip.conf", os.environ.get("XDG_CONFIG_HOME", home + "/.config") + "/pip/pip.conf",
+         os.environ.get("PIP_CONFIG_FILE", "")]
 found = {}
-for line in sys.stdin:
-    name, _, value = line.rstrip("\n").partition("=")
-    scope, _, option = name.rpartition(".")
-    if scope in ("global", "install", "download", "wheel") and option:
-        found["PIP_" + option.upper().replace("-", "_")] = " ".join(ast.literal_eval(value).split())
+for file in files:
+    config = configparser.RawConfigParser()
+    config.read(file, encoding="utf-8")
+    for section in ("global", "install", "download", "wheel"):
+        for option, value in config.items(section) if config.has_section(section) else []:
+            found["PIP_" + option.upper().replace("-", "_")] = " ".join(value.split())
 for name, value in sorted(found.items()):
     print(f"{name}={value}")'
-	fi
 	env -0 | awk -v RS='\0' '/^(PIP_[A-Z_]*|https?_proxy|HTTPS?_PROXY|no_proxy|NO_PROXY)=/ && !/\n/'
 }
 

@@ -43,8 +43,9 @@ demo() {
 # --- the connected side -----------------------------------------------------------------------------------
 
 demo_bundle() {
-	# shellcheck source=tests/lab/serve.sh
-	. "$LAB_DIR/serve.sh"
+	# shellcheck source=tests/lab/prepare.sh
+	. "$LAB_DIR/prepare.sh"
+	lab_preflight
 	# shellcheck disable=SC2153 # set by machines.sh
 	need_disk "$LAB_STATE" 6144 'eight machines'
 	step 'target image' demo_image
