@@ -79,7 +79,7 @@ cache_build() {
 		exec {lock}>"$PGHA_CACHE/.$name.lock"
 		flock "$lock"
 		for old in "$PGHA_CACHE/.$name.tmp."*; do
-			[[ ! -d $old ]] || rm -rf --one-file-system "$old"
+			[[ ! -d $old ]] || remove_tree "$old"
 		done
 		if [[ ! -d $entry ]]; then
 			tmp=$(mktemp -d "$PGHA_CACHE/.$name.tmp.XXXXXX")
@@ -97,6 +97,17 @@ cache_build() {
 	printf '%s\n' "$entry"
 }
 
+# remove_tree DIR: never through a mount. --one-file-system alone does not see a bind mount of the same file system,
+# nor does it keep what is mounted from elsewhere at the top.
+remove_tree() {
+	local dir
+	dir=$(realpath -- "$1")
+	if awk -v dir="$dir/" 'index($5 "/", dir) == 1 { found = 1 } END { exit !found }' /proc/self/mountinfo; then
+		die "something is mounted below $dir: nothing was removed; unmount it first"
+	fi
+	rm -rf --one-file-system -- "$dir"
+}
+
 # cache_prune NAME: keeps the two entries that were used last, and whatever was used within two hours: another
 # run may stand on it. Its caller holds the lock of NAME.
 cache_prune() {
@@ -104,7 +115,7 @@ cache_prune() {
 	find "$PGHA_CACHE" -maxdepth 1 -type d -regextype posix-extended \
 		-regex ".*/$1-[0-9a-f]{32}" -printf '%T@ %p\n' | sort -rn | tail -n +3 | cut -d' ' -f2- |
 		while IFS= read -r entry; do
-			[[ -z $(find "$entry" -maxdepth 0 -mmin +120) ]] || rm -rf --one-file-system "$entry"
+			[[ -z $(find "$entry" -maxdepth 0 -mmin +120) ]] || remove_tree "$entry"
 		done
 }
 

@@ -25,6 +25,8 @@ quietly() {
 
 # debian_root DIR SUITE PACKAGE...: the essential packages of SUITE, and PACKAGE... with all that they depend on.
 # No package lists and nothing of this machine's settings stay behind, nor documentation and translations.
+# mmdebstrap binds /dev/shm and others of this machine into the root: in a mount namespace of its own, so that no
+# kill can leave them there, for a later clean-up to walk into.
 debian_root() {
 	local dir=$1 suite=$2 settings include
 	shift 2
@@ -32,7 +34,8 @@ debian_root() {
 	settings=$(mktemp)
 	apt_acquire_options >"$settings"
 	include=$(IFS=,; printf '%s' "$*")
-	quietly mmdebstrap env --chdir=/ mmdebstrap --mode=root --format=directory --variant=essential \
+	quietly mmdebstrap setpriv --pdeathsig KILL unshare --mount --propagation private --pid --fork --kill-child \
+		--mount-proc env --chdir=/ mmdebstrap --mode=root --format=directory --variant=essential \
 		--keyring="$DEBIAN_KEYRING" --aptopt="$settings" --include="$include" \
 		"$suite" "$dir" "deb $(debian_mirror) $suite main"
 	rm -f "$settings" "$dir/etc/apt/apt.conf.d/99mmdebstrap" "$dir/etc/resolv.conf" "$dir/etc/hostname"
