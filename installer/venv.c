@@ -206,7 +206,7 @@ static int service_venv(struct setup *setup, struct setup_service *service, bool
 {
 	CLEANUP(places_release) struct places p = { .python = NULL };
 	const char *path = service->service->venv.path;
-	char target[512];
+	char target[512] = "";
 	bool complete = false;
 	int r = find_places(setup, service, &p, err);
 
@@ -263,7 +263,7 @@ static int service_prune(struct setup *setup, const char *path, bool apply, stru
 	CLEANUP(strv_release) struct strv names = STRV_INIT;
 	cleanup_free char *dir = NULL;
 	cleanup_free char *seen = NULL;
-	char target[512];
+	char target[512] = "";
 	struct stat st;
 	int r = path_beside(path, ".", &dir, err);
 

@@ -5,6 +5,7 @@
  */
 #include "mustache.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -193,8 +194,11 @@ static const char *find_close(const struct reader *r, char kind, const char *sta
 	char close[DELIMITER_MAX + 2];
 	const char *end = NULL;
 
-	close[0] = kind == '{' ? '}' : kind == '=' ? '=' : '\0';
-	strcpy(close + (close[0] != '\0'), r->close);
+	snprintf(close, sizeof(close), "%s%s",
+		 kind == '{'   ? "}"
+		 : kind == '=' ? "="
+			       : "",
+		 r->close);
 	end = strstr(start, close);
 	if (end)
 		*ret_after = end + strlen(close);

@@ -58,7 +58,7 @@ static int quote_sql(struct str *out, const char *text, struct err *err)
 	return 0;
 }
 
-static int quote_haproxy(struct str *out, const char *text, struct err *err)
+static int quote_squote(struct str *out, const char *text, struct err *err)
 {
 	int r = refuse_controls(text, err);
 
@@ -174,9 +174,9 @@ static int quote_yaml(struct str *out, const char *text, struct err *err)
 }
 
 static const struct mustache_format formats[] = {
-	{ "text", quote_plain },      { "ini", quote_plain },       { "yaml", quote_yaml },
-	{ "shell", quote_shell },     { "pgconf", quote_pgconf },   { "sql", quote_sql },
-	{ "systemd", quote_systemd }, { "haproxy", quote_haproxy }, { "userlist", quote_userlist },
+	{ "text", quote_plain },      { "ini", quote_plain },     { "yaml", quote_yaml },
+	{ "shell", quote_shell },     { "pgconf", quote_pgconf }, { "sql", quote_sql },
+	{ "systemd", quote_systemd }, { "squote", quote_squote }, { "userlist", quote_userlist },
 };
 
 const struct mustache_format *mustache_format(const char *name)
@@ -189,8 +189,8 @@ const struct mustache_format *mustache_format(const char *name)
 
 const char *const *mustache_format_names(void)
 {
-	static const char *const names[] = { "text", "ini",     "yaml",    "shell",    "pgconf",
-					     "sql",  "systemd", "haproxy", "userlist", NULL };
+	static const char *const names[] = { "text", "ini",     "yaml",   "shell",    "pgconf",
+					     "sql",  "systemd", "squote", "userlist", NULL };
 
 	return names;
 }
