@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fetch.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cache.h"
 #include "cleanup.h"
+#include "file.h"
 #include "http.h"
 #include "interrupt.h"
 #include "progress.h"
@@ -35,20 +38,58 @@ static struct http_settings settings_of(const struct lock_repo *repo)
 
 /* -- packages -- */
 
+/* What is not in the cache comes to CACHE/incoming first, and enters when its signature was
+ * checked. */
 struct downloads {
 	struct http_transfer *transfers;
 	struct http_settings *settings; /* one for each repository */
 	struct strv urls;
+	struct strv paths; /* of every package of the lock: below incoming, or in the cache */
 	size_t count;
 };
 
 static void downloads_release(struct downloads *d)
 {
-	for (size_t i = 0; i < d->count; i++)
-		str_release(&d->transfers[i].body);
 	free(d->transfers);
 	free(d->settings);
 	strv_release(&d->urls);
+	strv_release(&d->paths);
+}
+
+/* True in RET when the package lies in the cache undamaged. */
+static int is_cached(const char *cache, const struct lock_rpm *rpm, bool *ret, struct err *err)
+{
+	cleanup_close int fd = -1;
+	struct err damaged = ERR_INIT;
+
+	if (cache_open_verified(cache, rpm->sha256, &fd, &damaged) < 0) {
+		if (damaged.code != ERR_VERIFY) {
+			*err = damaged;
+			return -err->code;
+		}
+		notice("%s", damaged.msg);
+	}
+	*ret = fd >= 0;
+	return 0;
+}
+
+static int plan_download(const struct lock *lock, const struct lock_rpm *rpm, const char *cache,
+			 struct downloads *d, struct err *err)
+{
+	const struct lock_repo *repo = lock_find_repo(lock, rpm->repo);
+	char *url = NULL;
+
+	if (strv_addf(&d->paths, err, "%s/incoming/%s", cache, rpm->sha256) < 0 ||
+	    lock_rpm_url(lock, rpm, &url, err) < 0 || strv_take(&d->urls, url, err) < 0)
+		return -err->code;
+	d->transfers[d->count++] = (struct http_transfer){
+		.url = url,
+		.settings = &d->settings[repo - (const struct lock_repo *)lock->repos.items],
+		.sha256 = rpm->sha256,
+		.size_bytes = rpm->size_bytes,
+		.dest = d->paths.items[d->paths.count - 1],
+	};
+	return 0;
 }
 
 static int plan_downloads(const struct lock *lock, const char *cache, struct downloads *d,
@@ -56,57 +97,110 @@ static int plan_downloads(const struct lock *lock, const char *cache, struct dow
 {
 	const struct lock_repo *repos = lock->repos.items;
 	const struct lock_rpm *rpms = lock->rpms.items;
-	int r = 0;
 
 	d->transfers = calloc(lock->rpms.count + 1, sizeof(*d->transfers));
 	d->settings = calloc(lock->repos.count + 1, sizeof(*d->settings));
 	ret->rpms = calloc(lock->rpms.count + 1, sizeof(*ret->rpms));
 	if (!d->transfers || !d->settings || !ret->rpms)
 		return err_nomem(err);
-	d->count = ret->rpm_count = lock->rpms.count;
+	ret->rpm_count = lock->rpms.count;
 	for (size_t i = 0; i < lock->repos.count; i++)
 		d->settings[i] = settings_of(&repos[i]);
-	for (size_t i = 0; r == 0 && i < lock->rpms.count; i++) {
-		const struct lock_repo *repo = lock_find_repo(lock, rpms[i].repo);
-		char *url = NULL;
+	for (size_t i = 0; i < lock->rpms.count; i++) {
+		bool cached = false;
+		int r = cache_path(cache, rpms[i].sha256, &ret->rpms[i].path, err);
 
-		r = lock_rpm_url(lock, &rpms[i], &url, err);
 		if (r == 0)
-			r = strv_take(&d->urls, url, err);
-		if (r == 0)
-			r = cache_path(cache, rpms[i].sha256, &ret->rpms[i].path, err);
+			r = is_cached(cache, &rpms[i], &cached, err);
+		if (r == 0 && cached)
+			r = strv_add(&d->paths, ret->rpms[i].path, err);
+		else if (r == 0)
+			r = plan_download(lock, &rpms[i], cache, d, err);
 		if (r < 0)
 			return r;
-		d->transfers[i] = (struct http_transfer){ .url = d->urls.items[i],
-							  .settings = &d->settings[repo - repos],
-							  .sha256 = rpms[i].sha256,
-							  .size_bytes = rpms[i].size_bytes,
-							  .dest = ret->rpms[i].path };
 	}
-	return r;
+	return 0;
 }
 
-static int fetch_rpms(const struct lock *lock, const char *cache, struct fetch_result *ret,
-		      struct err *err)
+/* Puts a checked package at its place. */
+static int admit(const char *from, const char *to, struct err *err)
 {
-	CLEANUP(downloads_release) struct downloads d = { .count = 0 };
-	int r = plan_downloads(lock, cache, &d, ret, err);
+	cleanup_free char *dir = NULL;
 
-	if (r == 0)
-		r = http_fetch(d.transfers, d.count, "packages", err);
-	for (size_t i = 0; r == 0 && i < d.count; i++)
-		ret->downloaded += d.transfers[i].downloaded;
-	return r;
+	if (strcmp(from, to) == 0)
+		return 0;
+	if (str_dup(&dir, to, err) < 0)
+		return -err->code;
+	*strrchr(dir, '/') = '\0';
+	if (dir_make(dir, 0755, err) < 0)
+		return -err->code;
+	if (rename(from, to) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot rename '%s' to '%s'", from, to);
+	return 0;
 }
 
 /* -- keys -- */
 
+static int key_path(const char *cache, const char *fpr, char **ret, struct err *err)
+{
+	return str_printf(ret, err, "%s/keys/%s.asc", cache, fpr);
+}
+
+/* The pinned keys that an earlier run has kept; true when none is missing or damaged. Which file it
+ * was does not matter: the pin is the key's own digest. */
+static bool cached_keys(const struct lock_repo *repo, const char *cache, struct pgp_keys *keys)
+{
+	for (size_t i = 0; i < repo->keys.count; i++) {
+		struct err ignored = ERR_INIT;
+		cleanup_free char *path = NULL;
+		cleanup_free char *data = NULL;
+		size_t size = 0;
+
+		if (key_path(cache, repo->keys.items[i], &path, &ignored) < 0 ||
+		    file_read(path, KEY_FILE_MAX, ERR_FAILED, &data, &size, &ignored) < 0 ||
+		    pgp_read(path, data, size, keys, &ignored) < 0 ||
+		    !pgp_find(keys, repo->keys.items[i]))
+			return false;
+	}
+	return true;
+}
+
+static int cache_keys(const struct lock_repo *repo, const char *cache, const struct pgp_keys *keys,
+		      struct err *err)
+{
+	cleanup_free char *dir = NULL;
+	int r = path_join(cache, "keys", &dir, err);
+
+	if (r == 0)
+		r = dir_make(dir, 0755, err);
+	for (size_t i = 0; r == 0 && i < repo->keys.count; i++) {
+		const struct pgp_key *key = pgp_find(keys, repo->keys.items[i]);
+		cleanup_free char *path = NULL;
+		cleanup_free char *text = NULL;
+
+		if (!key)
+			continue;
+		r = key_path(cache, key->fpr, &path, err);
+		if (r == 0)
+			r = pgp_armor(key, &text, err);
+		if (r == 0)
+			r = file_write_atomic(path, 0644, text, strlen(text), err);
+	}
+	return r;
+}
+
 /* Reads what the repository's gpgkey URLs hold; only pinned keys are ever used of it. */
-static int fetch_keys(const struct lock_repo *repo, struct pgp_keys *keys, struct err *err)
+static int download_keys(const struct lock_repo *repo, struct pgp_keys *keys,
+			 struct fetch_result *ret, struct err *err)
 {
 	const struct http_settings settings = settings_of(repo);
 	int r = 0;
 
+	if (repo->gpgkey.count == 0)
+		return err_set(err, ERR_VERIFY,
+			       "repository '%s' says nowhere where its key is: add 'gpgkey=URL' to "
+			       "its section of the .repo file, and resolve again",
+			       repo->id);
 	for (size_t i = 0; r == 0 && i < repo->gpgkey.count; i++) {
 		struct http_transfer t = { .url = repo->gpgkey.items[i],
 					   .settings = &settings,
@@ -115,9 +209,10 @@ static int fetch_keys(const struct lock_repo *repo, struct pgp_keys *keys, struc
 		r = http_fetch(&t, 1, NULL, err);
 		if (r == 0)
 			r = pgp_read(repo->gpgkey.items[i], t.body.buf, t.body.len, keys, err);
+		ret->downloaded += t.downloaded;
 		str_release(&t.body);
 	}
-	return r < 0 ? err_prefix(err, "key of repository '%s'", repo->id) : 0;
+	return r;
 }
 
 static bool has_key(const struct fetch_result *ret, const char *fpr)
@@ -160,8 +255,6 @@ static int cmp_keys(const void *a, const void *b)
 
 /* -- signatures -- */
 
-DEFINE_CLEANUP(struct rpmsig_keyring *, rpmsig_keyring_free);
-
 static int check_rpm(const struct lock_rpm *rpm, const char *path,
 		     const struct rpmsig_keyring *keyring, char ret_signer[PGP_FPR_SIZE],
 		     struct err *err)
@@ -192,54 +285,122 @@ static size_t count_rpms(const struct lock *lock, const char *repo)
 	return count;
 }
 
-/* A package whose signature does not hold must not stay in the cache. */
-static int check_repo(const struct lock *lock, const struct lock_repo *repo, const char *cache,
-		      struct fetch_result *ret, struct err *err)
+static int pins_missing(const struct lock_repo *repo, struct err *err)
 {
-	const struct lock_rpm *rpms = lock->rpms.items;
-	CLEANUP(pgp_keys_release) struct pgp_keys keys = PGP_KEYS_INIT;
-	CLEANUP(rpmsig_keyring_freep) struct rpmsig_keyring *keyring = NULL;
-	int r = 0;
-
-	if (count_rpms(lock, repo->id) == 0)
-		return 0;
-	if (repo->keys.count == 0)
-		return err_set(err, ERR_VERIFY,
-			       "nothing is pinned for repository '%s': add '%s: [FINGERPRINT]' "
-			       "under 'trust:' of the definition, and resolve again",
-			       repo->id, repo->id);
-	if (repo->gpgkey.count == 0)
-		return err_set(err, ERR_VERIFY,
-			       "repository '%s' says nowhere where its key is: add 'gpgkey=URL' to "
-			       "its section of the .repo file, and resolve again",
-			       repo->id);
-	r = fetch_keys(repo, &keys, err);
-	if (r == 0)
-		r = rpmsig_keyring_new(&keys, (const char *const *)repo->keys.items, &keyring, err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; r == 0 && i < lock->rpms.count; i++) {
-		struct err ignored = ERR_INIT;
-
-		if (strcmp(rpms[i].repo, repo->id))
-			continue;
-		r = interrupt_check(err);
-		if (r < 0)
-			return r;
-		r = check_rpm(&rpms[i], ret->rpms[i].path, keyring, ret->rpms[i].signer, err);
-		if (r < 0 && cache_remove(cache, rpms[i].sha256, &ignored) < 0)
-			warning("%s", ignored.msg);
-	}
-	return r < 0 ? r : keep_keys(repo, &keys, ret, err);
+	return err_set(err, ERR_VERIFY,
+		       "nothing is pinned for repository '%s': add '%s: [FINGERPRINT]' under "
+		       "'trust:' of the definition, and resolve again",
+		       repo->id, repo->id);
 }
 
-int fetch_all(const struct lock *lock, const char *cache, struct fetch_result *ret, struct err *err)
+/* The keyring of one repository, from its pinned keys alone. */
+static int open_keyring(const struct lock_repo *repo, const char *cache, struct fetch_result *ret,
+			struct rpmsig_keyring **ret_keyring, struct err *err)
+{
+	CLEANUP(pgp_keys_release) struct pgp_keys keys = PGP_KEYS_INIT;
+	bool cached = cached_keys(repo, cache, &keys);
+	int r = 0;
+
+	if (!cached) {
+		pgp_keys_release(&keys);
+		r = download_keys(repo, &keys, ret, err);
+	}
+	if (r == 0)
+		r = rpmsig_keyring_new(&keys, (const char *const *)repo->keys.items, ret_keyring,
+				       err);
+	if (r == 0 && !cached)
+		r = cache_keys(repo, cache, &keys, err);
+	if (r == 0)
+		r = keep_keys(repo, &keys, ret, err);
+	return r < 0 ? err_prefix(err, "repository '%s'", repo->id) : 0;
+}
+
+/* One keyring for each of the lock's repositories; NULL for one without packages. */
+struct keyrings {
+	struct rpmsig_keyring **items;
+	size_t count;
+};
+
+static void keyrings_release(struct keyrings *k)
+{
+	for (size_t i = 0; k->items && i < k->count; i++)
+		rpmsig_keyring_free(k->items[i]);
+	free(k->items);
+}
+
+static int open_keyrings(const struct lock *lock, const char *cache, struct keyrings *k,
+			 struct fetch_result *ret, struct err *err)
 {
 	const struct lock_repo *repos = lock->repos.items;
-	int r = fetch_rpms(lock, cache, ret, err);
+	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < lock->repos.count; i++)
-		r = check_repo(lock, &repos[i], cache, ret, err);
+	k->items = calloc(lock->repos.count + 1, sizeof(*k->items));
+	if (!k->items)
+		return err_nomem(err);
+	k->count = lock->repos.count;
+	for (size_t i = 0; r == 0 && i < k->count; i++) {
+		if (count_rpms(lock, repos[i].id) == 0)
+			continue;
+		r = repos[i].keys.count == 0
+			    ? pins_missing(&repos[i], err)
+			    : open_keyring(&repos[i], cache, ret, &k->items[i], err);
+	}
+	return r;
+}
+
+/* Checks every package, so that one run shows all that are wrong; none of those stays. */
+static int check_rpms(const struct lock *lock, const struct keyrings *k, const struct strv *paths,
+		      struct fetch_result *ret, struct err *err)
+{
+	const struct lock_repo *repos = lock->repos.items;
+	const struct lock_rpm *rpms = lock->rpms.items;
+	int r = 0;
+
+	for (size_t i = 0; i < lock->rpms.count; i++) {
+		const char *path = paths->items[i];
+		const struct lock_repo *repo = lock_find_repo(lock, rpms[i].repo);
+		struct err wrong = ERR_INIT;
+
+		if (interrupt_check(err) < 0)
+			return -err->code;
+		if (check_rpm(&rpms[i], path, k->items[repo - repos], ret->rpms[i].signer,
+			      &wrong) == 0) {
+			if (admit(path, ret->rpms[i].path, err) < 0)
+				return -err->code;
+			continue;
+		}
+		if (unlink(path) < 0)
+			warning("cannot remove '%s': %s", path, strerror(errno));
+		if (r == 0)
+			*err = wrong;
+		else
+			err_detail(err, "%s", wrong.msg);
+		r = -(int)err->code;
+	}
+	return r;
+}
+
+static int fetch_rpms(const struct lock *lock, const char *cache, const struct keyrings *k,
+		      struct fetch_result *ret, struct err *err)
+{
+	CLEANUP(downloads_release) struct downloads d = { .count = 0 };
+	int r = plan_downloads(lock, cache, &d, ret, err);
+
+	if (r == 0)
+		r = http_fetch(d.transfers, d.count, "packages", err);
+	for (size_t i = 0; r == 0 && i < d.count; i++)
+		ret->downloaded += d.transfers[i].downloaded;
+	return r < 0 ? r : check_rpms(lock, k, &d.paths, ret, err);
+}
+
+/* Keys first: without them no package is worth its download. */
+int fetch_all(const struct lock *lock, const char *cache, struct fetch_result *ret, struct err *err)
+{
+	CLEANUP(keyrings_release) struct keyrings keyrings = { .items = NULL };
+	int r = open_keyrings(lock, cache, &keyrings, ret, err);
+
+	if (r == 0)
+		r = fetch_rpms(lock, cache, &keyrings, ret, err);
 	if (r == 0 && ret->key_count)
 		qsort(ret->keys, ret->key_count, sizeof(*ret->keys), cmp_keys);
 	return r < 0 ? r : wheel_fetch(lock, cache, &ret->wheels, &ret->downloaded, err);

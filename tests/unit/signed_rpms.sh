@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Makes throw-away OpenPGP keys and small RPMs in DIR for test_pgp.c, test_rpmsig.c and test_fetch.c:
 #   NAME.asc       public keys: vendor, other, weak (RSA 1024), dsa, ecdsa, subkey (a subkey signs), expired, revoked
-#   colons         what gpg says about them
 #   NAME.rpm       pgha-test-1:2.0-3.noarch signed by NAME, and unsigned, sha1 (by vendor), late (by expired, after its end)
+#   second.rpm     pgha-second-1:2.0-3.noarch signed by other
 set -euo pipefail
 dir=$1
 export GNUPGHOME=$dir/gnupg LC_ALL=C HOME=$dir
@@ -43,19 +43,24 @@ cat >"$dir/test.spec" <<-'SPEC'
 	License: Apache-2.0
 	BuildArch: noarch
 	%description
+	%package -n pgha-second
+	Summary: another one
+	%description -n pgha-second
 	%install
 	mkdir -p %{buildroot}/opt/pgha-test
 	seq 1 2000 >%{buildroot}/opt/pgha-test/numbers
 	%files
 	/opt/pgha-test
+	%files -n pgha-second
 SPEC
 rpmbuild -bb --quiet --define "_topdir $dir/build" --define "dbpath $dir/rpmdb" "$dir/test.spec" >"$dir/rpmbuild.log" 2>&1
-mv "$dir"/build/RPMS/noarch/*.rpm "$dir/unsigned.rpm"
+mv "$dir"/build/RPMS/noarch/pgha-test-*.rpm "$dir/unsigned.rpm"
+mv "$dir"/build/RPMS/noarch/pgha-second-*.rpm "$dir/unsigned-second.rpm"
 
 sign() { # RPM KEY [rpmsign options]
 	local rpm=$1 key=$2
 	shift 2
-	cp "$dir/unsigned.rpm" "$dir/$rpm.rpm"
+	if [[ ! -e $dir/$rpm.rpm ]]; then cp "$dir/unsigned.rpm" "$dir/$rpm.rpm"; fi
 	rpmsign --define "_gpg_name $key@example.org" --define "_gpg_path $GNUPGHOME" --define '__gpg /usr/bin/gpg' \
 		--define "dbpath $dir/rpmdb" "$@" --addsign "$dir/$rpm.rpm" >"$dir/rpmsign.log" 2>&1
 }
@@ -66,6 +71,8 @@ faked() { # TIME: rpmsign option that lets gpg believe it
 for name in vendor other weak dsa subkey revoked; do
 	sign "$name" "$name"
 done
+mv "$dir/unsigned-second.rpm" "$dir/second.rpm"
+sign second other
 sign sha1 vendor --define '_gpg_digest_algo sha1'
 sign expired expired --define "$(faked 20200102T000000)"
 # gpg refuses to sign with an expired key: give it a longer life, and export the short one.
