@@ -24,7 +24,7 @@ static const char service_yaml[] =
 	"     within_s: 1}\n"
 	"  - {name: slow, scope: cluster, exec: [/bin/sleep, '60'], timeout_s: 1, within_s: 1}\n"
 	"once:\n"
-	"  - {name: first, when: friends, unless: [/usr/bin/grep, -q, one, '{{env.BASE}}/words'],\n"
+	"  - {name: first, when: friends, unless: [/bin/grep, -q, one, '{{env.BASE}}/words'],\n"
 	"     exec: [/bin/sh, -c, 'cat >>$0', '{{env.BASE}}/words'], stdin: \"one "
 	"{{env.PW}}\\n\"}\n"
 	"  - {name: second, when: friends, unless: [/bin/cat, '{{env.BASE}}/words'], expect: two,\n"
