@@ -56,8 +56,8 @@ int cache_open_verified(const char *cache, const char *sha256, int *ret_fd, stru
 	if (strcmp(got, sha256) != 0) {
 		unlink(path);
 		return err_set(err, ERR_VERIFY,
-			       "'%s' was damaged: its SHA-256 is %s; it was removed, run again",
-			       path, got);
+			       "'%s' was damaged, its SHA-256 is %s: removed from the cache", path,
+			       got);
 	}
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return err_errno(err, ERR_FAILED, errno, "cannot rewind '%s'", path);

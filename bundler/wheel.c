@@ -99,6 +99,9 @@ static int build_sdist(const struct pip *pip, const char *url, const char *sha25
 
 	if (r == 0)
 		r = strv_add(&args, "--no-deps", err);
+	/* pip would hand out a wheel that it built another day. */
+	if (r == 0)
+		r = strv_add(&args, "--no-cache-dir", err);
 	if (r == 0)
 		r = strv_addf(&args, err, "--wheel-dir=%s", dir);
 	if (r == 0)
@@ -108,11 +111,39 @@ static int build_sdist(const struct pip *pip, const char *url, const char *sha25
 	return r < 0 ? err_prefix(err, "cannot build a wheel from '%.200s'", url) : 0;
 }
 
+/* A wheel whose second build differs could be fetched by nobody else: its digest is the lock's. */
+static int compare_builds(const char *first, const char *second, struct err *err)
+{
+	CLEANUP(strv_release) struct strv names = STRV_INIT;
+	int r = dir_list(second, &names, err);
+
+	for (size_t i = 0; r == 0 && i < names.count; i++) {
+		cleanup_free char *a = NULL;
+		cleanup_free char *b = NULL;
+		char hex_a[SHA256_HEX_SIZE], hex_b[SHA256_HEX_SIZE];
+
+		if (path_join(first, names.items[i], &a, err) < 0 ||
+		    path_join(second, names.items[i], &b, err) < 0 ||
+		    sha256_file(a, hex_a, NULL, err) < 0 || sha256_file(b, hex_b, NULL, err) < 0)
+			return -(int)err->code;
+		if (strcmp(hex_a, hex_b) != 0)
+			return err_set(err, ERR_VERIFY,
+				       "two builds of '%s' differ, so that a lock cannot name it: "
+				       "put a wheel of it into your index",
+				       names.items[i]);
+	}
+	return r;
+}
+
+/* Builds into DIR, and once more into DIR.again to see that the result is the same. */
 static int build_sdists(const struct pip *pip, const struct pip_report *report, const char *dir,
 			struct err *err)
 {
-	int r = 0;
+	cleanup_free char *again = NULL;
+	int r = str_printf(&again, err, "%s.again", dir);
 
+	if (r == 0)
+		r = dir_make(again, 0755, err);
 	for (size_t i = 0; r == 0 && i < report->count; i++) {
 		const struct pip_item *item = &report->items[i];
 
@@ -121,8 +152,10 @@ static int build_sdists(const struct pip *pip, const struct pip_report *report, 
 		notice("building a wheel of %s %s, which the index has as source only", item->name,
 		       item->version);
 		r = build_sdist(pip, item->url, item->sha256, dir, err);
+		if (r == 0)
+			r = build_sdist(pip, item->url, item->sha256, again, err);
 	}
-	return r;
+	return r < 0 ? r : compare_builds(dir, again, err);
 }
 
 /* Puts DIR/FILE into the cache; it must have the digest SHA256 unless that is empty, and gets it then. */
@@ -142,7 +175,10 @@ static int keep_file(const char *cache, const char *dir, const char *file,
 	if (r < 0)
 		return r;
 	if (*sha256 && strcmp(hex, sha256))
-		return err_set(err, ERR_VERIFY, "wheel '%s' has SHA-256 %s, the lock wants %s",
+		return err_set(err, ERR_VERIFY,
+			       "wheel '%s' has SHA-256 %s, the lock wants %s: if it was built from "
+			       "source, resolve again on this host, or copy the cache of the one "
+			       "that did",
 			       file, hex, sha256);
 	memcpy(sha256, hex, sizeof(hex));
 	return cache_put(cache, data, size, hex, err);
