@@ -317,6 +317,11 @@ static void a_signed_rpm_passes_and_one_changed_byte_does_not(void **state)
 	rpms_stage(&rpms, &s->in, NAMES("liba-1"));
 	assert_ok(vendor_load(&s->in, &vendor, &err));
 	assert_ok(vendor_check_rpm(&s->in, &vendor, member, &err));
+	/* The index names who signed: it may not be another. */
+	memcpy(index_find(&s->in.index, member)->key, rpms.other_fpr, PGP_FPR_SIZE);
+	assert_fails(ERR_VERIFY, vendor_check_rpm(&s->in, &vendor, member, &err));
+	memcpy(index_find(&s->in.index, member)->key, rpms.fpr, PGP_FPR_SIZE);
+	assert_ok(vendor_check_rpm(&s->in, &vendor, member, &err));
 	assert_ok(path_join(s->in.staging, member, &path, &err));
 	assert_ok(file_read(path, 0, ERR_FAILED, &data, &size, &err));
 	data[size - 20] ^= 1;
