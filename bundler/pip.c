@@ -130,8 +130,10 @@ int pip_run(const struct pip *pip, const struct strv *args, struct err *err)
 	proc.argv = (const char *const *)argv.items;
 	proc.keep = (const char *const *)pip->keep.items;
 	r = proc_check(&proc, NULL, err);
+	/* pip has one exit status for everything; a wrong digest it announces in capitals. */
 	if (r < 0 && err->code == ERR_FAILED)
-		err->code = ERR_NETWORK;
+		err->code =
+			strstr(err->detail, "DO NOT MATCH THE HASHES") ? ERR_VERIFY : ERR_NETWORK;
 	return r < 0 ? -(int)err->code : 0;
 }
 
