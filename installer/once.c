@@ -17,18 +17,17 @@ struct run {
 	struct strv *changes, *pending;
 };
 
-/* RET_HOLDS is true for a step without `when`. */
+/* RET_HOLDS is true for a step without `when`. Not PATIENT: one try. */
 static int may_run(const struct run *run, const struct service_once *step, bool patient,
 		   bool *ret_holds, struct err *why, struct err *err)
 {
-	unsigned int patience = 0;
+	unsigned int budget_ms = patient && run->apply ? PROBE_ONCE_PATIENCE_MS : 0;
 
 	*ret_holds = true;
 	if (!step->when)
 		return 0;
-	if (run->apply && patient)
-		patience = probe_patience(run->setup, step->when, run->start_ms);
-	return probe_try(run->service, step->when, patience, ret_holds, why, err);
+	return probe_try_cluster(run->setup, run->service, step->when, run->start_ms, budget_ms,
+				 ret_holds, why, err);
 }
 
 /* RET_DONE is false for a step without `unless`: it runs every time. */

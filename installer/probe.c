@@ -156,29 +156,41 @@ int probe_command(const struct setup_service *service, const struct service_comm
 	return r;
 }
 
-int probe_try(const struct setup_service *service, const struct service_probe *probe,
-	      unsigned int patience_ms, bool *ret_holds, struct err *why, struct err *err)
+/* Again and again until it holds or END_MS of the monotonic clock is over; once at least. */
+static int try_until(const struct setup_service *service, const struct service_probe *probe,
+		     unsigned int timeout_ms, uint64_t end_ms, bool *ret_holds, struct err *why,
+		     struct err *err)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
-	uint64_t end = clock_monotonic_ms() + patience_ms;
-	bool holds = false;
 
 	for (;;) {
 		int r = probe_command(service, &probe->command, &probe->command.exec, true,
-				      probe->expect, probe->timeout_s * 1000, &holds, why, err);
+				      probe->expect, timeout_ms, ret_holds, why, err);
 
 		if (r < 0)
 			return err_prefix(err, "service '%s': probe '%s'", service->service->name,
 					  probe->name);
-		if (holds || clock_monotonic_ms() >= end)
-			break;
+		if (*ret_holds || clock_monotonic_ms() >= end_ms)
+			return 0;
 		nanosleep(&pause, NULL); /* a signal ends it, and the check below sees that */
 		r = interrupt_check(err);
 		if (r < 0)
 			return r;
 	}
-	*ret_holds = holds;
-	return 0;
+}
+
+int probe_try_cluster(const struct setup *setup, const struct setup_service *service,
+		      const struct service_probe *probe, uint64_t start_ms, unsigned int budget_ms,
+		      bool *ret_holds, struct err *why, struct err *err)
+{
+	unsigned int timeout_ms = probe->timeout_s * 1000;
+	uint64_t end_ms = start_ms + budget_ms;
+
+	if (setup->in->wait)
+		end_ms = clock_monotonic_ms() + probe->within_s * UINT64_C(1000);
+	else if (timeout_ms > PROBE_TRY_MS)
+		timeout_ms = PROBE_TRY_MS;
+	return try_until(service, probe, timeout_ms, end_ms, ret_holds, why, err);
 }
 
 static int unhealthy(const struct setup_service *service, const struct service_probe *probe,
@@ -206,7 +218,9 @@ int probe_node(struct setup *setup, struct err *err)
 
 			if (probe->scope != SERVICE_SCOPE_NODE)
 				continue;
-			r = probe_try(service, probe, probe->within_s * 1000, &holds, &why, err);
+			r = try_until(service, probe, probe->timeout_s * 1000,
+				      clock_monotonic_ms() + probe->within_s * UINT64_C(1000),
+				      &holds, &why, err);
 			if (r < 0)
 				return r;
 			if (!holds)
@@ -214,17 +228,6 @@ int probe_node(struct setup *setup, struct err *err)
 		}
 	}
 	return 0;
-}
-
-unsigned int probe_patience(const struct setup *setup, const struct service_probe *probe,
-			    uint64_t start_ms)
-{
-	uint64_t spent = clock_monotonic_ms() - start_ms;
-	unsigned int own = probe->within_s * 1000;
-	unsigned int left =
-		spent < PROBE_PATIENCE_MS ? (unsigned int)(PROBE_PATIENCE_MS - spent) : 0;
-
-	return setup->in->wait || own < left ? own : left;
 }
 
 int probe_cluster(struct setup *setup, struct strv *pending, struct err *err)
@@ -244,8 +247,8 @@ int probe_cluster(struct setup *setup, struct strv *pending, struct err *err)
 
 			if (probe->scope != SERVICE_SCOPE_CLUSTER)
 				continue;
-			r = probe_try(service, probe, probe_patience(setup, probe, start), &holds,
-				      &why, err);
+			r = probe_try_cluster(setup, service, probe, start, PROBE_PATIENCE_MS,
+					      &holds, &why, err);
 			if (r == 0 && !holds && setup->in->wait)
 				r = unhealthy(service, probe, &why, err);
 			if (r == 0 && !holds)

@@ -8,29 +8,30 @@
 
 #include "setup.h"
 
-/* What all cluster probes of one run may take together when nobody asked to wait. */
-#define PROBE_PATIENCE_MS 15000
+/* When nobody asked to wait: what all cluster probes of one run may take together, what its once
+ * steps may, whose work is lost on a cluster that comes a moment later, and what one try may. */
+#define PROBE_PATIENCE_MS 3000
+#define PROBE_ONCE_PATIENCE_MS 10000
+#define PROBE_TRY_MS 5000
 
 /* Tries every probe of scope node until it holds; ERR_UNHEALTHY with what it said and the units'
  * journal when its within_s is over. Before the commit. */
 int probe_node(struct setup *setup, struct err *err) MUST_CHECK;
 
 /*
- * Tries every probe of scope cluster: until within_s with in->wait, where one that does not hold is
- * ERR_UNHEALTHY; otherwise PROBE_PATIENCE_MS for all of them, and "LAYER: pending: waits for NAME"
- * goes to PENDING. After the commit and the once steps.
+ * Tries every probe of scope cluster. One that does not hold is ERR_UNHEALTHY with in->wait;
+ * otherwise "LAYER: pending: waits for NAME" goes to PENDING. After the commit and the once steps.
  */
 int probe_cluster(struct setup *setup, struct strv *pending, struct err *err) MUST_CHECK;
 
-/* Tries one probe until PATIENCE_MS is over (0: once). WHY (may be NULL) gets what it said. */
-int probe_try(const struct setup_service *service, const struct service_probe *probe,
-	      unsigned int patience_ms, bool *ret_holds, struct err *why,
-	      struct err *err) MUST_CHECK;
-
-/* How long a cluster probe may be tried now, in a run whose cluster steps began at START_MS of the
- * monotonic clock. */
-unsigned int probe_patience(const struct setup *setup, const struct service_probe *probe,
-			    uint64_t start_ms);
+/*
+ * Tries a cluster probe until it holds: until its within_s with in->wait; otherwise until BUDGET_MS
+ * after START_MS of the monotonic clock, which several probes share, and once at least. WHY (may be
+ * NULL) gets what it said.
+ */
+int probe_try_cluster(const struct setup *setup, const struct setup_service *service,
+		      const struct service_probe *probe, uint64_t start_ms, unsigned int budget_ms,
+		      bool *ret_holds, struct err *why, struct err *err) MUST_CHECK;
 
 /*
  * Runs EXEC with COMMAND's user and environment, all rendered: EXEC and EXPECT without secrets, the
