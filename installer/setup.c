@@ -204,6 +204,109 @@ static int try_service(const struct setup_service *service, struct err *err)
 	return try_commands(service, err);
 }
 
+/* --- one path, one owner -------------------------------------------------------------------- */
+
+/* What stands at a path: two that are shared and alike agree, anything else does not. */
+struct claim {
+	const char *path, *owner, *group; /* borrowed */
+	mode_t mode;
+	bool shared; /* a directory, a CA */
+	bool maybe;  /* a file with `when`: one of several */
+};
+
+struct claims {
+	struct claim *items;
+	size_t count;
+};
+
+static void claims_release(struct claims *claims)
+{
+	free(claims->items);
+}
+
+static int claim(struct claims *all, struct claim c, struct err *err)
+{
+	struct claim *items = NULL;
+
+	if (!c.path)
+		return 0;
+	for (size_t i = 0; i < all->count; i++) {
+		const struct claim *other = &all->items[i];
+
+		if (strcmp(other->path, c.path) != 0 || (other->maybe && c.maybe))
+			continue;
+		if (other->shared && c.shared && other->mode == c.mode &&
+		    !strcmp(other->owner, c.owner) && !strcmp(other->group, c.group))
+			return 0;
+		return err_set(err, ERR_CONFIG,
+			       "'%s' is wanted twice on this node, and differently", c.path);
+	}
+	items = reallocarray(all->items, all->count + 1, sizeof(*items));
+	if (!items)
+		return err_nomem(err);
+	all->items = items;
+	items[all->count++] = c;
+	return 0;
+}
+
+static int claim_certificate(struct claims *all, const struct service_certificate *c,
+			     struct err *err)
+{
+	struct claim ca = {
+		.path = c->ca, .owner = "root", .group = "root", .mode = 0644, .shared = true
+	};
+	struct claim own = {
+		.path = c->cert, .owner = c->owner, .group = c->group, .mode = c->mode
+	};
+	int r = claim(all, ca, err);
+
+	if (r == 0)
+		r = claim(all, own, err);
+	own.path = c->key;
+	if (r == 0)
+		r = claim(all, own, err);
+	own.path = c->bundle;
+	return r < 0 ? r : claim(all, own, err);
+}
+
+static int claim_service(struct claims *all, const struct service *service, struct err *err)
+{
+	int r = 0;
+
+	SERVICE_EACH(struct service_directory, d, service->directories)
+	{
+		const struct claim c = { .path = d->path,
+					 .owner = d->owner,
+					 .group = d->group,
+					 .mode = d->mode,
+					 .shared = true };
+
+		if (r == 0)
+			r = claim(all, c, err);
+	}
+	SERVICE_EACH(struct service_certificate, certificate, service->certificates)
+	if (r == 0)
+		r = claim_certificate(all, certificate, err);
+	SERVICE_EACH(struct service_file, file, service->files)
+	{
+		const struct claim c = { .path = file->dest, .maybe = file->when != NULL };
+
+		if (r == 0)
+			r = claim(all, c, err);
+	}
+	return r < 0 ? err_prefix(err, "service '%s'", service->name) : 0;
+}
+
+static int check_paths(const struct setup *setup, struct err *err)
+{
+	CLEANUP(claims_release) struct claims all = { .items = NULL };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < setup->count; i++)
+		r = claim_service(&all, setup->services[i].service, err);
+	return r;
+}
+
 /* --- loading -------------------------------------------------------------------------------- */
 
 static const char *from_capsule(const void *capsule, const char *name)
@@ -273,6 +376,8 @@ static int load(struct setup *setup, struct err *err)
 				&setup->env, err);
 	if (r == 0)
 		r = load_services(setup, err);
+	if (r == 0)
+		r = check_paths(setup, err);
 	return r < 0 ? r : load_marks(setup, err);
 }
 

@@ -254,6 +254,47 @@ static void a_missing_key_or_secret_stops_before_anything_changes(void **state)
 	assert_string_equal("variable 'TOY_PASSWORD' is not set: service 'toy' needs it", err.msg);
 }
 
+static void a_path_that_is_wanted_twice_and_differently_is_refused(void **state)
+{
+	static const struct {
+		const char *yaml, *message; /* NULL: fine */
+	} cases[] = {
+		{ "directories: [{path: /etc/toy, owner: root, group: toy, mode: '0750'}]\n",
+		  NULL },
+		{ "directories: [{path: /etc/toy, owner: root, group: toy, mode: '0755'}]\n",
+		  "service 'other': '/etc/toy' is wanted twice on this node, and differently" },
+		{ "files: [{template: t, dest: /etc/toy/toy.conf, owner: root, group: toy,\n"
+		  "  mode: '0640'}]\n",
+		  "service 'other': '/etc/toy/toy.conf' is wanted twice on this node, and "
+		  "differently" },
+		{ "files: [{template: t, dest: /etc/toy/never.conf, owner: root, group: toy,\n"
+		  "  mode: '0640', when: 'true'}]\n",
+		  NULL },
+	};
+	cleanup_free char *topology = scene_get(root, SCENE_STAGING "manifests/topology.yaml");
+	cleanup_free char *extra = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	scene_put(root, SCENE_STAGING "manifests/services/other/templates/t", "x\n");
+	scene_put(
+		root, SCENE_STAGING "manifests/topology.yaml",
+		"nodes: [{name: box, address: 10.0.0.1, datacenter: d, services: [toy, other]}]\n");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		CLEANUP(scene_release) struct scene s = SCENE_INIT;
+		cleanup_free char *yaml = NULL;
+
+		assert_ok(str_printf(&yaml, &err, "service: other\nlayer: l\n%s", cases[i].yaml));
+		scene_put(root, SCENE_STAGING "manifests/services/other/service.yaml", yaml);
+		assert_int_equal(cases[i].message ? -ERR_CONFIG : 0, open_scene(&s, &err));
+		if (cases[i].message)
+			assert_string_equal(cases[i].message, err.msg);
+	}
+	scene_put(root, SCENE_STAGING "manifests/topology.yaml", topology);
+	assert_ok(str_printf(&extra, &err, "%s/" SCENE_STAGING "manifests/services/other", root));
+	assert_ok(tree_remove(extra, &err));
+}
+
 static void packages_are_what_the_services_of_the_node_want(void **state)
 {
 	CLEANUP(scene_release) struct scene s = SCENE_INIT;
@@ -278,6 +319,7 @@ int main(void)
 		cmocka_unit_test(no_symbolic_link_is_followed),
 		cmocka_unit_test(an_owner_who_is_not_there_is_an_error_only_when_it_matters),
 		cmocka_unit_test(a_missing_key_or_secret_stops_before_anything_changes),
+		cmocka_unit_test(a_path_that_is_wanted_twice_and_differently_is_refused),
 		cmocka_unit_test(packages_are_what_the_services_of_the_node_want),
 	};
 
