@@ -145,6 +145,9 @@ app=$data/repodata/cs9-appstream-osbuild
 base=$data/repodata/cs9-baseos-osbuild-images
 if [[ ! -d $app || ! -d $base ]]; then
 	skip "CentOS Stream 9" "$data/repodata is not here"
+elif grep -q __asan_init "$bundle"; then
+	# libsolv grows its arrays by reallocating them, which AddressSanitizer makes eighty times as slow.
+	skip "CentOS Stream 9" "not under AddressSanitizer; the lab's repositories are"
 else
 	: >"$work/all.repo"
 	add_repo appstream "$app"
