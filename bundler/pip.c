@@ -139,8 +139,8 @@ int pip_run(const struct pip *pip, const struct strv *args, struct err *err)
 
 /* A report holds whole descriptions; the Python that wrote it says in YAML what we need of it. */
 static const char *const digest_of_report =
-	"import json, re, sys\n"
-	"for item in json.load(open(sys.argv[1], encoding='utf-8'))['install']:\n"
+	"import json, pathlib, re, sys\n"
+	"for item in json.loads(pathlib.Path(sys.argv[1]).read_text('utf-8'))['install']:\n"
 	"    info = item['download_info']\n"
 	"    print('- ' + json.dumps({\n"
 	"        'name': re.sub('[-_.]+', '-', item['metadata']['name']).lower(),\n"

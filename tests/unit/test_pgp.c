@@ -328,7 +328,8 @@ static void what_holds_no_public_key_is_refused(void **state)
 		"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n-----END PGP PUBLIC KEY BLOCK-----\n",
 		"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAA\n=AAAA\n-----END PGP PUBLIC KEY "
 		"BLOCK-----\n",
-		"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlQ==\n-----END PGP PRIVATE KEY "
+		"-----BEGIN PGP "
+		"PRIVATE KEY BLOCK-----\n\nlQ==\n-----END PGP PRIVATE KEY "
 		"BLOCK-----\n",
 	};
 
