@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The project's own rules, each one line on what it protects.
 set -Eeuo pipefail
+shopt -s lastpipe # report() ends pipelines, and what it notes in $bad must outlive them
 cd "$(dirname "$0")/../.."
 bad=0
 
@@ -31,8 +32,11 @@ search -nE '^\s*(cleanup_[a-z]+|CLEANUP\([a-zA-Z0-9_]+\))[^=(]*;' "${c_files[@]}
 	search -vE 'STACK_OF|= ' | report 'a variable with scope cleanup must be initialised'
 search -nE '\b(printf|fprintf|puts|fputs|putchar|exit|_exit|abort)\(' lib/*.c |
 	search -vE '^lib/(cli|progress|proc)\.c:' | report 'the library neither prints nor exits (only cli, progress, and proc in the child)'
-search -nE '\b(open|openat|socket|pipe|dup|fopen|mkstemp)\(' "${sources[@]}" |
-	search -vE 'CLOEXEC|fopen\([^)]*"[a-z]e"|^[^:]+:[0-9]+:\s*(/?\*|//)' | report 'descriptors are opened with O_CLOEXEC, streams with "e"'
+for file in "${sources[@]}"; do # a call may go on in the next line
+	[[ -f $file ]] || continue
+	sed -E ':a;/[,(|]$/{$!N;s/\n\s*/ /;ta}' "$file" |
+		search -HE --label="$file" '\b(open|openat|socket|pipe|dup|fopen|mkstemp)\('
+done | search -vE 'CLOEXEC|fopen\([^)]*"[a-z]e"|^[^:]+:\s*(/?\*|//)' | report 'descriptors are opened with O_CLOEXEC, streams with "e"'
 search -nE '\b(system|popen|strcpy|strcat|sprintf|gets|tmpnam|mktemp|alloca)\(' "${sources[@]}" |
 	report 'not these functions'
 search -nE 'ENGINE_|EVP_MD_fetch|EVP_CIPHER_fetch|curl_url|curl_multi_poll|g_malloc|#include <glib' "${sources[@]}" |
