@@ -148,6 +148,32 @@ static void an_obsoleting_package_takes_the_place_of_the_named_one(void **state)
 	assert_result(s, "new-1-1.x86_64 <- requested\n");
 }
 
+static void two_architectures_of_one_package_stand_beside_each_other(void **state)
+{
+	struct setup *s = *state;
+
+	add_repo(s, 0,
+		 "=Pkg: app 1 1 x86_64\n=Req: wide\n=Req: narrow\n"
+		 "=Pkg: lib 1 1 x86_64\n=Prv: wide\n"
+		 "=Pkg: lib 1 1 i686\n=Prv: narrow\n");
+	assert_int_equal(RUN(s, "app"), 0);
+	assert_result(s, "app-1-1.x86_64 <- requested\n"
+			 "lib-1-1.i686 <- package app-1-1.x86_64\n"
+			 "lib-1-1.x86_64 <- package app-1-1.x86_64\n");
+}
+
+static void packages_are_obsoleted_by_name_and_not_by_what_they_provide(void **state)
+{
+	struct setup *s = *state;
+
+	add_repo(s, 0,
+		 "=Pkg: app 1 1 x86_64\n=Prv: capability = 1\n"
+		 "=Pkg: new 1 1 x86_64\n=Obs: capability\n");
+	assert_int_equal(RUN(s, "app", "new"), 0);
+	assert_result(s, "app-1-1.x86_64 <- requested\n"
+			 "new-1-1.x86_64 <- requested\n");
+}
+
 static void boolean_dependencies_are_reasons_but_their_conditions_are_not(void **state)
 {
 	struct setup *s = *state;
@@ -303,6 +329,8 @@ int main(void)
 		TEST(a_better_priority_beats_a_newer_version),
 		TEST(the_best_or_nothing),
 		TEST(an_obsoleting_package_takes_the_place_of_the_named_one),
+		TEST(two_architectures_of_one_package_stand_beside_each_other),
+		TEST(packages_are_obsoleted_by_name_and_not_by_what_they_provide),
 		TEST(boolean_dependencies_are_reasons_but_their_conditions_are_not),
 		TEST(no_epoch_is_epoch_0),
 		TEST(includes_and_excludes_take_every_form_of_a_name),
