@@ -10,6 +10,7 @@
 
 #include "cleanup.h"
 #include "file.h"
+#include "interrupt.h"
 #include "repofile.h"
 #include "repomd.h"
 #include "solve.h"
@@ -119,10 +120,12 @@ static int load_repos(struct resolver *rs, struct err *err)
 	rs->repos = calloc(rs->repofiles.count + 1, sizeof(*rs->repos));
 	if (!rs->repos)
 		return err_nomem(err);
-	for (size_t i = 0; r == 0 && i < rs->repofiles.count; i++)
-		if (rs->repofiles.items[i].enabled)
+	for (size_t i = 0; r == 0 && i < rs->repofiles.count; i++) {
+		r = interrupt_check(err);
+		if (r == 0 && rs->repofiles.items[i].enabled)
 			r = repomd_load(rs->solve.pool, &rs->repofiles.items[i], rs->cache,
 					&rs->repos[rs->repo_count++], err);
+	}
 	if (r == 0 && !rs->repo_count)
 		r = yaml_error(yaml_get(yaml_root(rs->def->doc), "repos"), err,
 			       "no repository is enabled");
