@@ -194,8 +194,9 @@ static struct mustache_value *platform_of(struct build *b)
 
 	put(b, map, "id", mustache_string(b->cluster->platform_id));
 	put(b, map, "arch", mustache_string(b->cluster->platform_arch));
-	put(b, map, "python",
-	    mustache_string(b->cluster->platform_python ? b->cluster->platform_python : ""));
+	/* Absent, so that strict rendering tells whoever needs it that the definition lacks it. */
+	if (b->cluster->platform_python)
+		put(b, map, "python", mustache_string(b->cluster->platform_python));
 	return map;
 }
 

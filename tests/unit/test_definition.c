@@ -161,6 +161,19 @@ static void requests_name_who_asked_for_them_once(void **state)
 	assert_string_equal(list.items[2].reason, "service b");
 }
 
+static void a_package_named_after_a_python_that_is_not_declared_is_a_mistake(void **state)
+{
+	CLEANUP(definition_release) struct definition def = DEFINITION_INIT;
+	CLEANUP(definition_requests_release) struct definition_requests list = { .items = NULL };
+	struct err err = ERR_INIT;
+
+	write_file(*state, "services/a/service.yaml",
+		   "service: a\nlayer: x\npackages: [\"python{{platform.python}}\"]\n");
+	assert_int_equal(load(*state, MINIMAL "services: [a]\n", &def, &err), 0);
+	assert_int_equal(definition_requests(&def, &list, &err), -ERR_CONFIG);
+	assert_non_null(strstr(err.msg, "platform.python"));
+}
+
 static void a_service_without_manifest_is_named(void **state)
 {
 	CLEANUP(definition_release) struct definition def = DEFINITION_INIT;
@@ -200,6 +213,7 @@ int main(void)
 		TEST(fingerprints_are_made_upper_case_and_may_have_spaces),
 		TEST(mistakes_are_named_with_their_place),
 		TEST(requests_name_who_asked_for_them_once),
+		TEST(a_package_named_after_a_python_that_is_not_declared_is_a_mistake),
 		TEST(a_service_without_manifest_is_named),
 		TEST(what_a_command_needs_is_asked_for_by_name),
 		TEST(a_definition_that_is_not_there_is_a_usage_error),
