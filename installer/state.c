@@ -18,6 +18,7 @@
 #include "yaml.h"
 
 #define LIST_BYTES_MAX (1U << 20)
+#define JOURNAL_FLAGS (O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW)
 
 static int journal_line(struct journal *j, const char *what, const char *step, const char *text,
 			struct err *err)
@@ -97,8 +98,7 @@ int state_open(struct install *in, struct state *st, struct err *err)
 				in->state_dir);
 		return err_errno(err, ERR_FAILED, errno, "cannot lock '%s/lock'", in->state_dir);
 	}
-	st->journal.fd = openat(dir_fd, "journal",
-				O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+	st->journal.fd = openat(dir_fd, "journal", JOURNAL_FLAGS | O_CLOEXEC, 0600);
 	if (st->journal.fd < 0)
 		return err_errno(err, ERR_FAILED, errno, "cannot open '%s/journal'", in->state_dir);
 	in->journal = &st->journal;

@@ -54,7 +54,7 @@ static int check_member(const char *path, uint64_t size, const char *sha256, con
 		return err_set(err, ERR_VERIFY, "'%.200s' is too large for a bundle", path);
 	if (!is_sha256(sha256))
 		return err_set(err, ERR_VERIFY, "'%.200s' has no SHA-256", path);
-	if (str_ends(path, ".rpm") ? !key || !is_key(key) : key != NULL)
+	if (str_ends(path, ".rpm") != (key != NULL) || (key && !is_key(key)))
 		return err_set(
 			err, ERR_VERIFY,
 			"'%.200s': an RPM needs its signer's fingerprint, nothing else has one",

@@ -293,7 +293,7 @@ static int expect_header(struct tar_reader *r, const char *path, uint64_t size, 
 		err->code = ERR_VERIFY;
 		return -ERR_VERIFY;
 	}
-	have = malloc(want.len);
+	have = malloc(want.len + 1);
 	if (!have)
 		return err_nomem(err);
 	assert(done <= want.len);

@@ -28,6 +28,8 @@ static const char rpms_spec[] =
 	"luck')\n"
 	"%package_of prefails 1\n%body_of prefails\n%pre -n prefails -p <lua>\nerror('no luck')\n"
 	"%package_of clash 1\n%body_of clash\n/opt/liba-file\n"
+	"%package_of signals 1\n%body_of signals\n"
+	"%post -n signals -p <lua>\nposix.kill(posix.getprocessid('pid'), 15)\n"
 	"%package_of oldname 1\n%body_of oldname\n"
 	"%package_of unsigned 1\n%body_of unsigned\n"
 	"%endif\n"
@@ -40,7 +42,8 @@ static const char rpms_spec[] =
 	"%endif\n"
 	"%install\n"
 	"mkdir -p %{buildroot}/opt\n"
-	"for f in liba app extra broken postfails prefails clash oldname unsigned newname needsnew "
+	"for f in liba app extra broken postfails prefails clash signals oldname unsigned newname "
+	"needsnew "
 	"stranger; do\n"
 	"  echo $f %{build} > %{buildroot}/opt/$f\ndone\n"
 	"echo %{build} > %{buildroot}/opt/liba-file\n"
@@ -143,7 +146,7 @@ static inline void rpms_make(struct rpms *r)
 	rpms_key(r, "stranger@test", r->other_fpr);
 	assert_ok(path_join(r->dir, "rpms", &rpms, &err));
 	assert_ok(dir_list(rpms, &names, &err));
-	assert_int_equal(names.count, 14);
+	assert_int_equal(names.count, 15);
 	for (size_t i = 0; i < names.count; i++) {
 		if (str_starts(names.items[i], "stranger-"))
 			rpms_sign(r, names.items[i], r->other_fpr);

@@ -6,6 +6,7 @@
 #include "rpms.h"
 
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #include "../../installer/commands.h" /* the bundler has one too */
 #include "capsule.h"
@@ -289,6 +290,65 @@ static void a_node_is_installed_and_the_second_run_changes_nothing(void **state)
 	tree_drop(root);
 }
 
+/* As a run leaves it that is killed between librpm's work and the journal. */
+static void packages_in_doubt_are_installed_again_once(void **state)
+{
+	static const char *const names[] = { "liba-1", "app-1", NULL };
+	CLEANUP(str_release) struct str out = STR_INIT;
+	CLEANUP(str_release) struct str again = STR_INIT;
+	CLEANUP(str_release) struct str third = STR_INIT;
+	cleanup_free char *bundle = NULL;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	bundle = make_bundle("pgha-test-i.tar", names);
+	root = make_root();
+	assert_int_equal(INSTALL(&out, root, bundle), 0);
+	write_file(root, "var/lib/pgha/packages", "app-1-1.noarch\n", 15, 0600);
+	assert_int_equal(INSTALL(&again, root, bundle), 0);
+	assert_string_equal(again.buf, "install again app-1-1.noarch\n");
+	assert_int_equal(INSTALL(&third, root, bundle), 0);
+	assert_string_equal(third.buf, "node1: nothing to do\n");
+	tree_drop(root);
+}
+
+static void without_root_verify_works_and_an_installation_says_why_not(void **state)
+{
+	static const char *const names[] = { "liba-1", "app-1", NULL };
+	CLEANUP(str_release) struct str out = STR_INIT;
+	cleanup_free char *bundle = NULL;
+	cleanup_free char *ca = NULL;
+	cleanup_free char *data = NULL;
+	struct err err = ERR_INIT;
+	int status = 0;
+	size_t size = 0;
+	pid_t pid = 0;
+
+	(void)state;
+	if (!usable)
+		skip();
+	bundle = make_bundle("pgha-test-j.tar", names);
+	assert_ok(file_read(ca_path, 0, ERR_FAILED, &data, &size, &err));
+	write_file(dir, "ca.crt", data, size, 0644);
+	put_path(&ca, "ca.crt");
+	assert_int_equal(chmod(dir, 0755), 0);
+	assert_int_equal(chmod(bundle, 0644), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (setgid(65534) || setuid(65534))
+			_exit(100);
+		status = RUN(&out, "verify", "--bundle", bundle, "--ca", ca);
+		_exit(status ? status
+			     : RUN(&out, "--node", "node1", "--bundle", bundle, "--ca", ca));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), ERR_HOST);
+}
+
 static void a_dry_run_says_the_same_and_changes_nothing(void **state)
 {
 	static const char *const names[] = { "liba-1", "app-1", NULL };
@@ -476,6 +536,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_node_is_installed_and_the_second_run_changes_nothing),
+		cmocka_unit_test(packages_in_doubt_are_installed_again_once),
+		cmocka_unit_test(without_root_verify_works_and_an_installation_says_why_not),
 		cmocka_unit_test(a_dry_run_says_the_same_and_changes_nothing),
 		cmocka_unit_test(results_come_as_json),
 		cmocka_unit_test(an_older_bundle_is_refused_and_a_newer_one_upgrades),

@@ -4,6 +4,9 @@
 #define RPMS_LEAK "leak:repo_add_rpmdb\n"
 #include "rpms.h"
 
+#include <sys/wait.h>
+
+#include "interrupt.h"
 #include "plan.h"
 #include "rpmtx.h"
 #include "state.h"
@@ -341,6 +344,35 @@ static void scriptlets_speak_into_the_log_and_not_to_standard_output(void **stat
 	assert_log(s, "app says hello\n");
 }
 
+/* librpm before 4.19 would end the process from its own handler. */
+static void a_signal_waits_until_the_transaction_is_over(void **state)
+{
+	struct site *s = *state;
+	int status = 0;
+	pid_t pid = 0;
+
+	if (!usable)
+		skip();
+	rpms_stage(&rpms, &s->in, NAMES("signals-1"));
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		CLEANUP(plan_release) struct plan plan = PLAN_INIT;
+		struct err err = ERR_INIT;
+		int r = 0;
+
+		interrupt_init();
+		r = plan_names(s, NAMES("signals"), NULL, &plan, &err);
+		if (!r)
+			r = run_plan(s, &plan, false, &err);
+		_exit(r ? 1 : interrupt_seen() ? 0 : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_file(s, "/opt/signals", "signals 1\n");
+	install(s, NAMES("signals"), "");
+}
+
 static void a_vendor_that_is_new_to_the_node_must_be_accepted(void **state)
 {
 	CLEANUP(vendor_release) struct vendor vendor = VENDOR_INIT;
@@ -398,6 +430,7 @@ int main(void)
 		TEST(an_rpm_without_the_pinned_signature_is_refused_twice),
 		TEST(a_signed_rpm_passes_and_one_changed_byte_does_not),
 		TEST(scriptlets_speak_into_the_log_and_not_to_standard_output),
+		TEST(a_signal_waits_until_the_transaction_is_over),
 		TEST(a_vendor_that_is_new_to_the_node_must_be_accepted),
 	};
 
