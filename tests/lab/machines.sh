@@ -171,10 +171,11 @@ _in_keeper() {
 
 # What a machine has of its own before it boots for the first time: name, identity, address. No name
 # service, no names of the others.
-_machine_prepare() {
+_machine_prepare() ( # a subshell: accounts of the machine must read this, whatever the caller's umask
+	umask 022
 	local name=$1 address=$2 dir=$LAB_RUN/machines/$1
 	local etc=$dir/upper/etc
-	mkdir -p "$dir/root" "$dir/work" "$etc/systemd/system/multi-user.target.wants" || return 1
+	mkdir -p "$dir/root" "$dir/work" "$etc/systemd/system/multi-user.target.wants" || exit 1
 	echo "$name" >"$etc/hostname"
 	printf '127.0.0.1 localhost\n::1 localhost\n127.0.1.1 %s\n' "$name" >"$etc/hosts"
 	tr -d - </proc/sys/kernel/random/uuid >"$etc/machine-id"
@@ -194,7 +195,7 @@ _machine_prepare() {
 	UNIT
 	ln -s ../lab-address.service "$etc/systemd/system/multi-user.target.wants/" &&
 		echo "$address" >"$dir/address"
-}
+)
 
 machine_launch() {
 	local name=$1 dir=$LAB_RUN/machines/$1

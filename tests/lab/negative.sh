@@ -235,11 +235,13 @@ test_secrets() {
 
 # --- a wrong passphrase -----------------------------------------------------------------------------------
 
-# What a machine has, to the last file; what the installer keeps for itself below its staging must be empty.
+# What a machine has, to the last file. Of what the installer keeps for itself, its record of the attempt may
+# be there (lock, journal) and nothing else: staging must be empty again.
 inventory() {
 	machine_exec spare sh -c 'rpm -qa | sort
 		find / -xdev ! -path "/root/media*" ! -path "/var/log/*" ! -path "/run/*" ! -path "/tmp/*" \
-			! -path /var/lib/pgha ! -path /var/lib/pgha/staging -printf "%p %s %m\n" | sort' </dev/null
+			! -path /var/lib/pgha ! -path /var/lib/pgha/staging ! -path /var/lib/pgha/lock \
+			! -path /var/lib/pgha/journal -printf "%p %s %m\n" | sort' </dev/null
 }
 
 test_wrong_passphrase() {
