@@ -5,7 +5,8 @@
 # machines without a network but each other, from them to a cluster that survives its leader's power loss.
 # Sourced by lab; leaves build/demo/{pgha-*.tar,ca.crt,result.json,log/}.
 #
-# PGHA_SEED=N repeats an order of installation, PGHA_JOBS=N installs N nodes at a time.
+# PGHA_SEED=N repeats an order of installation, PGHA_JOBS=N installs N nodes at a time (4: most of an
+# installation's time is spent waiting for peers).
 
 DEMO=$LAB_TOP/build/demo
 DEMO_MEDIA=/root/media # where the bundle is carried to, on each machine
@@ -156,7 +157,7 @@ demo_each() {
 	local verb=$1 node running=0
 	shift
 	for node; do
-		if ((running >= ${PGHA_JOBS:-1})); then
+		if ((running >= ${PGHA_JOBS:-4})); then
 			wait -n || return 1
 			((running--)) || :
 		fi
