@@ -235,8 +235,8 @@ demo_use() {
 	step "power loss of $OLD_LEADER, until a write succeeds" demo_failover
 	step 'what was written before is still there' demo_read 'before'
 	step "$OLD_LEADER comes back as a replica" demo_return
-	step 'what must be refused is refused' "$LAB_DIR/negative.sh"
 	step 'result' demo_result
+	step 'what must be refused is refused' "$LAB_DIR/negative.sh"
 }
 
 demo_write() {
