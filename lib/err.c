@@ -22,8 +22,10 @@ int err_errno(struct err *err, enum err_code code, int errnum, const char *fmt, 
 	va_list ap;
 	size_t len;
 
-	if (errnum == ENOSPC || errnum == EDQUOT)
+	if (errnum == ENOSPC || errnum == EDQUOT || errnum == EROFS)
 		code = ERR_HOST;
+	if (errnum == EINTR)
+		code = ERR_INTERRUPTED; /* who can go on after a signal does not come here */
 	err->code = code;
 	err->detail[0] = '\0';
 	va_start(ap, fmt);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -169,6 +170,26 @@ static void child_that_ignores_a_large_input_does_not_end_us(void **state)
 	assert_int_equal(res.status, 0);
 }
 
+static void what_the_host_lacks_and_a_signal_have_codes_of_their_own(void **state)
+{
+	static const struct {
+		int number;
+		enum err_code code;
+	} cases[] = { { ENOSPC, ERR_HOST },
+		      { EDQUOT, ERR_HOST },
+		      { EROFS, ERR_HOST },
+		      { EINTR, ERR_INTERRUPTED },
+		      { ENOENT, ERR_CONFIG } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct err err = ERR_INIT;
+
+		assert_int_equal(err_errno(&err, ERR_CONFIG, cases[i].number, "x"),
+				 -(int)cases[i].code);
+	}
+}
+
 static int make_dir(void **state)
 {
 	(void)state;
@@ -195,6 +216,7 @@ int main(void)
 		cmocka_unit_test(child_gets_input_and_little_environment),
 		cmocka_unit_test(child_that_takes_too_long_is_ended),
 		cmocka_unit_test(child_that_ignores_a_large_input_does_not_end_us),
+		cmocka_unit_test(what_the_host_lacks_and_a_signal_have_codes_of_their_own),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
