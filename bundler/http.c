@@ -13,6 +13,7 @@
 #include "cleanup.h"
 #include "compat.h"
 #include "file.h"
+#include "interrupt.h"
 #include "progress.h"
 
 #define PARALLEL 8
@@ -535,7 +536,7 @@ static int run_all(struct run *run, struct err *err)
 	for (;;) {
 		int running;
 
-		if (start_more(run, err) < 0)
+		if (interrupt_check(err) < 0 || start_more(run, err) < 0)
 			return -err->code;
 		if (run->active == 0 && run->next == run->count)
 			return 0;
@@ -544,7 +545,10 @@ static int run_all(struct run *run, struct err *err)
 		if (reap(run, err) < 0)
 			return -err->code;
 		show_progress(run);
-		if (running > 0 && curl_multi_wait(run->multi, NULL, 0, WAIT_MS, NULL) != CURLM_OK)
+		/* Some versions of libcurl call it an error when a signal ends the wait. */
+		if (running > 0 &&
+		    curl_multi_wait(run->multi, NULL, 0, WAIT_MS, NULL) != CURLM_OK &&
+		    !interrupt_seen())
 			return err_set(err, ERR_FAILED, "libcurl cannot wait for the network");
 	}
 }

@@ -2,11 +2,15 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "cleanup.h"
 #include "interrupt.h"
@@ -265,11 +269,34 @@ static int dispatch(const struct cli_program *program, int argc, char **argv, st
 	return run_command(program, c, argc - words, argv + words, err);
 }
 
+/*
+ * What the caller may have left: closed standard descriptors, whose numbers the next files would
+ * get, and our messages with them; a umask that lets others write. And no core file: it would hold
+ * secrets.
+ */
+static void settle_process(void)
+{
+	const struct rlimit none = { .rlim_cur = 0 };
+	int fd = 0;
+
+	while (fd >= 0 && fd <= STDERR_FILENO) {
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		if (fd >= 0 && fd <= STDERR_FILENO)
+			fcntl(fd, F_SETFD, 0); /* children inherit these */
+	}
+	if (fd >= 0)
+		close(fd);
+	umask(umask(077) | 022);
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+}
+
 int cli_main(const struct cli_program *program, int argc, char **argv)
 {
 	struct err err = ERR_INIT;
 	int r;
 
+	settle_process();
 	signal(SIGPIPE, SIG_IGN); /* a transaction must not end because its reader has gone */
 	interrupt_init();
 	r = dispatch(program, argc - 1, argv + 1, &err);
