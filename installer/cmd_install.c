@@ -32,7 +32,6 @@
 #include "verify.h"
 
 #define DOUBTFUL "packages" /* STATE/packages */
-#define CA_NAME "ca.crt"    /* STATE/ca.crt */
 #define LOG_DIR "log"       /* STATE/log */
 
 struct install_options {
@@ -82,7 +81,7 @@ static int find_ca(struct work *w, const char *given, struct err *err)
 
 	if (given)
 		return str_dup(&w->ca, given, err);
-	r = path_join(w->in.state_dir, CA_NAME, &w->ca, err);
+	r = path_join(w->in.state_dir, INSTALL_CA_NAME, &w->ca, err);
 	if (!r && access(w->ca, F_OK) < 0)
 		return err_set(err, ERR_USAGE,
 			       "name the cluster's CA with --ca: this machine knows none yet");
@@ -294,7 +293,7 @@ static int keep_ca(const struct install *in, struct err *err)
 	size_t size = 0;
 	int r = 0;
 
-	if ((r = path_join(in->state_dir, CA_NAME, &path, err)) ||
+	if ((r = path_join(in->state_dir, INSTALL_CA_NAME, &path, err)) ||
 	    (r = file_read(in->ca_path, 0, ERR_FAILED, &data, &size, err)))
 		return r;
 	return file_write_atomic(path, 0644, data, size, err);

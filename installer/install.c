@@ -25,7 +25,8 @@ int install_init(struct install *in, struct err *err)
 		return err_set(err, ERR_USAGE,
 			       "the root '%.200s' is no absolute path of a directory", in->root);
 	r = install_path(in, INSTALL_STATE_DIR, &in->state_dir, err);
-	if (!r)
+	/* A dry run has a place of its own: this one may be another run's at work. */
+	if (!r && !in->dry_run)
 		r = str_printf(&in->staging, err, "%s/staging", in->state_dir);
 	return r;
 }

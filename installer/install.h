@@ -14,6 +14,7 @@
 #include "str.h"
 
 #define INSTALL_STATE_DIR "/var/lib/pgha" /* below root */
+#define INSTALL_CA_NAME "ca.crt"          /* there: the CA of the last commit */
 
 struct capsule;  /* lib/capsule.h */
 struct topology; /* lib/topology.h */

@@ -11,9 +11,11 @@
 #include <sys/utsname.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "file.h"
 #include "state.h"
 #include "verify.h"
+#include "x509.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define SPARE_BYTES (16 * MIB) /* for directories, the journal, the rpm database's growth */
@@ -58,8 +60,6 @@ static int make_staging(struct install *in, int *ret_fd, struct err *err)
 	int r = 0;
 
 	if (in->dry_run) {
-		free(in->staging);
-		in->staging = NULL;
 		r = str_printf(&in->staging, err, "%s/pgha-XXXXXX", tmp && *tmp ? tmp : "/var/tmp");
 		if (!r && !mkdtemp(in->staging))
 			r = err_errno(err, ERR_HOST, errno, "cannot create '%s'", in->staging);
@@ -76,7 +76,7 @@ static int make_staging(struct install *in, int *ret_fd, struct err *err)
 
 int stage_clear(const struct install *in, struct err *err)
 {
-	return tree_remove(in->staging, err);
+	return in->staging ? tree_remove(in->staging, err) : 0;
 }
 
 static int check_committed(const struct install *in, const struct verify *v, struct err *err)
@@ -87,13 +87,38 @@ static int check_committed(const struct install *in, const struct verify *v, str
 	return r ? r : state_committed_check(&committed, in->node, &v->index, v->index_sha256, err);
 }
 
+/*
+ * The CA that this machine was first installed with stays: a bundle signed under another one is
+ * refused, also when the medium that brought it has a CA file to go with it.
+ */
+static int check_known_ca(const struct install *in, const struct verify *v, struct err *err)
+{
+	CLEANUP(x509_stack_freep) STACK_OF(X509) *known = NULL;
+	cleanup_free char *path = NULL;
+	struct cms_signer signer;
+	struct err why = ERR_INIT;
+	int r = path_join(in->state_dir, INSTALL_CA_NAME, &path, err);
+
+	if (r || access(path, F_OK) < 0)
+		return r;
+	if ((r = x509_load_all(path, ERR_FAILED, &known, err)))
+		return r;
+	if (!cms_verify(v->signature.buf, v->signature.len, v->index_text.buf, v->index_text.len,
+			known, NULL, clock_now(), &signer, &why))
+		return 0;
+	return err_set(err, ERR_VERIFY,
+		       "'%.200s' is signed under another CA than the one that this machine was "
+		       "installed with; if the cluster's CA was replaced, remove '%.200s'",
+		       v->name, path);
+}
+
 static int stage_verified(struct install *in, struct verify *v, struct err *err)
 {
 	cleanup_close int staging_fd = -1;
 	int r = 0;
 
-	if ((r = check_arch(&v->index, err)) || (r = check_committed(in, v, err)) ||
-	    (r = make_staging(in, &staging_fd, err)) ||
+	if ((r = check_known_ca(in, v, err)) || (r = check_arch(&v->index, err)) ||
+	    (r = check_committed(in, v, err)) || (r = make_staging(in, &staging_fd, err)) ||
 	    (r = check_space(in, staging_fd, &v->index, err)))
 		return r;
 	return verify_members(v, staging_fd, in->node, err);

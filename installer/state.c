@@ -65,18 +65,38 @@ static int state_path(const struct install *in, const char *name, char **ret, st
 	return str_printf(ret, err, "%s/%s", in->state_dir, name);
 }
 
+/* What is verified there must not be exchanged afterwards. */
+static int check_private(int fd, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot look at it");
+	if (st.st_uid != geteuid() || (st.st_mode & 022))
+		return err_set(err, ERR_HOST,
+			       "others than this user may write there (owner %u, mode %04o): see "
+			       "what put it there, then remove it",
+			       (unsigned int)st.st_uid, (unsigned int)st.st_mode & 07777);
+	return 0;
+}
+
 /* STATE's directory; on the way to it nothing may be a symbolic link. */
 static int open_directory(const struct install *in, int *ret_fd, struct err *err)
 {
 	cleanup_close int root_fd = open(in->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cleanup_close int parent_fd = -1;
+	cleanup_close int fd = -1;
 	int r = 0;
 
 	if (root_fd < 0)
 		return err_errno(err, ERR_USAGE, errno, "cannot open '%.200s'", in->root);
 	r = dir_open_beneath(root_fd, "var/lib", 0755, &parent_fd, err);
 	if (!r)
-		r = dir_open_beneath(parent_fd, "pgha", 0700, ret_fd, err);
+		r = dir_open_beneath(parent_fd, "pgha", 0700, &fd, err);
+	if (!r)
+		r = check_private(fd, err);
+	if (!r)
+		*ret_fd = steal_fd(&fd);
 	return r ? err_prefix(err, "'%s'", in->state_dir) : 0;
 }
 

@@ -35,7 +35,8 @@ static int open_bundle(struct verify *v, const char *path, struct err *err)
 
 	if (r)
 		return r;
-	v->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* Not blocking: a FIFO is refused below, it must not hold us before. */
+	v->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (v->fd < 0 || fstat(v->fd, &st) < 0)
 		return err_errno(err, ERR_USAGE, errno, "cannot open the bundle '%.300s'", path);
 	if (!S_ISREG(st.st_mode))

@@ -602,6 +602,96 @@ static void verify_stores_nothing(void **state)
 	assert_fails(ERR_USAGE, verify_open(&v, bundle_path, "/nonexistent.crt", &err));
 }
 
+static void a_fifo_is_no_bundle(void **state)
+{
+	CLEANUP(verify_release) struct verify v = VERIFY_INIT;
+	cleanup_free char *path = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_ok(path_join(dir, "fifo", &path, &err));
+	assert_int_equal(mkfifo(path, 0600), 0);
+	alarm(10); /* ends a test that waits for somebody to write */
+	assert_fails(ERR_USAGE, verify_open(&v, path, ca_path, &err));
+	alarm(0);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void a_dry_run_that_fails_leaves_another_runs_staging(void **state)
+{
+	CLEANUP(install_release)
+	struct install in = { .node = "node1", .dry_run = true };
+	struct stage_result result;
+	struct err err = ERR_INIT;
+	char *root = tree_new();
+	cleanup_free char *staging = NULL;
+
+	(void)state;
+	assert_ok(path_join(root, "var/lib/pgha/staging/repo", &staging, &err));
+	assert_ok(dir_make(staging, 0700, &err));
+	write_file(dir, "pgha-test-7.tar", "nothing", 7, 0644);
+	in.root = root;
+	in.bundle_path = bundle_path;
+	in.ca_path = ca_path;
+	assert_ok(install_init(&in, &err));
+	assert_fails(ERR_VERIFY, stage_bundle(&in, &result, &err));
+	assert_ok(stage_clear(&in, &err));
+	assert_int_equal(access(staging, F_OK), 0);
+	tree_drop(root);
+}
+
+static void a_state_directory_that_others_may_write_to_is_refused(void **state)
+{
+	static const mode_t modes[] = { 0770, 0702, 01777 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		CLEANUP(install_release) struct install in = { .node = "node1" };
+		struct state st = STATE_INIT;
+		struct err err = ERR_INIT;
+		char *root = tree_new();
+
+		in.root = root;
+		assert_ok(install_init(&in, &err));
+		assert_ok(dir_make(in.state_dir, 0700, &err));
+		assert_int_equal(chmod(in.state_dir, modes[i]), 0);
+		assert_fails(ERR_HOST, state_open(&in, &st, &err));
+		assert_non_null(strstr(err.msg, in.state_dir));
+		state_close(&in, &st);
+		tree_drop(root);
+	}
+}
+
+/* Whoever brings a bundle of his own may bring a CA file that goes with it. */
+static void another_ca_is_refused_where_one_is_known(void **state)
+{
+	CLEANUP(str_release) struct str bundle = STR_INIT;
+	CLEANUP(str_release) struct str known = STR_INIT;
+	CLEANUP(str_release) struct str both = STR_INIT;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	right_bundle(&bundle);
+	assert_ok(x509_to_pem(other_ca.cert, &known, &err));
+	assert_ok(x509_to_pem(other_ca.cert, &both, &err));
+	assert_ok(x509_to_pem(ca.cert, &both, &err));
+	for (int i = 0; i < 2; i++) {
+		const struct str *pem = i ? &both : &known;
+		CLEANUP(install_release) struct install in = { .node = NULL };
+		char *root = tree_new();
+		cleanup_free char *state_dir = NULL;
+
+		assert_ok(path_join(root, "var/lib/pgha", &state_dir, &err));
+		assert_ok(dir_make(state_dir, 0700, &err));
+		write_file(state_dir, INSTALL_CA_NAME, pem->buf, pem->len, 0644);
+		if (i)
+			assert_ok(stage_in(root, &bundle, &in, &err));
+		else
+			assert_fails(ERR_VERIFY, stage_in(root, &bundle, &in, &err));
+		tree_drop(root);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -618,6 +708,10 @@ int main(void)
 		cmocka_unit_test(a_state_directory_behind_a_link_is_refused),
 		cmocka_unit_test(a_dry_run_stages_outside_of_the_root),
 		cmocka_unit_test(verify_stores_nothing),
+		cmocka_unit_test(a_fifo_is_no_bundle),
+		cmocka_unit_test(a_dry_run_that_fails_leaves_another_runs_staging),
+		cmocka_unit_test(a_state_directory_that_others_may_write_to_is_refused),
+		cmocka_unit_test(another_ca_is_refused_where_one_is_known),
 		/* Last: it leaves the process in a mount namespace of its own. */
 		cmocka_unit_test(missing_disk_space_is_said_before_anything_is_written),
 	};
