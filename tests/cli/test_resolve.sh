@@ -35,21 +35,21 @@ nevras() { sed -n 's/^  - nevra: "\?\([^"]*\)"\?$/\1/p' "$1"; }
 judge() {
 	local name=$1 platform=$2 releasever=$3 count=$4
 	shift 4
+	definition "$platform" "$(printf '%s, ' "$@" | sed 's/, $//')"
+	expect "$name: resolves" 0 "" resolve
+	nevras "$work/b.lock" | sort >"$work/ours.txt"
 	rm -rf "$work/root" "$work/repos.d"
 	mkdir -p "$work/root" "$work/repos.d"
 	cp "$work/all.repo" "$work/repos.d/"
 	capture "$oracle" "$work/root" "$work/repos.d" "$platform" "$releasever" x86_64 "$@"
 	if ((status == 2)); then
-		skip "$name" "dnf is not installed"
+		skip "$name: the same set as dnf" "dnf is not installed"
 		return
 	elif ((status)); then
 		not_ok "$name" "dnf:" "$err"
 		return
 	fi
 	sort <<<"$out" >"$work/dnf.txt"
-	definition "$platform" "$(printf '%s, ' "$@" | sed 's/, $//')"
-	expect "$name: resolves" 0 "" resolve
-	nevras "$work/b.lock" | sort >"$work/ours.txt"
 	if ! diff "$work/dnf.txt" "$work/ours.txt" >"$work/diff"; then
 		not_ok "$name: the same set as dnf" "$(<"$work/diff")"
 	elif ((count && $(wc -l <"$work/ours.txt") != count)); then
