@@ -401,8 +401,10 @@ static int install_staged(struct work *w, struct err *err)
 		return r;
 	if (w->in.dry_run)
 		return place_steps(w, err);
-	if ((r = test_step(w, err)) || (r = packages_step(w, err)) || (r = place_steps(w, err)) ||
-	    (r = probe_step(w, err)) || (r = commit_step(w, err)))
+	/* Everything was verified: whatever happens from here on is on record. */
+	if ((r = journal_open(&w->in, &w->state, err)) || (r = test_step(w, err)) ||
+	    (r = packages_step(w, err)) || (r = place_steps(w, err)) || (r = probe_step(w, err)) ||
+	    (r = commit_step(w, err)))
 		return r;
 	return cluster_steps(w, err);
 }

@@ -32,8 +32,13 @@ static int journal_line(struct journal *j, const char *what, const char *step, c
 	if (*text)
 		str_addf(&line, " %s", text);
 	str_addc(&line, '\n');
-	if ((r = str_check(&line, err)) ||
-	    (r = fd_write_all(j->fd, "journal", line.buf, line.len, err)))
+	if ((r = str_check(&line, err)))
+		return r;
+	if (j->fd < 0) {
+		str_add(&j->early, line.buf);
+		return str_check(&j->early, err);
+	}
+	if ((r = fd_write_all(j->fd, "journal", line.buf, line.len, err)))
 		return r;
 	if (fsync(j->fd) < 0)
 		return err_errno(err, ERR_FAILED, errno, "cannot write the journal");
@@ -107,22 +112,31 @@ int state_open(struct install *in, struct state *st, struct err *err)
 
 	if (r)
 		return r;
-	st->lock_fd = openat(dir_fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (st->lock_fd < 0)
-		return err_errno(err, ERR_FAILED, errno, "cannot open '%s/lock'", in->state_dir);
-	if (flock(st->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+	if (flock(dir_fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno == EWOULDBLOCK)
-			return err_set(
-				err, ERR_FAILED,
-				"another pgha-install is at work here ('%s/lock'): wait for it",
-				in->state_dir);
-		return err_errno(err, ERR_FAILED, errno, "cannot lock '%s/lock'", in->state_dir);
+			return err_set(err, ERR_FAILED,
+				       "another pgha-install is at work here ('%s' is locked): "
+				       "wait for it",
+				       in->state_dir);
+		return err_errno(err, ERR_FAILED, errno, "cannot lock '%s'", in->state_dir);
 	}
-	st->journal.fd = openat(dir_fd, "journal", JOURNAL_FLAGS | O_CLOEXEC, 0600);
-	if (st->journal.fd < 0)
-		return err_errno(err, ERR_FAILED, errno, "cannot open '%s/journal'", in->state_dir);
+	st->dir_fd = steal_fd(&dir_fd);
 	in->journal = &st->journal;
 	return 0;
+}
+
+int journal_open(const struct install *in, struct state *st, struct err *err)
+{
+	struct journal *j = &st->journal;
+	int r = 0;
+
+	j->fd = openat(st->dir_fd, "journal", JOURNAL_FLAGS | O_CLOEXEC, 0600);
+	if (j->fd < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot open '%s/journal'", in->state_dir);
+	if (j->early.len)
+		r = fd_write_all(j->fd, "journal", j->early.buf, j->early.len, err);
+	str_release(&j->early);
+	return r;
 }
 
 void state_close(struct install *in, struct state *st)
@@ -130,8 +144,9 @@ void state_close(struct install *in, struct state *st)
 	in->journal = NULL;
 	if (st->journal.fd >= 0)
 		close(st->journal.fd);
-	if (st->lock_fd >= 0)
-		close(st->lock_fd);
+	if (st->dir_fd >= 0)
+		close(st->dir_fd);
+	str_release(&st->journal.early);
 	*st = (struct state)STATE_INIT;
 }
 

@@ -2,7 +2,6 @@
 /*
  * What a node remembers, below STATE (0700):
  *
- *	lock                 held while an installer changes the node
  *	journal              a line before and one after each step, fsynced
  *	committed            what was installed last: cluster, node, sequence, digest of the index
  *	bundles/SEQUENCE/    that bundle's index, signature and manifests
@@ -10,6 +9,9 @@
  *	packages             names of the packages whose transaction has begun and not ended
  *	ca.crt               the cluster's CA, as given at the first installation
  *	log/, staging/
+ *
+ * STATE itself is locked while an installer is at work. A bundle that is refused leaves nothing here:
+ * what is journalled before the node is changed waits in memory for journal_open().
  */
 #ifndef PGHA_STATE_H
 #define PGHA_STATE_H
@@ -23,7 +25,8 @@
 #include "str.h"
 
 struct journal {
-	int fd;
+	int fd;           /* -1 before journal_open() */
+	struct str early; /* lines that wait for it */
 	uint64_t step_start_ms;
 };
 
@@ -43,20 +46,22 @@ int journal_end(struct journal *j, const char *step, const char *result,
 int journal_fail(struct journal *j, const char *why, struct err *err) MUST_CHECK;
 
 struct state {
-	int lock_fd;
+	int dir_fd; /* STATE, locked */
 	struct journal journal;
 };
 
-#define STATE_INIT                                     \
-	{                                              \
-		.lock_fd = -1, .journal = JOURNAL_INIT \
+#define STATE_INIT                                    \
+	{                                             \
+		.dir_fd = -1, .journal = JOURNAL_INIT \
 	}
 
 /*
- * Makes STATE where it is missing, takes the lock, opens the journal (in->journal is borrowed from
- * ST). ERR_FAILED when another installer holds the lock. Release with state_close().
+ * Makes STATE where it is missing and locks it (in->journal is borrowed from ST). ERR_FAILED when
+ * another installer holds the lock. Release with state_close().
  */
 int state_open(struct install *in, struct state *st, struct err *err) MUST_CHECK;
+/* From here on the node is changed: opens STATE/journal and writes the lines that waited. */
+int journal_open(const struct install *in, struct state *st, struct err *err) MUST_CHECK;
 void state_close(struct install *in, struct state *st);
 
 /* What was committed last; sequence 0: nothing yet. */
