@@ -12,6 +12,7 @@
 #include "file.h"
 #include "pkcs8.h"
 #include "proc.h"
+#include "rehearse.h"
 #include "tar.h"
 #include "wheel.h"
 
@@ -20,6 +21,17 @@
 static const char *lookup_dotenv(const void *from, const char *name)
 {
 	return dotenv_get(from, name);
+}
+
+/* What the node would refuse is refused here, where it can be mended. */
+static int rehearse(const struct assemble *a, const struct topology_node *node, struct err *err)
+{
+	CLEANUP(context_env_freep) struct context_env *env = NULL;
+	int r = context_env_resolve(a->cluster, node, lookup_dotenv, a->env, &env, err);
+
+	if (r == 0)
+		r = rehearse_node(a->cluster, env, node, err);
+	return r < 0 ? err_prefix(err, "node '%s'", node->name) : 0;
 }
 
 int assemble_check(const struct assemble *a, struct err *err)
@@ -31,6 +43,8 @@ int assemble_check(const struct assemble *a, struct err *err)
 	for (size_t i = 0; r == 0 && i < a->cluster->topology->count; i++)
 		r = keys_passphrase(a->passphrases, a->cluster->topology->nodes[i].name,
 				    &passphrase, err);
+	for (size_t i = 0; r == 0 && i < a->cluster->topology->count; i++)
+		r = rehearse(a, &a->cluster->topology->nodes[i], err);
 	return r;
 }
 

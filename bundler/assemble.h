@@ -22,7 +22,8 @@ struct assemble {
 	const char *work_dir; /* a private directory for what must be made as files */
 };
 
-/* A passphrase for every node, every variable set: what can be said before anything is fetched. */
+/* A passphrase for every node, every variable set, every template rendered for its nodes: what can be
+ * said before anything is fetched. */
 int assemble_check(const struct assemble *a, struct err *err) MUST_CHECK;
 
 /* manifests/: bundle.yaml, the topology and the services, as used. */

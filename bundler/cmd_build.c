@@ -78,6 +78,17 @@ static void build_release(struct build *b)
 	definition_release(&b->def);
 }
 
+static int check_installer(const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (access(path, R_OK) < 0 || stat(path, &st) < 0)
+		return err_errno(err, ERR_CONFIG, errno, "cannot read the installer '%s'", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_CONFIG, "the installer '%s' is not a regular file", path);
+	return 0;
+}
+
 static int load_definition(struct build *b, const char *path, struct err *err)
 {
 	cleanup_free char *services = NULL;
@@ -88,6 +99,8 @@ static int load_definition(struct build *b, const char *path, struct err *err)
 		r = definition_need(def, "cluster", def->cluster, err);
 	if (r == 0)
 		r = definition_need(def, "installer", def->installer, err);
+	if (r == 0)
+		r = check_installer(def->installer, err);
 	if (r == 0)
 		r = definition_need(def, "topology", def->topology, err);
 	if (r == 0)

@@ -7,6 +7,7 @@
 #include "file.h"
 #include "place_file.h"
 #include "proc.h"
+#include "rehearse.h"
 
 #define CERTIFICATE_MODE 0644
 #define TOOL_TIMEOUT_MS 60000
@@ -294,7 +295,7 @@ static int put_file(struct setup *setup, struct setup_service *service,
 		.path = file->dest, .owner = file->owner, .group = file->group, .mode = file->mode
 	};
 	bool wanted = false;
-	int r = setup_render(service, file, &wanted, &text, err);
+	int r = rehearse_render(service->service, service->context, file, &wanted, &text, err);
 
 	if (r < 0 || !wanted)
 		return r;

@@ -9,6 +9,7 @@
 
 #include "capsule.h"
 #include "file.h"
+#include "rehearse.h"
 
 #define CHANGED_DIR "changed" /* below STATE: a file for each service whose units need something */
 #define UNIT_FILES ".unit-files" /* there: daemon-reload; no service can be named so */
@@ -107,206 +108,6 @@ static int load_marks(struct setup *setup, struct err *err)
 	return r;
 }
 
-/* --- everything rendered once --------------------------------------------------------------- */
-
-int setup_render(const struct setup_service *service, const struct service_file *file,
-		 bool *ret_wanted, struct str *ret, struct err *err)
-{
-	const struct mustache_options options = { .format = file->format,
-						  .strict = true,
-						  .partial = service_template,
-						  .context = service->service };
-	cleanup_free char *when = NULL;
-	bool wanted = true;
-	int r = 0;
-
-	if (file->when) {
-		r = context_text(service->context, "when", file->when, false, &when, err);
-		wanted = r == 0 && !strcmp(when, "true");
-	}
-	if (r == 0 && wanted)
-		r = mustache_render(file->template,
-				    service_template(service->service, file->template),
-				    service->context, &options, ret, err);
-	if (r < 0)
-		return err_prefix(err, "service '%s'", service->service->name);
-	*ret_wanted = wanted;
-	return 0;
-}
-
-static int try_text(const struct setup_service *service, const char *what, const char *text,
-		    bool secrets, struct err *err)
-{
-	cleanup_free char *rendered = NULL;
-	int r = text ? context_text(service->context, what, text, secrets, &rendered, err) : 0;
-
-	if (rendered)
-		secret_cleanse(rendered, strlen(rendered));
-	return r;
-}
-
-static int try_command(const struct setup_service *service, const struct service_command *command,
-		       struct err *err)
-{
-	int r = try_text(service, "stdin", command->stdin_text, true, err);
-
-	for (size_t i = 0; r == 0 && i < command->exec.count; i++)
-		r = try_text(service, "exec", command->exec.items[i], false, err);
-	SERVICE_EACH(struct service_setting, setting, command->env)
-	if (r == 0)
-		r = try_text(service, setting->name, setting->value, true, err);
-	return r;
-}
-
-static int try_commands(const struct setup_service *service, struct err *err)
-{
-	int r = 0;
-
-	SERVICE_EACH(struct service_setting, setting, service->service->command_env)
-	if (r == 0)
-		r = try_text(service, setting->name, setting->value, true, err);
-	if (r < 0)
-		return err_prefix(err, "service '%s': command_env", service->service->name);
-	SERVICE_EACH(struct service_probe, probe, service->service->probes)
-	{
-		r = try_command(service, &probe->command, err);
-		if (r == 0)
-			r = try_text(service, "expect", probe->expect, false, err);
-		if (r < 0)
-			return err_prefix(err, "service '%s': probe '%s'", service->service->name,
-					  probe->name);
-	}
-	SERVICE_EACH(struct service_once, step, service->service->once)
-	{
-		r = try_command(service, &step->command, err);
-		for (size_t i = 0; r == 0 && i < step->unless.count; i++)
-			r = try_text(service, "unless", step->unless.items[i], false, err);
-		if (r == 0)
-			r = try_text(service, "expect", step->expect, false, err);
-		if (r < 0)
-			return err_prefix(err, "service '%s': step '%s'", service->service->name,
-					  step->name);
-	}
-	return 0;
-}
-
-static int try_service(const struct setup_service *service, struct err *err)
-{
-	SERVICE_EACH(struct service_file, file, service->service->files)
-	{
-		CLEANUP(str_release) struct str text = STR_SECRET;
-		bool wanted = false;
-		int r = setup_render(service, file, &wanted, &text, err);
-
-		if (r < 0)
-			return r;
-	}
-	return try_commands(service, err);
-}
-
-/* --- one path, one owner -------------------------------------------------------------------- */
-
-/* What stands at a path: two that are shared and alike agree, anything else does not. */
-struct claim {
-	const char *path, *owner, *group; /* borrowed */
-	mode_t mode;
-	bool shared; /* a directory, a CA */
-	bool maybe;  /* a file with `when`: one of several */
-};
-
-struct claims {
-	struct claim *items;
-	size_t count;
-};
-
-static void claims_release(struct claims *claims)
-{
-	free(claims->items);
-}
-
-static int claim(struct claims *all, struct claim c, struct err *err)
-{
-	struct claim *items = NULL;
-
-	if (!c.path)
-		return 0;
-	for (size_t i = 0; i < all->count; i++) {
-		const struct claim *other = &all->items[i];
-
-		if (strcmp(other->path, c.path) != 0 || (other->maybe && c.maybe))
-			continue;
-		if (other->shared && c.shared && other->mode == c.mode &&
-		    !strcmp(other->owner, c.owner) && !strcmp(other->group, c.group))
-			return 0;
-		return err_set(err, ERR_CONFIG,
-			       "'%s' is wanted twice on this node, and differently", c.path);
-	}
-	items = reallocarray(all->items, all->count + 1, sizeof(*items));
-	if (!items)
-		return err_nomem(err);
-	all->items = items;
-	items[all->count++] = c;
-	return 0;
-}
-
-static int claim_certificate(struct claims *all, const struct service_certificate *c,
-			     struct err *err)
-{
-	struct claim ca = {
-		.path = c->ca, .owner = "root", .group = "root", .mode = 0644, .shared = true
-	};
-	struct claim own = {
-		.path = c->cert, .owner = c->owner, .group = c->group, .mode = c->mode
-	};
-	int r = claim(all, ca, err);
-
-	if (r == 0)
-		r = claim(all, own, err);
-	own.path = c->key;
-	if (r == 0)
-		r = claim(all, own, err);
-	own.path = c->bundle;
-	return r < 0 ? r : claim(all, own, err);
-}
-
-static int claim_service(struct claims *all, const struct service *service, struct err *err)
-{
-	int r = 0;
-
-	SERVICE_EACH(struct service_directory, d, service->directories)
-	{
-		const struct claim c = { .path = d->path,
-					 .owner = d->owner,
-					 .group = d->group,
-					 .mode = d->mode,
-					 .shared = true };
-
-		if (r == 0)
-			r = claim(all, c, err);
-	}
-	SERVICE_EACH(struct service_certificate, certificate, service->certificates)
-	if (r == 0)
-		r = claim_certificate(all, certificate, err);
-	SERVICE_EACH(struct service_file, file, service->files)
-	{
-		const struct claim c = { .path = file->dest, .maybe = file->when != NULL };
-
-		if (r == 0)
-			r = claim(all, c, err);
-	}
-	return r < 0 ? err_prefix(err, "service '%s'", service->name) : 0;
-}
-
-static int check_paths(const struct setup *setup, struct err *err)
-{
-	CLEANUP(claims_release) struct claims all = { .items = NULL };
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < setup->count; i++)
-		r = claim_service(&all, setup->services[i].service, err);
-	return r;
-}
-
 /* --- loading -------------------------------------------------------------------------------- */
 
 static const char *from_capsule(const void *capsule, const char *name)
@@ -329,7 +130,6 @@ static int add_service(struct setup *setup, const char *name, struct err *err)
 {
 	const struct service *service = manifest_find(setup->manifest, name);
 	struct setup_service *s = &setup->services[setup->count];
-	int r = 0;
 
 	if (!service)
 		return err_set(err, ERR_CONFIG,
@@ -337,8 +137,7 @@ static int add_service(struct setup *setup, const char *name, struct err *err)
 			       setup->node->name, name);
 	setup->count++;
 	s->service = service;
-	r = context_build(&setup->cluster, setup->env, setup->node, service, &s->context, err);
-	return r < 0 ? r : try_service(s, err);
+	return context_build(&setup->cluster, setup->env, setup->node, service, &s->context, err);
 }
 
 static int load_services(struct setup *setup, struct err *err)
@@ -377,7 +176,7 @@ static int load(struct setup *setup, struct err *err)
 	if (r == 0)
 		r = load_services(setup, err);
 	if (r == 0)
-		r = check_paths(setup, err);
+		r = rehearse_node(&setup->cluster, setup->env, setup->node, err);
 	return r < 0 ? r : load_marks(setup, err);
 }
 

@@ -69,9 +69,4 @@ int setup_done(struct setup *setup, struct setup_service *service, struct err *e
 int setup_want_reload(struct setup *setup, bool apply, struct err *err) MUST_CHECK;
 int setup_reload_done(struct setup *setup, struct err *err) MUST_CHECK;
 
-/* Renders one of the service's files into RET, which should be secret. RET_WANTED is false, and RET
- * untouched, when its `when` says that this node does not need it. */
-int setup_render(const struct setup_service *service, const struct service_file *file,
-		 bool *ret_wanted, struct str *ret, struct err *err) MUST_CHECK;
-
 #endif
