@@ -237,6 +237,8 @@ demo_use() {
 	step "$OLD_LEADER comes back as a replica" demo_return
 	step 'result' demo_result
 	step 'what must be refused is refused' "$LAB_DIR/negative.sh"
+	cat "$DEMO/log/result"
+	log "$OLD_LEADER lost power, $NEW_LEADER took a write $FAILOVER_S s later; all in ${SECONDS} s"
 }
 
 demo_write() {
@@ -285,5 +287,5 @@ demo_return() {
 demo_result() {
 	cluster_table "$NEW_LEADER" >"$DEMO/log/table"
 	"$LAB_DIR/report.py" result "$DEMO/result.json" "old_leader=$OLD_LEADER" "new_leader=$NEW_LEADER" \
-		"failover_s=$FAILOVER_S" "bundle=${DEMO_BUNDLE##*/}" <"$DEMO/log/table"
+		"failover_s=$FAILOVER_S" "bundle=${DEMO_BUNDLE##*/}" <"$DEMO/log/table" >"$DEMO/log/result"
 }
