@@ -9,11 +9,11 @@ apt_packages=(
 	libcurl4-openssl-dev libarchive-dev libssl-dev librpm-dev libsolv-dev libsolvext-dev libyaml-dev zlib1g-dev
 	libcmocka-dev
 	# what pgha-bundle runs, and the tests beside it
-	createrepo-c rpm python3 python3-venv openssl gnupg dnf
+	createrepo-c rpm python3 python3-venv python3-pip openssl gnupg dnf
 	# make lint
-	clang-format clang-tidy cppcheck shellcheck
+	clang-format clang-tidy cppcheck shellcheck git
 	# the lab
-	mmdebstrap debian-archive-keyring systemd-container iproute2 procps ca-certificates curl zstd rsync
+	mmdebstrap debian-archive-keyring systemd-container iproute2 procps util-linux ca-certificates curl python3-yaml
 )
 
 dnf_packages=(
