@@ -194,6 +194,10 @@ static int check_rpm(const struct yaml_node *node, const struct lock *lock,
 static int check_wheel(const struct yaml_node *node, const struct lock_wheel *wheel,
 		       struct err *err)
 {
+	/* Both stand in a requirements file: pip must not take them for an option. */
+	if (wheel->name[0] == '-')
+		return yaml_error(at(node, "name"), err, "'%.60s' is no distribution's name",
+				  wheel->name);
 	if (!is_token(wheel->version) || !str_is_word(wheel->version, ".!+-_"))
 		return yaml_error(at(node, "version"), err, "'%.60s' is no version",
 				  wheel->version);

@@ -161,6 +161,9 @@ static void a_hostile_lock_is_refused_with_its_place(void **state)
 		{ HEAD RPM("a.rpm") "wheels: [{name: x, version: \"1\", file: ../x.whl, url: "
 				    "\"https://i/x\", sha256: " SHA "}]\n",
 		  "t.lock:13:40: '../x.whl' is no wheel's file name" },
+		{ HEAD RPM("a.rpm") "wheels: [{name: -r, version: \"1\", file: x.whl, url: "
+				    "\"https://i/x\", sha256: " SHA "}]\n",
+		  "t.lock:13:17: '-r' is no distribution's name" },
 		{ HEAD RPM("a.rpm") "wheels: [{name: x, version: \"1\", file: x.whl, sha256: " SHA
 				    "}]\n",
 		  "needs a 'url' or an 'sdist'" },
