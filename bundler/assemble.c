@@ -170,6 +170,8 @@ static int add_repodata(const char *repo, struct pack *pack, struct err *err)
 	cleanup_free char *repodata = NULL;
 	int r = proc_check(&proc, NULL, err);
 
+	if (r < 0 && err->code == ERR_INTERRUPTED)
+		return r;
 	if (r < 0)
 		return err_prefix(err, "cannot index the bundle's repository (is createrepo_c "
 				       "installed?)");

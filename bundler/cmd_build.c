@@ -13,6 +13,7 @@
 #include "progress.h"
 #include "readme.h"
 #include "resolve.h"
+#include "workdir.h"
 
 #define DAY_S 86400
 
@@ -54,7 +55,7 @@ struct build {
 	struct pack pack;
 	struct index index;
 	char *cache;
-	char *work_dir;
+	struct workdir work;
 };
 
 static void build_release(struct build *b)
@@ -62,9 +63,8 @@ static void build_release(struct build *b)
 	struct err ignored =
 		ERR_INIT; /* what cannot be removed now stands in a private directory */
 
-	if (b->work_dir && tree_remove(b->work_dir, &ignored) < 0)
+	if (workdir_remove(&b->work, &ignored) < 0)
 		warning("%s", ignored.msg);
-	free(b->work_dir);
 	free(b->cache);
 	index_release(&b->index);
 	pack_release(&b->pack);
@@ -119,22 +119,6 @@ static int load_definition(struct build *b, const char *path, struct err *err)
 	return r;
 }
 
-static int make_work_dir(struct build *b, const char *output, struct err *err)
-{
-	cleanup_free char *template = NULL;
-	int r = dir_make(output, 0755, err);
-
-	if (r == 0)
-		r = path_join(output, ".pgha-build-XXXXXX", &template, err);
-	if (r < 0)
-		return r;
-	if (!mkdtemp(template))
-		return err_errno(err, ERR_FAILED, errno, "cannot create a directory in '%s'",
-				 output);
-	b->work_dir = steal_ptr(&template);
-	return 0;
-}
-
 static int fill_index(struct build *b, struct err *err)
 {
 	const struct definition_platform *p = &b->def.platform;
@@ -182,10 +166,13 @@ static int write_companions(const struct build *b, const char *output, const cha
 static int assemble(struct build *b, const struct assemble *a, const char *output, struct err *err)
 {
 	cleanup_free char *path = NULL;
-	int r = make_work_dir(b, output, err);
+	cleanup_free char *made = NULL;
 	struct assemble with_dir = *a;
+	int r = dir_make(output, 0755, err);
 
-	with_dir.work_dir = b->work_dir;
+	if (r == 0)
+		r = workdir_make(&b->work, output, ".pgha-build", err);
+	with_dir.work_dir = b->work.path;
 	if (r == 0)
 		r = assemble_manifests(&with_dir, &b->pack, err);
 	if (r == 0)
@@ -198,7 +185,11 @@ static int assemble(struct build *b, const struct assemble *a, const char *outpu
 		r = str_printf(&path, err, "%s/pgha-%s-%llu.tar", output, b->def.cluster,
 			       (unsigned long long)b->index.sequence);
 	if (r == 0)
-		r = pack_write(&b->pack, &b->index, &b->keys, path, err);
+		r = path_join(b->work.path, path_basename(path), &made, err);
+	if (r == 0)
+		r = pack_write(&b->pack, &b->index, &b->keys, made, err);
+	if (r == 0)
+		r = file_move(made, path, err);
 	if (r == 0)
 		r = write_companions(b, output, path, err);
 	if (r == 0)
@@ -215,7 +206,8 @@ static int run(const void *data, int argc, char **argv, struct err *err)
 			   .lock = LOCK_INIT,
 			   .fetched = FETCH_RESULT_INIT,
 			   .pack = PACK_INIT,
-			   .index = INDEX_INIT };
+			   .index = INDEX_INIT,
+			   .work = WORKDIR_INIT };
 	CLEANUP(strv_release) struct strv warnings = STRV_INIT;
 	struct context_cluster cluster = { .cluster = NULL };
 	struct assemble a = { .def = &b.def, .lock = &b.lock, .fetched = &b.fetched };

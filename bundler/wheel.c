@@ -12,33 +12,24 @@
 #include "file.h"
 #include "pip.h"
 #include "progress.h"
+#include "workdir.h"
 
 #define WHEEL_SIZE_MAX (512U << 20)
 
-/* A private directory inside the cache, so that what is made there can be put in place cheaply. */
-static int work_open(const char *cache, char **ret_dir, struct err *err)
+/* Inside the cache, so that what is made there can be put in place cheaply. */
+static int work_open(const char *cache, struct workdir *ret, struct err *err)
 {
-	cleanup_free char *template = NULL;
 	int r = dir_make(cache, 0755, err);
 
-	if (r == 0)
-		r = path_join(cache, ".wheels-XXXXXX", &template, err);
-	if (r < 0)
-		return r;
-	if (!mkdtemp(template))
-		return err_errno(err, ERR_FAILED, errno, "cannot create a directory in '%s'",
-				 cache);
-	*ret_dir = steal_ptr(&template);
-	return 0;
+	return r < 0 ? r : workdir_make(ret, cache, ".wheels", err);
 }
 
-static void work_closep(char **dir)
+static void work_close(struct workdir *work)
 {
 	struct err ignored = ERR_INIT;
 
-	if (*dir && tree_remove(*dir, &ignored) < 0)
+	if (workdir_remove(work, &ignored) < 0)
 		warning("%s", ignored.msg);
-	free(*dir);
 }
 
 /* The last component of a URL, without query and fragment; percent-encoding of '+' and '!' undone. */
@@ -247,7 +238,7 @@ int wheel_resolve(const struct definition *def, const char *cache, struct lock *
 	CLEANUP(pip_release) struct pip pip = PIP_INIT;
 	CLEANUP(pip_report_release) struct pip_report first = { .items = NULL };
 	CLEANUP(pip_report_release) struct pip_report final = { .items = NULL };
-	CLEANUP(work_closep) char *work = NULL;
+	CLEANUP(work_close) struct workdir work = WORKDIR_INIT;
 	cleanup_free char *built = NULL;
 	int r = 0;
 
@@ -261,15 +252,15 @@ int wheel_resolve(const struct definition *def, const char *cache, struct lock *
 	if (r == 0)
 		r = work_open(cache, &work, err);
 	if (r == 0)
-		r = path_join(work, "built", &built, err);
+		r = path_join(work.path, "built", &built, err);
 	if (r == 0)
 		r = dir_make(built, 0755, err);
 	if (r == 0)
-		r = pip_report(&pip, &def->wheels.requirements, work, &first, err);
+		r = pip_report(&pip, &def->wheels.requirements, work.path, &first, err);
 	if (r == 0)
 		r = build_sdists(&pip, &first, built, err);
 	if (r == 0)
-		r = report_for_target(&pip, def, &first, work, built, &final, err);
+		r = report_for_target(&pip, def, &first, work.path, built, &final, err);
 	for (size_t i = 0; r == 0 && i < final.count; i++)
 		r = add_to_lock(&final.items[i], find_item(&first, final.items[i].name), cache,
 				built, lock, err);
@@ -331,7 +322,7 @@ int wheel_fetch(const struct lock *lock, const char *cache, struct strv *ret_pat
 	const struct lock_wheel *wheels = lock->wheels.items;
 	cleanup_free bool *missing = calloc(lock->wheels.count + 1, sizeof(*missing));
 	CLEANUP(pip_release) struct pip pip = PIP_INIT;
-	CLEANUP(work_closep) char *work = NULL;
+	CLEANUP(work_close) struct workdir work = WORKDIR_INIT;
 	size_t count = 0;
 	int r = missing ? find_missing(lock, cache, missing, &count, err) : err_nomem(err);
 
@@ -345,7 +336,7 @@ int wheel_fetch(const struct lock *lock, const char *cache, struct strv *ret_pat
 		if (r == 0)
 			r = work_open(cache, &work, err);
 		if (r == 0)
-			r = bring_missing(lock, &pip, work, missing, err);
+			r = bring_missing(lock, &pip, work.path, missing, err);
 	}
 	for (size_t i = 0; r == 0 && i < lock->wheels.count; i++) {
 		char sha256[SHA256_HEX_SIZE];
@@ -353,7 +344,7 @@ int wheel_fetch(const struct lock *lock, const char *cache, struct strv *ret_pat
 
 		snprintf(sha256, sizeof(sha256), "%s", wheels[i].sha256);
 		if (missing[i])
-			r = keep_file(cache, work, wheels[i].file, sha256, err);
+			r = keep_file(cache, work.path, wheels[i].file, sha256, err);
 		if (r == 0)
 			r = cache_path(cache, wheels[i].sha256, &path, err);
 		if (r == 0)

@@ -127,6 +127,13 @@ int file_temp_commit(struct file_temp *t, struct err *err)
 	return fsync_parent(t->path, err);
 }
 
+int file_move(const char *from, const char *to, struct err *err)
+{
+	if (rename(from, to) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot put '%s' in place", to);
+	return fsync_parent(to, err);
+}
+
 void file_temp_release(struct file_temp *t)
 {
 	if (t->fd >= 0)

@@ -57,6 +57,9 @@ int file_temp_open(struct file_temp *t, const char *path, mode_t mode, struct er
 int file_temp_commit(struct file_temp *t, struct err *err) MUST_CHECK;
 void file_temp_release(struct file_temp *t);
 
+/* Renames within one file system, so that it lasts. */
+int file_move(const char *from, const char *to, struct err *err) MUST_CHECK;
+
 /* mkdir -p with MODE for what it creates. */
 int dir_make(const char *path, mode_t mode, struct err *err) MUST_CHECK;
 /* Sorted names in a directory, without . and .. */
