@@ -111,9 +111,9 @@ static int load_definition(struct build *b, const char *path, struct err *err)
 	if (r == 0)
 		r = path_beside(path, "services", &services, err);
 	if (r == 0)
-		r = topology_load(def->topology, &def->services, &b->topology, err);
-	if (r == 0)
 		r = manifest_load(services, &def->services, &b->manifest, err);
+	if (r == 0)
+		r = topology_load(def->topology, &def->services, &b->topology, err);
 	if (r == 0)
 		r = dotenv_load(def->env, &b->env, err);
 	return r;

@@ -33,8 +33,8 @@ static void tell(const struct lock *lock, const char *path)
 
 	for (size_t i = 0; i < lock->rpms.count; i++)
 		bytes += rpms[i].size_bytes;
-	notice("%s: %zu packages (%.1f MB) from %zu repositories, %zu wheels", path,
-	       lock->rpms.count, (double)bytes / 1e6, lock->repos.count, lock->wheels.count);
+	notice("%s: %zu packages (%.1f MiB) from %zu repositories, %zu wheels", path,
+	       lock->rpms.count, (double)bytes / (1 << 20), lock->repos.count, lock->wheels.count);
 }
 
 static int cmd_resolve(const void *options, int argc, char **argv, struct err *err)

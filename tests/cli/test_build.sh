@@ -73,4 +73,19 @@ build "an .env that others may read is refused" 3 "chmod 600"
 fresh
 sed -i /two/d passphrases
 build "a node without a passphrase is named" 3 "no passphrase for node 'two'"
+fresh
+sed -i 's/^BETA_PASSWORD=.*/BETA_PASSWORD=the password of alpha/' .env
+build "two passwords that are the same are refused" 3 \
+	"variables 'ALPHA_PASSWORD' and 'BETA_PASSWORD' have the same value"
+fresh
+echo ALPHA_PASWORD=x >>.env
+expect "a variable that no service reads gets a warning" 4 \
+	".env:3: no service reads 'ALPHA_PASWORD' (did you mean 'ALPHA_PASSWORD'?)" \
+	"$bundle" build -f bundle.yaml --keys ../keys --passphrases passphrases --cache ../cache -o out
+fresh
+echo 'venv: {path: /opt/alpha, python: /usr/bin/python3}' >>services/alpha/service.yaml
+build "a virtual environment without wheels is refused" 3 "service 'alpha' makes a virtual environment"
+fresh
+sed -i 's/^services: .*/services: [alpha, btea]/' bundle.yaml
+build "a slip in a service of the definition is found there" 3 "btea"
 finish
