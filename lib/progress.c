@@ -2,6 +2,7 @@
 #include "progress.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,6 +30,14 @@ static void format_bytes(char *buf, size_t size, uint64_t bytes)
 		unit++;
 	}
 	snprintf(buf, size, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+}
+
+/* A dumb terminal gets the plain lines of a pipe. */
+static bool can_redraw(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDERR_FILENO) == 1 && term && strcmp(term, "dumb") != 0;
 }
 
 static void print_line(const struct progress *p, uint64_t now)
@@ -62,7 +71,7 @@ void progress_start(struct progress *p, const char *what, uint64_t total_bytes,
 				.total_bytes = total_bytes,
 				.total_items = total_items,
 				.start_ms = clock_monotonic_ms(),
-				.terminal = isatty(STDERR_FILENO) == 1,
+				.terminal = can_redraw(),
 				.quiet = all_quiet };
 	p->last_ms = p->start_ms;
 	if (!p->quiet)
