@@ -142,11 +142,13 @@ static const char *const digest_of_report =
 	"import json, pathlib, re, sys\n"
 	"for item in json.loads(pathlib.Path(sys.argv[1]).read_text('utf-8'))['install']:\n"
 	"    info = item['download_info']\n"
+	"    digest = info.get('archive_info', {})\n"
+	"    legacy, _, value = digest.get('hash', '').partition('=')\n" /* before pip 23.1 */
 	"    print('- ' + json.dumps({\n"
 	"        'name': re.sub('[-_.]+', '-', item['metadata']['name']).lower(),\n"
 	"        'version': item['metadata']['version'],\n"
 	"        'url': info['url'],\n"
-	"        'sha256': info.get('archive_info', {}).get('hashes', {}).get('sha256', ''),\n"
+	"        'sha256': digest.get('hashes', {legacy: value}).get('sha256', ''),\n"
 	"        'yanked': 'true' if item.get('is_yanked') else 'false'}))\n";
 
 static const char *field(const struct yaml_node *node, const char *key)
