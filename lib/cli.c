@@ -125,6 +125,9 @@ static int unknown_command(const struct cli_program *program, const char *word, 
 		if (*(*p)->name && !(*p)->hidden)
 			names[n++] = (*p)->name;
 	near = str_nearest(word, names);
+	for (size_t i = 0; !near && i < n; i++) /* the first word of two */
+		if (str_starts(names[i], word) && names[i][strlen(word)] == ' ')
+			near = names[i];
 	if (near)
 		return err_set(err, ERR_USAGE, "unknown command '%s' (did you mean '%s'?)", word,
 			       near);

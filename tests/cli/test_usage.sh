@@ -12,6 +12,7 @@ for program in "$bundle" "$install"; do
 	one_line "$name says so in one line"
 done
 expect "a slip in a command gets a suggestion" 2 "did you mean 'show'?" "$bundle" shwo
+expect "the first word of a command gets its second" 2 "did you mean 'keys init'?" "$bundle" keys
 expect "a slip in an option gets a suggestion" 2 "did you mean '--keys'?" "$bundle" build --kesy x
 expect "a missing required option is named" 2 "option '--file BUNDLE.yaml' is missing" "$bundle" build
 expect "a missing argument is named" 2 'an argument is missing: BUNDLE.tar' "$bundle" show
