@@ -127,7 +127,9 @@ int x509_check_chain(X509 *cert, STACK_OF(X509) *cas, X509_CRL *crl, time_t now,
 
 		ERR_clear_error();
 		return err_set(err, ERR_VERIFY, "certificate '%s' is refused: %s", subject,
-			       X509_verify_cert_error_string(reason));
+			       reason == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+				       ? "another CA than the one given issued it"
+				       : X509_verify_cert_error_string(reason));
 	}
 	if (!key_is_accepted(cert))
 		return err_set(err, ERR_VERIFY,

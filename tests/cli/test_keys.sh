@@ -53,4 +53,11 @@ expect "a cluster's name is a word" 2 "cluster name 'a b'" "$bundle" keys init -
 same "a refused cluster leaves nothing" "" "$(ls -d "$work"/x* 2>/dev/null)"
 expect "a file that cannot hold a directory is said so" 1 "$work/file" "$bundle" keys init --out "$work/file/keys"
 
+"$bundle" keys init --out "$work/other" >"$work/.out" 2>"$work/.err"
+printf 'x' >"$work/index.yaml"
+openssl cms -sign -binary -in "$work/index.yaml" -signer "$keys/signer.crt" -inkey "$keys/signer.key" -outform DER \
+	-out "$work/index.yaml.p7s"
+tar --format=ustar --owner=0 --group=0 --numeric-owner --mode=0644 --mtime=@315532800 -b 1 -C "$work" \
+	-cf "$work/foreign.tar" index.yaml index.yaml.p7s
+expect "a bundle of another CA is told as such" 5 'another CA than the one given issued it' "$install" verify --bundle "$work/foreign.tar" --ca "$work/other/ca.crt"
 finish
