@@ -236,7 +236,8 @@ static int run(const void *data, int argc, char **argv, struct err *err)
 	if (r == 0 && o->lock)
 		r = lock_load(o->lock, &b.lock, err);
 	else if (r == 0)
-		r = resolve_lock(&b.def, b.cache, &warnings, &b.lock, err);
+		r = resolve_lock(&b.def, &(struct metadata_options){ .cache = b.cache }, &warnings,
+				 &b.lock, err);
 	for (size_t i = 0; i < warnings.count; i++)
 		warning("%s", warnings.items[i]);
 	if (r == 0)

@@ -52,7 +52,8 @@ static int cmd_resolve(const void *options, int argc, char **argv, struct err *e
 	if (r == 0)
 		r = cache_dir(o->cache, &cache, err);
 	if (r == 0)
-		r = resolve_lock(&def, cache, &warnings, &lock, err);
+		r = resolve_lock(&def, &(struct metadata_options){ .cache = cache }, &warnings,
+				 &lock, err);
 	for (size_t i = 0; i < warnings.count; i++)
 		warning("%s", warnings.items[i]);
 	if (r == 0)

@@ -206,7 +206,7 @@ static int download_keys(const struct lock_repo *repo, struct pgp_keys *keys,
 					   .settings = &settings,
 					   .max_bytes = KEY_FILE_MAX };
 
-		r = http_fetch(&t, 1, NULL, err);
+		r = http_fetch(&t, 1, NULL, NULL, err);
 		if (r == 0)
 			r = pgp_read(repo->gpgkey.items[i], t.body.buf, t.body.len, keys, err);
 		ret->downloaded += t.downloaded;
@@ -387,7 +387,7 @@ static int fetch_rpms(const struct lock *lock, const char *cache, const struct k
 	int r = plan_downloads(lock, cache, &d, ret, err);
 
 	if (r == 0)
-		r = http_fetch(d.transfers, d.count, "packages", err);
+		r = http_fetch(d.transfers, d.count, NULL, "packages", err);
 	for (size_t i = 0; r == 0 && i < d.count; i++)
 		ret->downloaded += d.transfers[i].downloaded;
 	return r < 0 ? r : check_rpms(lock, k, &d.paths, ret, err);

@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/file.h>
@@ -15,6 +16,7 @@
 #include "file.h"
 #include "interrupt.h"
 #include "progress.h"
+#include "url.h"
 
 #define PARALLEL 8
 #define TRIES_MAX 2
@@ -27,6 +29,7 @@
 /* One transfer under way. */
 struct job {
 	struct http_transfer *transfer; /* borrowed */
+	char *url;
 	CURL *easy;
 	int fd; /* of PART, or -1 for a transfer into memory */
 	char *part;
@@ -52,26 +55,6 @@ struct run {
 	struct progress progress;
 	bool show;
 };
-
-/* The URL as messages show it: without user and password. */
-static const char *shown(const char *url, char *buf, size_t size)
-{
-	const char *authority = strstr(url, "://");
-	const char *end = NULL, *at = NULL;
-
-	if (authority) {
-		authority += 3;
-		end = authority + strcspn(authority, "/?#");
-		at = memrchr(authority, '@', (size_t)(end - authority));
-	}
-	if (at)
-		snprintf(buf, size, "%.*s%s", (int)(authority - url), url, at + 1);
-	else
-		snprintf(buf, size, "%s", url);
-	return buf;
-}
-
-#define SHOWN(url) shown(url, (char[256]){ 0 }, 256)
 
 static size_t on_data(char *data, size_t size, size_t nmemb, void *arg)
 {
@@ -189,6 +172,11 @@ static int part_open(struct job *j, struct err *err)
 	}
 }
 
+static const struct http_settings *settings_of(const struct http_transfer *t)
+{
+	return t->settings || !t->source ? t->settings : &t->source->settings;
+}
+
 static bool set_string(CURL *easy, CURLoption option, const char *value)
 {
 	return !value || curl_easy_setopt(easy, option, value) == CURLE_OK;
@@ -232,8 +220,8 @@ static bool set_connection(CURL *easy, const struct http_settings *s)
 static int job_set_options(struct job *j, struct err *err)
 {
 	CURL *e = j->easy;
-	bool ok = set_safety(e, j->transfer->url) && set_connection(e, j->transfer->settings) &&
-		  set_string(e, CURLOPT_URL, j->transfer->url) &&
+	bool ok = set_safety(e, j->url) && set_connection(e, settings_of(j->transfer)) &&
+		  set_string(e, CURLOPT_URL, j->url) &&
 		  set_string(e, CURLOPT_USERAGENT, "pgha-bundle/" PGHA_VERSION) &&
 		  curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_data) == CURLE_OK &&
 		  curl_easy_setopt(e, CURLOPT_WRITEDATA, j) == CURLE_OK &&
@@ -246,7 +234,7 @@ static int job_set_options(struct job *j, struct err *err)
 
 	if (!ok)
 		return err_set(err, ERR_FAILED, "libcurl refuses an option for '%s'",
-			       SHOWN(j->transfer->url));
+			       URL_SHOWN(j->url));
 	return 0;
 }
 
@@ -257,14 +245,14 @@ static int check_readable(const char *path, const char *what, struct err *err)
 	return 0;
 }
 
-static int check_transfer(const struct http_transfer *t, struct err *err)
+static int check_transfer(const struct http_transfer *t, const char *url, struct err *err)
 {
-	const struct http_settings *s = t->settings;
+	const struct http_settings *s = settings_of(t);
 
-	if (strncasecmp(t->url, "http://", 7) != 0 && strncasecmp(t->url, "https://", 8) != 0 &&
-	    strncasecmp(t->url, "file:///", 8) != 0)
+	if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0 &&
+	    strncasecmp(url, "file:///", 8) != 0)
 		return err_set(err, ERR_CONFIG, "'%s' is no http:, https: or file: URL",
-			       SHOWN(t->url));
+			       URL_SHOWN(url));
 	if (s && (check_readable(s->sslcacert, "sslcacert", err) < 0 ||
 		  check_readable(s->sslclientcert, "sslclientcert", err) < 0 ||
 		  check_readable(s->sslclientkey, "sslclientkey", err) < 0))
@@ -310,7 +298,7 @@ static int job_start(struct run *run, struct job *j, struct err *err)
 		return -err->code;
 	if (curl_multi_add_handle(run->multi, j->easy) != CURLM_OK)
 		return err_set(err, ERR_FAILED, "libcurl cannot start the download of '%s'",
-			       SHOWN(t->url));
+			       URL_SHOWN(j->url));
 	j->active = true;
 	run->active++;
 	return 0;
@@ -387,18 +375,17 @@ static int fail_network(const struct job *j, CURLcode code, struct err *err)
 		return err_set(err, ERR_NETWORK,
 			       "cannot download '%s': it redirects from https to http; use the "
 			       "address of a mirror that keeps to https",
-			       SHOWN(j->transfer->url));
+			       URL_SHOWN(j->url));
 	if (code == CURLE_WRITE_ERROR && j->write_errno)
 		return err_errno(err, ERR_FAILED, j->write_errno, "cannot write '%s'",
-				 j->part ? j->part : SHOWN(j->transfer->url));
+				 j->part ? j->part : URL_SHOWN(j->url));
 	if (code == CURLE_UNSUPPORTED_PROTOCOL)
 		return err_set(err, ERR_NETWORK,
 			       "cannot download '%s': it redirects to something else than %s; use "
 			       "another mirror",
-			       SHOWN(j->transfer->url),
-			       strncasecmp(j->transfer->url, "https:", 6) == 0 ? "https"
-									       : "http and https");
-	return err_set(err, ERR_NETWORK, "cannot download '%s': %.*s; %s", SHOWN(j->transfer->url),
+			       URL_SHOWN(j->url),
+			       strncasecmp(j->url, "https:", 6) == 0 ? "https" : "http and https");
+	return err_set(err, ERR_NETWORK, "cannot download '%s': %.*s; %s", URL_SHOWN(j->url),
 		       len ? (int)len : 200, len ? j->curl_error : curl_easy_strerror(code),
 		       advice(code, status));
 }
@@ -413,13 +400,13 @@ static int job_check(struct job *j, struct err *err)
 		return err_set(err, ERR_VERIFY,
 			       "'%s' has %llu bytes instead of %llu; the mirror is damaged or not "
 			       "up to date: try again later, or another mirror",
-			       SHOWN(t->url), (unsigned long long)t->got_bytes,
+			       URL_SHOWN(j->url), (unsigned long long)t->got_bytes,
 			       (unsigned long long)t->size_bytes);
 	if (t->sha256 && strcmp(t->got_sha256, t->sha256) != 0)
 		return err_set(err, ERR_VERIFY,
 			       "'%s' has SHA-256 %s instead of %s; the mirror is damaged or not up "
 			       "to date: try again later, or another mirror",
-			       SHOWN(t->url), t->got_sha256, t->sha256);
+			       URL_SHOWN(j->url), t->got_sha256, t->sha256);
 	return 0;
 }
 
@@ -463,12 +450,12 @@ static int job_ended(struct run *run, struct job *j, CURLcode code, struct err *
 		err_set(err, ERR_VERIFY,
 			"'%s' is longer than the %llu bytes that it may have; the mirror is "
 			"damaged or not up to date: try again later, or another mirror",
-			SHOWN(t->url), (unsigned long long)j->limit_bytes);
+			URL_SHOWN(j->url), (unsigned long long)j->limit_bytes);
 	else if (code != CURLE_OK)
 		fail_network(j, code, err);
 	else if (!good)
 		err_set(err, ERR_NETWORK, "cannot download '%s': status %ld is no file; %s",
-			SHOWN(t->url), status, advice(CURLE_HTTP_RETURNED_ERROR, status));
+			URL_SHOWN(j->url), status, advice(CURLE_HTTP_RETURNED_ERROR, status));
 
 	/* A wrong part is worth nothing, and neither is what made a digest wrong. */
 	if (code == CURLE_OK || j->too_large || (resumed && !is_transient(code, status))) {
@@ -559,10 +546,20 @@ static void run_release(struct run *run)
 		job_stop(run, &run->jobs[i]);
 		digest_free(run->jobs[i].digest);
 		free(run->jobs[i].part);
+		free(run->jobs[i].url);
 	}
 	free(run->jobs);
 	if (run->multi)
 		curl_multi_cleanup(run->multi);
+}
+
+static int job_url(struct job *j, struct err *err)
+{
+	const struct http_transfer *t = j->transfer;
+
+	if (t->url)
+		return str_dup(&j->url, t->url, err);
+	return url_join(t->source->bases.items[0], t->path, &j->url, err);
 }
 
 static int run_init(struct run *run, struct http_transfer *transfers, size_t count,
@@ -583,7 +580,8 @@ static int run_init(struct run *run, struct http_transfer *transfers, size_t cou
 		run->jobs[i].transfer = &transfers[i];
 		run->jobs[i].fd = -1;
 		transfers[i].downloaded = false;
-		if (check_transfer(&transfers[i], err) < 0)
+		if (job_url(&run->jobs[i], err) < 0 ||
+		    check_transfer(&transfers[i], run->jobs[i].url, err) < 0)
 			return -err->code;
 		total += transfers[i].size_bytes;
 	}
@@ -594,11 +592,27 @@ static int run_init(struct run *run, struct http_transfer *transfers, size_t cou
 	return 0;
 }
 
-int http_fetch(struct http_transfer *transfers, size_t count, const char *what, struct err *err)
+void http_source_release(struct http_source *source)
+{
+	strv_release(&source->bases);
+	*source = (struct http_source)HTTP_SOURCE_INIT;
+}
+
+void http_transfer_release(struct http_transfer *transfer)
+{
+	str_release(&transfer->body);
+	free(steal_ptr(&transfer->etag));
+	free(steal_ptr(&transfer->last_modified));
+	free(steal_ptr(&transfer->from));
+}
+
+int http_fetch(struct http_transfer *transfers, size_t count, const struct http_limits *limits,
+	       const char *what, struct err *err)
 {
 	struct run run = { .multi = NULL };
 	int r;
 
+	(void)limits;
 	if (count == 0)
 		return 0;
 	r = run_init(&run, transfers, count, what, err);

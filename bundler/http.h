@@ -19,41 +19,89 @@
 #define HTTP_BODY_MAX \
 	(512U << 20) /* limit of a transfer that names neither size nor limit, bytes */
 
-/* How to connect; all strings are borrowed and may be NULL. */
+/* How to connect; all strings are borrowed and may be NULL, a number that is 0 means the default. */
 struct http_settings {
 	const char *sslcacert; /* PEM file; NULL: the system's authorities */
 	const char *sslclientcert;
 	const char *sslclientkey;
 	const char *proxy; /* URL; NULL: as http_proxy, https_proxy and no_proxy of the environment
-			      say */
+			      say; "": none */
 	const char *proxy_username, *proxy_password;
 	const char *username, *password; /* sent to the URL's own host only */
+	const char *user_agent;
+	unsigned int timeout_s; /* connecting, and how long it may be slower than MINRATE */
+	uint64_t minrate_bytes; /* bytes per second */
+	unsigned int retries;   /* tries for one server, the first one counted */
+	int ip_version;         /* 4 or 6; 0: whatever works */
 };
 
+/*
+ * A repository's servers, shared by the transfers that may come from any of them, with what was
+ * learned about each in this process: one that failed is asked last.
+ */
+struct http_source {
+	struct http_settings settings;
+	struct strv bases;           /* URLs without a slash at the end, the preferred one first */
+	struct http_server *servers; /* http.c's own */
+};
+
+#define HTTP_SOURCE_INIT           \
+	{                          \
+		.bases = STRV_INIT \
+	}
+
+void http_source_release(struct http_source *source);
+
 struct http_transfer {
-	const char *url;                      /* borrowed */
-	const struct http_settings *settings; /* borrowed, or NULL: defaults */
+	const char *url; /* borrowed; NULL: PATH below SOURCE's bases, one after the other */
+	struct http_source *source;           /* borrowed; NULL for a whole URL */
+	const char *path;                     /* borrowed; not percent-encoded */
+	const struct http_settings *settings; /* borrowed; NULL: SOURCE's, or defaults */
 	const char *sha256;                   /* borrowed, lower-case hex; NULL: not known */
 	uint64_t size_bytes;                  /* exact; 0: not known */
 	uint64_t max_bytes; /* limit when the size is not known; 0: HTTP_BODY_MAX */
 	const char *dest;   /* borrowed: the file's path, whose parents are made; NULL: into BODY */
+	const char *if_none_match;     /* borrowed: an ETag; NULL: unconditional */
+	const char *if_modified_since; /* borrowed: a Last-Modified */
+	/*
+	 * Looks at what is complete and has the right digest: -code with ERR when it is not to be
+	 * taken, and another server is asked as for a wrong digest. NULL: everything is taken.
+	 */
+	int (*accept)(const struct http_transfer *transfer, void *arg, struct err *err);
+	void *arg;
+	bool may_fail; /* a failure ends this transfer alone and is in FAILURE */
 
 	/* Results. */
-	struct str body;                  /* released by the caller with str_release() */
+	struct str body;                  /* released by http_transfer_release(), as the next two */
+	char *etag, *last_modified;       /* NULL: the server told none */
+	char *from;                       /* the URL that answered, without credentials */
 	char got_sha256[SHA256_HEX_SIZE]; /* of what is there now */
 	uint64_t got_bytes;
-	bool downloaded; /* false: DEST was there with the right digest */
+	bool downloaded;   /* false: DEST was there with the right digest, or NOT_MODIFIED */
+	bool not_modified; /* a 304: there is no body */
+	struct err failure;
+};
+
+void http_transfer_release(struct http_transfer *transfer);
+
+/* Limits of one call; 0 means the default, for the rate: none. */
+struct http_limits {
+	unsigned int parallel; /* transfers at the same time: 8 */
+	unsigned int per_host; /* of these to one host: 6 */
+	uint64_t rate_bytes;   /* bytes per second of all together */
+	bool offline; /* only file: URLs and what is there already; ERR_NETWORK otherwise */
 };
 
 /*
- * Runs COUNT transfers, at most eight at a time. A DEST that exists with the digest of its
- * transfer is not fetched again; one with another content is fetched anew. An interrupted
- * download of a known digest leaves DEST.part, from which the next one goes on. WHAT names the
- * step for progress, NULL: silent. The first failure ends everything: ERR_NETWORK with URL,
- * reason and advice, ERR_VERIFY for a wrong digest or size, ERR_CONFIG for a URL of another
- * kind or a certificate file that cannot be read.
+ * Runs COUNT transfers. A DEST that exists with the digest of its transfer is not fetched again; one
+ * with another content is fetched anew. An interrupted download of a known digest leaves DEST.part,
+ * from which the next one goes on, whichever server it came from. What may pass (a timeout, 429, 5xx, a lost connection)
+ * is tried again after a growing pause, and then, as everything else, with the next server. LIMITS
+ * may be NULL. WHAT names the step for progress, NULL: silent. The first failure of a transfer that
+ * may not fail ends everything: ERR_NETWORK with URL, reason and advice, ERR_VERIFY for a wrong
+ * digest or size, ERR_CONFIG for a URL of another kind or a certificate file that cannot be read.
  */
-int http_fetch(struct http_transfer *transfers, size_t count, const char *what,
-	       struct err *err) MUST_CHECK;
+int http_fetch(struct http_transfer *transfers, size_t count, const struct http_limits *limits,
+	       const char *what, struct err *err) MUST_CHECK;
 
 #endif

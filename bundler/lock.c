@@ -7,6 +7,7 @@
 #include "cleanup.h"
 #include "digest.h"
 #include "file.h"
+#include "url.h"
 #include "yaml.h"
 
 DEFINE_CLEANUP(struct yaml_doc *, yaml_doc_free);
@@ -16,9 +17,9 @@ DEFINE_CLEANUP(struct yaml_doc *, yaml_doc_free);
 static int parse_u64(const struct yaml_node *node, void *member, struct err *err)
 {
 	if (node->type != YAML_SCALAR || !node->plain)
-		return yaml_error(node, err, "a number of bytes is expected");
+		return yaml_error(node, err, "a number is expected");
 	if (str_u64(member, node->text, 0, INT64_MAX, err) < 0)
-		return yaml_error(node, err, "'%.40s' is not a number of bytes", node->text);
+		return yaml_error(node, err, "'%.40s' is not a number", node->text);
 	return 0;
 }
 
@@ -33,13 +34,18 @@ static const struct schema_field platform_fields[] = {
 
 static const struct schema_field repo_fields[] = {
 	SCHEMA_STRING(struct lock_repo, id, "id", SCHEMA_REQUIRED | SCHEMA_NONEMPTY),
-	SCHEMA_STRING(struct lock_repo, baseurl, "baseurl", SCHEMA_REQUIRED | SCHEMA_NONEMPTY),
+	SCHEMA_STRING(struct lock_repo, baseurl, "baseurl", SCHEMA_NONEMPTY),
+	SCHEMA_STRV(struct lock_repo, mirrors, "mirrors", 0),
+	SCHEMA_STRING(struct lock_repo, mirrorlist, "mirrorlist", SCHEMA_NONEMPTY),
+	SCHEMA_STRING(struct lock_repo, metalink, "metalink", SCHEMA_NONEMPTY),
 	SCHEMA_STRING(struct lock_repo, repomd, "repomd", SCHEMA_REQUIRED),
+	SCHEMA_CUSTOM(struct lock_repo, revision, "revision", 0, parse_u64, NULL),
 	SCHEMA_STRV(struct lock_repo, keys, "keys", SCHEMA_REQUIRED),
 	SCHEMA_STRV(struct lock_repo, gpgkey, "gpgkey", 0),
 	SCHEMA_STRING(struct lock_repo, sslcacert, "sslcacert", SCHEMA_NONEMPTY),
 	SCHEMA_STRING(struct lock_repo, sslclientcert, "sslclientcert", SCHEMA_NONEMPTY),
 	SCHEMA_STRING(struct lock_repo, sslclientkey, "sslclientkey", SCHEMA_NONEMPTY),
+	SCHEMA_STRING(struct lock_repo, repofile, "repofile", SCHEMA_NONEMPTY),
 	SCHEMA_END,
 };
 
@@ -104,22 +110,6 @@ static bool is_token(const char *text)
 	return *text != '\0';
 }
 
-bool lock_url_is_valid(const char *url)
-{
-	static const char *const schemes[] = { "https://", "http://", "file:///" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
-		const char *rest = url + strlen(schemes[i]);
-
-		if (!str_starts(url, schemes[i]))
-			continue;
-		return is_token(url) &&
-		       (schemes[i][0] == 'f' ||
-			(!memchr(rest, '@', strcspn(rest, "/?#")) && strcspn(rest, "/?#") != 0));
-	}
-	return false;
-}
-
 static bool has_control(const char *text)
 {
 	for (const char *p = text; *p; p++)
@@ -143,17 +133,48 @@ static const struct yaml_node *at(const struct yaml_node *item, const char *key)
 	return node ? node : item;
 }
 
+static int check_base(const struct yaml_node *node, const char *url, struct err *err)
+{
+	if (url_is_valid(url) && !str_ends(url, "/") && !strpbrk(url, "?#"))
+		return 0;
+	return yaml_error(node, err,
+			  "an https, http or file URL without credentials and without a slash at "
+			  "its end is expected");
+}
+
+static int check_places(const struct yaml_node *node, const struct lock_repo *repo, struct err *err)
+{
+	const char *const lists[] = { repo->mirrorlist, repo->metalink };
+	static const char *const names[] = { "mirrorlist", "metalink" };
+	int r = 0;
+
+	if (!repo->baseurl && !repo->mirrorlist && !repo->metalink)
+		return yaml_error(node, err,
+				  "one of 'baseurl', 'mirrorlist' and 'metalink' is missing");
+	if (repo->baseurl)
+		r = check_base(at(node, "baseurl"), repo->baseurl, err);
+	for (size_t i = 0; r == 0 && i < repo->mirrors.count; i++)
+		r = check_base(at(node, "mirrors"), repo->mirrors.items[i], err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(lists); i++)
+		if (lists[i] && !url_is_valid(lists[i]))
+			r = yaml_error(at(node, names[i]), err,
+				       "a URL without credentials is expected");
+	return r;
+}
+
 static int check_repo(const struct yaml_node *node, const struct lock_repo *repo, struct err *err)
 {
-	const char *const files[] = { repo->sslcacert, repo->sslclientcert, repo->sslclientkey };
-	static const char *const names[] = { "sslcacert", "sslclientcert", "sslclientkey" };
+	const char *const files[] = { repo->sslcacert, repo->sslclientcert, repo->sslclientkey,
+				      repo->repofile };
+	static const char *const names[] = { "sslcacert", "sslclientcert", "sslclientkey",
+					     "repofile" };
+	int r = 0;
 
 	if (!str_is_word(repo->id, "._-+:"))
 		return yaml_error(at(node, "id"), err, "'%.60s' is no repository id", repo->id);
-	if (!lock_url_is_valid(repo->baseurl) || str_ends(repo->baseurl, "/"))
-		return yaml_error(at(node, "baseurl"), err,
-				  "an https, http or file URL without credentials and without a "
-				  "slash at its end is expected");
+	r = check_places(node, repo, err);
+	if (r < 0)
+		return r;
 	if (!is_sha256(repo->repomd))
 		return yaml_error(at(node, "repomd"), err, "64 lower-case hex digits are expected");
 	for (size_t i = 0; i < repo->keys.count; i++)
@@ -161,7 +182,7 @@ static int check_repo(const struct yaml_node *node, const struct lock_repo *repo
 			return yaml_error(at(node, "keys"), err, "'%.80s' is no fingerprint",
 					  repo->keys.items[i]);
 	for (size_t i = 0; i < repo->gpgkey.count; i++)
-		if (!lock_url_is_valid(repo->gpgkey.items[i]))
+		if (!url_is_valid(repo->gpgkey.items[i]))
 			return yaml_error(at(node, "gpgkey"), err,
 					  "a URL without credentials is expected");
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
@@ -207,12 +228,12 @@ static int check_wheel(const struct yaml_node *node, const struct lock_wheel *wh
 				  wheel->file);
 	if (!wheel->url && !wheel->sdist.url)
 		return yaml_error(node, err, "a wheel needs a 'url' or an 'sdist'");
-	if (wheel->url && !lock_url_is_valid(wheel->url))
+	if (wheel->url && !url_is_valid(wheel->url))
 		return yaml_error(at(node, "url"), err, "a URL without credentials is expected");
 	if (!is_sha256(wheel->sha256))
 		return yaml_error(at(node, "sha256"), err, "64 lower-case hex digits are expected");
 	if (wheel->sdist.url &&
-	    (!lock_url_is_valid(wheel->sdist.url) || !is_sha256(wheel->sdist.sha256)))
+	    (!url_is_valid(wheel->sdist.url) || !is_sha256(wheel->sdist.sha256)))
 		return yaml_error(at(node, "sdist"), err,
 				  "a URL without credentials and a SHA-256 are expected");
 	return 0;
@@ -396,13 +417,20 @@ static void add_repo(struct str *out, const struct lock_repo *repo)
 	str_add(out, "  - ");
 	add_pair(out, "id", repo->id, true);
 	add_pair(out, "baseurl", repo->baseurl, false);
+	if (repo->mirrors.count)
+		add_strings(out, "mirrors", &repo->mirrors);
+	add_pair(out, "mirrorlist", repo->mirrorlist, false);
+	add_pair(out, "metalink", repo->metalink, false);
 	add_pair(out, "repomd", repo->repomd, false);
+	if (repo->revision)
+		str_addf(out, ", revision: %llu", (unsigned long long)repo->revision);
 	add_strings(out, "keys", &repo->keys);
 	if (repo->gpgkey.count)
 		add_strings(out, "gpgkey", &repo->gpgkey);
 	add_pair(out, "sslcacert", repo->sslcacert, false);
 	add_pair(out, "sslclientcert", repo->sslclientcert, false);
 	add_pair(out, "sslclientkey", repo->sslclientkey, false);
+	add_pair(out, "repofile", repo->repofile, false);
 	str_add(out, "}\n");
 }
 
@@ -478,21 +506,12 @@ const struct lock_repo *lock_find_repo(const struct lock *lock, const char *id)
 int lock_rpm_url(const struct lock *lock, const struct lock_rpm *rpm, char **ret_url,
 		 struct err *err)
 {
-	CLEANUP(str_release) struct str url = STR_INIT;
 	const struct lock_repo *repo = lock_find_repo(lock, rpm->repo);
 
 	if (!repo)
 		return err_set(err, ERR_CONFIG, "no repository '%s' for package '%s'", rpm->repo,
 			       rpm->nevra);
-	str_addf(&url, "%s/", repo->baseurl);
-	/* RFC 3986 pchar and '/', without '%': the path is a name, not yet encoded. */
-	for (const char *p = rpm->path; *p; p++) {
-		char one[] = { *p, '\0' };
-
-		if (str_is_word(one, "/-._~!$&'()*+,;=:@"))
-			str_addc(&url, *p);
-		else
-			str_addf(&url, "%%%02X", (unsigned char)*p);
-	}
-	return str_done(&url, ret_url, err);
+	if (!repo->baseurl)
+		return err_set(err, ERR_FAILED, "repository '%s' has no baseurl", repo->id);
+	return url_join(repo->baseurl, rpm->path, ret_url, err);
 }

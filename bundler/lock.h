@@ -6,7 +6,6 @@
 #ifndef PGHA_LOCK_H
 #define PGHA_LOCK_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "err.h"
@@ -22,13 +21,20 @@ struct lock_platform {
 
 struct lock_repo {
 	char *id;
-	char *baseurl; /* without a slash at its end; http, https or file; no credentials in it */
-	char *repomd;  /* SHA-256 of repomd.xml, lower-case hexadecimal */
-	struct strv keys;   /* pinned primary fingerprints, upper case; may be empty */
-	struct strv gpgkey; /* URLs where the .repo file says that the keys are; may be empty */
-	char *sslcacert;    /* absolute paths on the build host, or NULL */
+	char *baseurl; /* without a slash at its end; http, https or file; no credentials in it;
+			  NULL when there is only a list of mirrors */
+	struct strv mirrors; /* further base URLs, in the order of the .repo file */
+	char *mirrorlist;    /* URL, or NULL */
+	char *metalink;      /* URL, or NULL */
+	char *repomd;        /* SHA-256 of repomd.xml, lower-case hexadecimal */
+	uint64_t revision;   /* repomd.xml's <revision>, where it is a number; 0: none */
+	struct strv keys;    /* pinned primary fingerprints, upper case; may be empty */
+	struct strv gpgkey;  /* URLs where the .repo file says that the keys are; may be empty */
+	char *sslcacert;     /* absolute paths on the build host, or NULL */
 	char *sslclientcert;
 	char *sslclientkey;
+	char *repofile; /* absolute path of the .repo file that has proxy, user or password; NULL:
+			   none of these is needed. Secrets are not in the lock. */
 };
 
 struct lock_rpm {
@@ -91,8 +97,6 @@ int lock_add_wheel(struct lock *lock, struct lock_wheel **ret, struct err *err) 
 
 /* Borrowed, or NULL. */
 const struct lock_repo *lock_find_repo(const struct lock *lock, const char *id);
-/* https, http or file:///, printable, and no user or password in it. */
-bool lock_url_is_valid(const char *url);
 /* The whole URL of an RPM, path percent-encoded; the caller frees. */
 int lock_rpm_url(const struct lock *lock, const struct lock_rpm *rpm, char **ret_url,
 		 struct err *err) MUST_CHECK;

@@ -146,3 +146,8 @@ int modules_artifacts(const char *name, FILE *in, struct strv *ret_nevras, struc
 	} while (r == 0 && reader.event.type != YAML_STREAM_END_EVENT);
 	return r;
 }
+
+void modules_free(struct modules *modules)
+{
+	(void)modules;
+}

@@ -10,7 +10,7 @@
 
 #include "cleanup.h"
 #include "file.h"
-#include "lock.h"
+#include "url.h"
 
 #define REPOFILE_SIZE_MAX (1U << 20)
 #define PRIORITY_DEFAULT 99
@@ -44,7 +44,7 @@ struct option {
 #define ADVICE_PASSWORD "use a client certificate (sslclientcert, sslclientkey)"
 
 static const struct option options[] = {
-	{ "baseurl", OPTION_BASEURL, MEMBER(baseurl), NULL },
+	{ "baseurl", OPTION_BASEURL, MEMBER(baseurls), NULL },
 	{ "gpgkey", OPTION_URLS, MEMBER(gpgkey), NULL },
 	{ "includepkgs", OPTION_LIST, MEMBER(includepkgs), NULL },
 	{ "excludepkgs", OPTION_LIST, MEMBER(excludepkgs), NULL },
@@ -250,38 +250,34 @@ static int parse_urls(const struct parser *p, const char *text, struct strv *lis
 	int r = parse_list(text, list, err);
 
 	for (size_t i = 0; r == 0 && i < list->count; i++)
-		if (!lock_url_is_valid(list->items[i]))
+		if (!url_is_valid(list->items[i]))
 			r = bad_value(p, err,
 				      "an https, http or file URL without credentials in it");
 	return r;
 }
 
-static int parse_baseurl(struct parser *p, const char *text, char **ret, struct err *err)
+static int parse_baseurl(struct parser *p, const char *text, struct strv *urls, struct err *err)
 {
-	CLEANUP(strv_release) struct strv urls = STRV_INIT;
-	size_t len = 0;
-	int r = parse_urls(p, text, &urls, err);
+	bool clear = false;
+	int r = parse_urls(p, text, urls, err);
 
-	if (r < 0)
-		return r;
-	if (!urls.count)
+	if (r == 0 && !urls->count)
 		return bad_value(p, err, "a URL");
-	if (strpbrk(urls.items[0], "?#"))
-		return bad_value(p, err, "a URL without '?' and '#'");
-	if (urls.count > 1)
-		r = strv_addf(&p->notes, err, "%s:%u: only the first baseurl is used", p->path,
-			      p->key_line);
-	if (r == 0 && str_starts(urls.items[0], "http:"))
+	for (size_t i = 0; r == 0 && i < urls->count; i++) {
+		char *url = urls->items[i];
+		size_t len = strlen(url);
+
+		if (strpbrk(url, "?#"))
+			return bad_value(p, err, "a URL without '?' and '#'");
+		while (len && url[len - 1] == '/')
+			url[--len] = '\0';
+		clear = clear || str_starts(url, "http:");
+	}
+	if (r == 0 && clear)
 		r = strv_addf(&p->notes, err,
 			      "%s:%u: metadata comes without authentication (http); use https",
 			      p->path, p->key_line);
-	if (r < 0)
-		return r;
-	len = strlen(urls.items[0]);
-	while (len && urls.items[0][len - 1] == '/')
-		urls.items[0][--len] = '\0';
-	free(*ret);
-	return str_dup(ret, urls.items[0], err);
+	return r;
 }
 
 static int parse_path(const struct parser *p, const char *text, char **ret, struct err *err)
@@ -396,7 +392,7 @@ static int finish_section(struct parser *p, struct err *err)
 		r = strv_add(p->warnings, p->notes.items[i], err);
 	if (r < 0)
 		return r;
-	if (!repo->baseurl)
+	if (!repo->baseurls.count)
 		return err_set(err, ERR_CONFIG, "%s: repository '%s' has no baseurl", repo->where,
 			       repo->id);
 	if (!repo->sslclientcert != !repo->sslclientkey)
@@ -447,7 +443,8 @@ static int start_section(struct parser *p, char *line, struct err *err)
 	p->seen = 0;
 	p->refused.code = ERR_NONE;
 	strv_release(&p->notes);
-	return str_printf(&p->repo->where, err, "%s:%u", p->path, p->line);
+	r = str_dup(&p->repo->file, p->path, err);
+	return r < 0 ? r : str_printf(&p->repo->where, err, "%s:%u", p->path, p->line);
 }
 
 static char *trim(char *text)
@@ -529,7 +526,8 @@ void repofile_release(struct repofile_list *list)
 
 		free(repo->id);
 		free(repo->where);
-		free(repo->baseurl);
+		free(repo->file);
+		strv_release(&repo->baseurls);
 		strv_release(&repo->gpgkey);
 		free(repo->sslcacert);
 		free(repo->sslclientcert);

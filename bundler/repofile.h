@@ -7,19 +7,34 @@
 #define PGHA_REPOFILE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "err.h"
 #include "str.h"
 
 struct repofile_repo {
 	char *id;
-	char *where;   /* "file:line" of its section */
-	char *baseurl; /* the first one, without a slash at its end; NULL when the repository is
-			  disabled and has none */
+	char *where;          /* "file:line" of its section */
+	char *file;           /* the .repo file's path */
+	struct strv baseurls; /* without a slash at the end */
+	char *mirrorlist;     /* URL, or NULL */
+	char *metalink;       /* URL, or NULL: with neither, an enabled repository has a baseurl */
 	struct strv gpgkey;
 	char *sslcacert; /* absolute when the .repo file's own path is, or NULL */
 	char *sslclientcert;
 	char *sslclientkey;
+	char *proxy; /* NULL: as the environment says; "": none */
+	char *proxy_username, *proxy_password;
+	char *username, *password; /* passwords are cleansed by repofile_release() */
+	char *user_agent;
+	unsigned int timeout_s;  /* 0: the default, as in the next three */
+	uint64_t minrate_bytes;  /* per second */
+	uint64_t throttle_bytes; /* per second */
+	unsigned int retries;
+	int ip_version;            /* 4, 6 or 0 */
+	int64_t metadata_expire_s; /* 0: ask each time (unless given); -1: never expires */
+	bool repo_gpgcheck;        /* repomd.xml must be signed by a key that is pinned for it */
+	bool skip_if_unavailable;
 	bool enabled;
 	bool module_hotfixes;
 	int priority; /* lower is better; 99 unless given */

@@ -164,7 +164,7 @@ static int read_file(struct loader *l, enum file_type type, struct err *err)
 		*err = why;
 		r = checked;
 	}
-	return r < 0 ? err_prefix(err, "%s/%s", l->source->baseurl, e->location) : 0;
+	return r < 0 ? err_prefix(err, "%s/%s", l->source->baseurls.items[0], e->location) : 0;
 }
 
 /* --- repomd.xml --------------------------------------------------------------------------------- */
@@ -258,11 +258,11 @@ static int fetch_repomd(struct loader *l, struct err *err)
 	const struct http_settings settings = settings_of(l->source);
 	struct http_transfer transfer = { .settings = &settings, .max_bytes = REPOMD_SIZE_MAX };
 	cleanup_free char *url = NULL;
-	int r = str_printf(&url, err, "%s/repodata/repomd.xml", l->source->baseurl);
+	int r = str_printf(&url, err, "%s/repodata/repomd.xml", l->source->baseurls.items[0]);
 
 	transfer.url = url;
 	if (r == 0)
-		r = http_fetch(&transfer, 1, NULL, err);
+		r = http_fetch(&transfer, 1, NULL, NULL, err);
 	if (r == 0)
 		memcpy(l->ret->sha256, transfer.got_sha256, sizeof(l->ret->sha256));
 	if (r == 0)
@@ -286,7 +286,7 @@ static int fetch_files(struct loader *l, struct err *err)
 
 		if (!e->location)
 			continue;
-		r = strv_addf(&urls, err, "%s/%s", l->source->baseurl, e->location);
+		r = strv_addf(&urls, err, "%s/%s", l->source->baseurls.items[0], e->location);
 		if (r == 0)
 			r = cache_path(l->cache, e->sha256, &e->cached, err);
 		if (r == 0)
@@ -302,7 +302,7 @@ static int fetch_files(struct loader *l, struct err *err)
 	}
 	if (r == 0 && missing)
 		r = str_printf(&what, err, "metadata of %s", l->source->id);
-	return r < 0 ? r : http_fetch(transfers, count, what, err);
+	return r < 0 ? r : http_fetch(transfers, count, NULL, what, err);
 }
 
 int repomd_load(Pool *pool, const struct repofile_repo *source, const char *cache,

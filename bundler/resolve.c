@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "resolve.h"
 
-#include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,126 +10,20 @@
 
 #include "cleanup.h"
 #include "file.h"
-#include "interrupt.h"
-#include "repofile.h"
-#include "repomd.h"
-#include "solve.h"
+#include "resolver.h"
 #include "wheel.h"
 
-struct resolver {
-	const struct definition *def; /* borrowed, as the next two */
-	const char *cache;
-	struct lock *lock;
-	char *releasever;
-	struct repofile_list repofiles;
-	struct repomd *repos; /* the enabled ones */
-	size_t repo_count;
-	struct definition_requests requests;
-	struct solve solve;
+struct writer {
+	struct resolver rs;
 	struct solve_result result;
+	const char *cache; /* borrowed, as the next */
+	struct lock *lock;
 };
 
-static void resolver_release(struct resolver *rs)
+static void writer_release(struct writer *w)
 {
-	free(rs->releasever);
-	solve_result_release(&rs->result);
-	solve_release(&rs->solve);
-	definition_requests_release(&rs->requests);
-	for (size_t i = 0; i < rs->repo_count; i++)
-		repomd_release(&rs->repos[i]);
-	free(rs->repos);
-	repofile_release(&rs->repofiles);
-}
-
-/* --- what is not done yet must not be passed over -------------------------------------------------- */
-
-static int check_supported(const struct definition *def, struct err *err)
-{
-	const struct yaml_node *root = yaml_root(def->doc);
-
-	if (def->modules.enable.count)
-		return yaml_error(
-			yaml_get(yaml_get(root, "modules"), "enable"), err,
-			"enabling module streams is not supported: every stream counts as "
-			"disabled");
-	if (def->baseline)
-		return yaml_error(yaml_get(root, "baseline"), err,
-				  "only 'none' is supported: a closure that is complete from an "
-				  "empty root");
-	return 0;
-}
-
-/* --- repositories ---------------------------------------------------------------------------------- */
-
-/* "platform:el8" gives "8", "platform:f40" gives "40"; without a number at its end there is none. */
-static int find_releasever(struct resolver *rs, struct err *err)
-{
-	const char *id = rs->def->platform.id;
-	const char *p = id + strlen(id);
-
-	while (p > id && (isdigit((unsigned char)p[-1]) || p[-1] == '.'))
-		p--;
-	return *p ? str_dup(&rs->releasever, p, err) : 0;
-}
-
-static int check_trust(const struct resolver *rs, struct err *err)
-{
-	const struct yaml_node *node = yaml_get(yaml_root(rs->def->doc), "trust");
-
-	for (size_t i = 0; node && i < node->count; i++) {
-		cleanup_free const char **ids = calloc(rs->repofiles.count + 1, sizeof(*ids));
-		const char *near = NULL;
-		bool found = false;
-
-		if (!ids)
-			return err_nomem(err);
-		for (size_t k = 0; k < rs->repofiles.count; k++) {
-			ids[k] = rs->repofiles.items[k].id;
-			found = found || !strcmp(ids[k], node->keys[i]->text);
-		}
-		near = str_nearest(node->keys[i]->text, ids);
-		if (!found && near)
-			return yaml_error(node->keys[i], err,
-					  "no repository '%.60s' in the .repo files (did you mean "
-					  "'%s'?)",
-					  node->keys[i]->text, near);
-		if (!found)
-			return yaml_error(node->keys[i], err,
-					  "no repository '%.60s' in the .repo files",
-					  node->keys[i]->text);
-	}
-	return 0;
-}
-
-static int read_repofiles(struct resolver *rs, struct strv *warnings, struct err *err)
-{
-	const struct definition *def = rs->def;
-	struct repofile_vars vars = { .arch = def->platform.arch };
-	int r = find_releasever(rs, err);
-
-	vars.releasever = rs->releasever;
-	for (size_t i = 0; r == 0 && i < def->repos.count; i++)
-		r = repofile_load(def->repos.items[i], &vars, &rs->repofiles, warnings, err);
-	return r < 0 ? r : check_trust(rs, err);
-}
-
-static int load_repos(struct resolver *rs, struct err *err)
-{
-	int r = 0;
-
-	rs->repos = calloc(rs->repofiles.count + 1, sizeof(*rs->repos));
-	if (!rs->repos)
-		return err_nomem(err);
-	for (size_t i = 0; r == 0 && i < rs->repofiles.count; i++) {
-		r = interrupt_check(err);
-		if (r == 0 && rs->repofiles.items[i].enabled)
-			r = repomd_load(rs->solve.pool, &rs->repofiles.items[i], rs->cache,
-					&rs->repos[rs->repo_count++], err);
-	}
-	if (r == 0 && !rs->repo_count)
-		r = yaml_error(yaml_get(yaml_root(rs->def->doc), "repos"), err,
-			       "no repository is enabled");
-	return r;
+	solve_result_release(&w->result);
+	resolver_release(&w->rs);
 }
 
 /* --- the lock -------------------------------------------------------------------------------------- */
@@ -148,10 +42,10 @@ static int dup_list(struct strv *ret, const struct strv *list, struct err *err)
 	return r;
 }
 
-static int lock_platform(struct resolver *rs, struct err *err)
+static int lock_platform(struct writer *w, struct err *err)
 {
-	const struct definition_platform *from = &rs->def->platform;
-	struct lock_platform *to = &rs->lock->platform;
+	const struct definition_platform *from = &w->rs.def->platform;
+	struct lock_platform *to = &w->lock->platform;
 	int r = str_dup(&to->id, from->id, err);
 
 	if (r == 0)
@@ -163,19 +57,39 @@ static int lock_platform(struct resolver *rs, struct err *err)
 	return r;
 }
 
-static int lock_repo(struct resolver *rs, const struct repomd *from, struct err *err)
+/* What the .repo file says, not which server answered: the same lock from each of them. */
+static int lock_places(struct lock_repo *to, const struct repofile_repo *from, struct err *err)
+{
+	int r = from->baseurls.count ? str_dup(&to->baseurl, from->baseurls.items[0], err) : 0;
+
+	for (size_t i = 1; r == 0 && i < from->baseurls.count; i++)
+		r = strv_add(&to->mirrors, from->baseurls.items[i], err);
+	if (r == 0)
+		r = dup_or_null(&to->mirrorlist, from->mirrorlist, err);
+	if (r == 0)
+		r = dup_or_null(&to->metalink, from->metalink, err);
+	if (r == 0 && (from->proxy || from->username)) {
+		to->repofile = realpath(from->file, NULL);
+		if (!to->repofile)
+			r = err_errno(err, ERR_CONFIG, errno, "cannot find '%s'", from->file);
+	}
+	return r;
+}
+
+static int lock_repo(struct writer *w, const struct metadata_repo *from, struct err *err)
 {
 	struct lock_repo *to = NULL;
-	int r = lock_add_repo(rs->lock, &to, err);
+	int r = lock_add_repo(w->lock, &to, err);
 
 	if (r == 0)
 		r = str_dup(&to->id, from->source->id, err);
 	if (r == 0)
-		r = str_dup(&to->baseurl, from->source->baseurl, err);
+		r = lock_places(to, from->source, err);
 	if (r == 0)
 		r = str_dup(&to->repomd, from->sha256, err);
+	to->revision = from->revision;
 	if (r == 0)
-		r = dup_list(&to->keys, definition_keys(rs->def, from->source->id), err);
+		r = dup_list(&to->keys, definition_keys(w->rs.def, from->source->id), err);
 	if (r == 0)
 		r = dup_list(&to->gpgkey, &from->source->gpgkey, err);
 	if (r == 0)
@@ -187,16 +101,16 @@ static int lock_repo(struct resolver *rs, const struct repomd *from, struct err 
 	return r;
 }
 
-static int lock_rpm(struct resolver *rs, const struct solve_choice *choice, struct err *err)
+static int lock_rpm(struct writer *w, const struct solve_choice *choice, struct err *err)
 {
-	Pool *pool = rs->solve.pool;
+	Pool *pool = w->rs.solve.pool;
 	Solvable *s = pool_id2solvable(pool, choice->solvable);
 	const char *sha256 = NULL;
 	const char *license = NULL;
 	const char *location = NULL;
 	Id type = 0;
 	struct lock_rpm *rpm = NULL;
-	int r = lock_add_rpm(rs->lock, &rpm, err);
+	int r = lock_add_rpm(w->lock, &rpm, err);
 
 	if (r == 0)
 		r = str_dup(&rpm->nevra, choice->nevra, err);
@@ -233,16 +147,16 @@ static int lock_rpm(struct resolver *rs, const struct solve_choice *choice, stru
 	return r;
 }
 
-static int fill_lock(struct resolver *rs, struct err *err)
+static int fill_lock(struct writer *w, struct err *err)
 {
-	int r = lock_platform(rs, err);
+	int r = lock_platform(w, err);
 
-	for (size_t i = 0; r == 0 && i < rs->repo_count; i++)
-		r = lock_repo(rs, &rs->repos[i], err);
-	for (size_t i = 0; r == 0 && i < rs->result.count; i++)
-		r = lock_rpm(rs, &rs->result.items[i], err);
-	if (r == 0 && rs->def->wheels.requirements.count)
-		r = wheel_resolve(rs->def, rs->cache, rs->lock, err);
+	for (size_t i = 0; r == 0 && i < w->rs.metadata.count; i++)
+		r = lock_repo(w, &w->rs.metadata.repos[i], err);
+	for (size_t i = 0; r == 0 && i < w->result.count; i++)
+		r = lock_rpm(w, &w->result.items[i], err);
+	if (r == 0 && w->rs.def->wheels.requirements.count)
+		r = wheel_resolve(w->rs.def, w->cache, w->lock, err);
 	return r;
 }
 
@@ -261,26 +175,20 @@ static int check_lock(struct lock *lock, struct err *err)
 	return r < 0 ? -(int)ERR_VERIFY : 0;
 }
 
-int resolve_lock(const struct definition *def, const char *cache, struct strv *warnings,
-		 struct lock *ret, struct err *err)
+int resolve_lock(const struct definition *def, const struct metadata_options *options,
+		 struct strv *warnings, struct lock *ret, struct err *err)
 {
-	CLEANUP(resolver_release)
-	struct resolver rs = { .def = def, .cache = cache, .lock = ret };
-	int r = check_supported(def, err);
+	CLEANUP(writer_release)
+	struct writer w = { .cache = options->cache, .lock = ret };
+	int r = resolver_open(def, options, warnings, &w.rs, err);
 
 	if (r == 0)
-		r = definition_requests(def, &rs.requests, err);
+		r = resolver_solve(&w.rs, &w.result, err);
 	if (r == 0)
-		r = read_repofiles(&rs, warnings, err);
+		r = fill_lock(&w, err);
 	if (r == 0)
-		r = solve_init(&rs.solve, def->platform.arch, err);
+		r = check_lock(ret, err);
 	if (r == 0)
-		r = load_repos(&rs, err);
-	if (r == 0)
-		r = solve_prepare(&rs.solve, rs.repos, rs.repo_count, err);
-	if (r == 0)
-		r = solve_run(&rs.solve, &rs.requests, &rs.result, err);
-	if (r == 0)
-		r = fill_lock(&rs, err);
-	return r < 0 ? r : check_lock(ret, err);
+		metadata_save(&w.rs.metadata);
+	return r;
 }

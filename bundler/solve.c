@@ -135,34 +135,34 @@ static int cmp_str(const void *a, const void *b)
 	return strcmp(a, *(const char *const *)b);
 }
 
-static bool is_artifact(Pool *pool, Id p, const struct repomd *repos, size_t count)
+static bool is_artifact(Pool *pool, Id p, const struct metadata *md)
 {
 	const char *nevra = nevra_of(pool, p);
 
 	/* A stream's packages are hidden in whichever repository they are, as dnf does. */
-	for (size_t i = 0; i < count; i++)
-		if (repos[i].artifacts.count &&
-		    bsearch(nevra, repos[i].artifacts.items, repos[i].artifacts.count,
+	for (size_t i = 0; i < md->count; i++)
+		if (md->repos[i].artifacts->count &&
+		    bsearch(nevra, md->repos[i].artifacts->items, md->repos[i].artifacts->count,
 			    sizeof(char *), cmp_str))
 			return true;
 	return false;
 }
 
-static void hide(struct solve *solve, const struct repomd *repos, size_t count)
+static void hide(struct solve *solve, const struct metadata *md)
 {
 	Pool *pool = solve->pool;
 
-	for (size_t i = 0; i < count; i++) {
-		const struct repofile_repo *source = repos[i].source;
+	for (size_t i = 0; i < md->count; i++) {
+		const struct repofile_repo *source = md->repos[i].source;
 		Solvable *s = NULL;
 		Id p = 0;
 
-		FOR_REPO_SOLVABLES(repos[i].repo, p, s) {
+		FOR_REPO_SOLVABLES(md->repos[i].repo, p, s) {
 			if ((source->includepkgs.count &&
 			     !match_any(pool, p, &source->includepkgs)) ||
 			    match_any(pool, p, &source->excludepkgs))
 				MAPCLR(pool->considered, p);
-			if (!source->module_hotfixes && is_artifact(pool, p, repos, count)) {
+			if (!source->module_hotfixes && is_artifact(pool, p, md)) {
 				MAPCLR(pool->considered, p);
 				MAPSET(&solve->modular, p);
 			}
@@ -170,7 +170,8 @@ static void hide(struct solve *solve, const struct repomd *repos, size_t count)
 	}
 }
 
-int solve_prepare(struct solve *solve, const struct repomd *repos, size_t count, struct err *err)
+int solve_prepare(struct solve *solve, const struct metadata *metadata,
+		  const struct modules *modules, struct err *err)
 {
 	Pool *pool = solve->pool;
 
@@ -181,7 +182,8 @@ int solve_prepare(struct solve *solve, const struct repomd *repos, size_t count,
 		return err_nomem(err);
 	map_init(pool->considered, pool->nsolvables);
 	map_setall(pool->considered);
-	hide(solve, repos, count);
+	(void)modules;
+	hide(solve, metadata);
 	pool_addfileprovides(pool);
 	pool_createwhatprovides(pool);
 	return 0;

@@ -11,7 +11,8 @@
 
 #include "definition.h"
 #include "err.h"
-#include "repomd.h"
+#include "metadata.h"
+#include "modules.h"
 
 struct solve {
 	Pool *pool;  /* owned: repositories are loaded into it */
@@ -37,8 +38,8 @@ void solve_release(struct solve *solve);
  * Hides packages of module streams (none is enabled) and what includepkgs and excludepkgs leave out,
  * and makes the pool ready. To be called once, after all repositories are loaded.
  */
-int solve_prepare(struct solve *solve, const struct repomd *repos, size_t count,
-		  struct err *err) MUST_CHECK;
+int solve_prepare(struct solve *solve, const struct metadata *metadata,
+		  const struct modules *modules, struct err *err) MUST_CHECK;
 
 /*
  * Solves REQUESTS. ERR_NETWORK when one is not there (with the nearest name, or what hides it) or when

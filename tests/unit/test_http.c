@@ -111,7 +111,7 @@ static unsigned int requests(const char *line)
 	unsigned int n = 0;
 
 	url_of(url, sizeof(url), "/log");
-	assert_int_equal(http_fetch(&t, 1, NULL, &err), 0);
+	assert_int_equal(http_fetch(&t, 1, NULL, NULL, &err), 0);
 	for (char *p = t.body.buf; p && (p = strstr(p, line)); p += strlen(line))
 		n += p[strlen(line)] == '\n' || p[strlen(line)] == ' ';
 	str_release(&t.body);
@@ -127,7 +127,7 @@ static int fetch_path(const char *path, struct err *err)
 	};
 
 	url_of(url, sizeof(url), path);
-	return http_fetch(&t, 1, NULL, err);
+	return http_fetch(&t, 1, NULL, NULL, err);
 }
 
 static bool exists(const char *path)
@@ -194,7 +194,7 @@ static void many_transfers_run_together(void **state)
 		snprintf(dests[i], sizeof(dests[i]), "%s/a/%zu", dir, i);
 		t[i] = (struct http_transfer){ .url = urls[i], .sha256 = digest, .dest = dests[i] };
 	}
-	assert_int_equal(http_fetch(t, ARRAY_SIZE(t), NULL, &err), 0);
+	assert_int_equal(http_fetch(t, ARRAY_SIZE(t), NULL, NULL, &err), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
 		assert_int_equal(sha256_file(dests[i], got, NULL, &err), 0);
 		assert_string_equal(got, digest);
@@ -210,7 +210,7 @@ static void a_body_comes_into_memory_with_its_digest(void **state)
 
 	(void)state;
 	url_of(url, sizeof(url), "/to-good");
-	assert_int_equal(http_fetch(&t, 1, NULL, &err), 0);
+	assert_int_equal(http_fetch(&t, 1, NULL, NULL, &err), 0);
 	assert_int_equal(t.body.len, BODY_SIZE);
 	assert_memory_equal(t.body.buf, body, BODY_SIZE);
 	assert_string_equal(t.got_sha256, digest);
@@ -226,7 +226,7 @@ static void a_file_without_a_known_digest_replaces_the_old_one(void **state)
 	(void)state;
 	write_file(dest, "old", 3);
 	url_of(url, sizeof(url), "/good");
-	assert_int_equal(http_fetch(&t, 1, NULL, &err), 0);
+	assert_int_equal(http_fetch(&t, 1, NULL, NULL, &err), 0);
 	assert_dest_is_good();
 }
 
@@ -240,7 +240,7 @@ static void file_urls_are_read(void **state)
 	snprintf(source, sizeof(source), "%s/source", dir);
 	write_file(source, body, sizeof(body));
 	snprintf(url, sizeof(url), "file://%s", source);
-	assert_int_equal(http_fetch(&t, 1, NULL, &err), 0);
+	assert_int_equal(http_fetch(&t, 1, NULL, NULL, &err), 0);
 	assert_dest_is_good();
 }
 
@@ -277,7 +277,7 @@ static void a_body_is_cut_off_at_the_limit(void **state)
 
 	(void)state;
 	url_of(url, sizeof(url), "/endless");
-	assert_int_equal(http_fetch(&t, 1, NULL, &err), -ERR_VERIFY);
+	assert_int_equal(http_fetch(&t, 1, NULL, NULL, &err), -ERR_VERIFY);
 	assert_true(t.body.len < BODY_SIZE);
 	str_release(&t.body);
 }
@@ -292,7 +292,7 @@ static void other_schemes_are_configuration_errors(void **state)
 		struct http_transfer t = { .url = urls[i] };
 		struct err err = ERR_INIT;
 
-		assert_int_equal(http_fetch(&t, 1, NULL, &err), -ERR_CONFIG);
+		assert_int_equal(http_fetch(&t, 1, NULL, NULL, &err), -ERR_CONFIG);
 		assert_null(strstr(err.msg, "secret"));
 	}
 }
@@ -354,19 +354,19 @@ static void tls_needs_the_right_authority(void **state)
 
 	(void)state;
 	snprintf(url, sizeof(url), "https://127.0.0.1:%u/good", tls_port);
-	assert_int_equal(http_fetch(&t, 1, NULL, &err), -ERR_NETWORK);
+	assert_int_equal(http_fetch(&t, 1, NULL, NULL, &err), -ERR_NETWORK);
 	assert_non_null(strstr(err.msg, "sslcacert"));
 	t.settings = &settings;
-	assert_int_equal(http_fetch(&t, 1, NULL, &err), 0);
+	assert_int_equal(http_fetch(&t, 1, NULL, NULL, &err), 0);
 	assert_dest_is_good();
 
 	/* An address that is not in the certificate. */
 	snprintf(url, sizeof(url), "https://127.0.0.2:%u/good", other_tls_port);
 	assert_int_equal(unlink(dest), 0);
-	assert_int_equal(http_fetch(&t, 1, NULL, &err), -ERR_NETWORK);
+	assert_int_equal(http_fetch(&t, 1, NULL, NULL, &err), -ERR_NETWORK);
 	assert_non_null(strstr(err.msg, "certificate"));
 	settings.sslcacert = "/nonexistent/ca";
-	assert_int_equal(http_fetch(&t, 1, NULL, &err), -ERR_CONFIG);
+	assert_int_equal(http_fetch(&t, 1, NULL, NULL, &err), -ERR_CONFIG);
 }
 
 static void redirects_from_https_to_http_are_refused(void **state)
@@ -378,10 +378,10 @@ static void redirects_from_https_to_http_are_refused(void **state)
 
 	(void)state;
 	snprintf(url, sizeof(url), "https://127.0.0.1:%u/to-http", tls_port);
-	assert_int_equal(http_fetch(&t, 1, NULL, &err), -ERR_NETWORK);
+	assert_int_equal(http_fetch(&t, 1, NULL, NULL, &err), -ERR_NETWORK);
 	assert_non_null(strstr(err.msg, "from https to http"));
 	url_of(url, sizeof(url), "/to-https-to-http"); /* in the middle of a chain */
-	assert_int_equal(http_fetch(&t, 1, NULL, &err), -ERR_NETWORK);
+	assert_int_equal(http_fetch(&t, 1, NULL, NULL, &err), -ERR_NETWORK);
 	assert_non_null(strstr(err.msg, "from https to http"));
 	assert_int_equal(t.body.len, 0);
 	str_release(&t.body);
@@ -396,13 +396,13 @@ static void credentials_go_to_their_own_host_and_not_into_messages(void **state)
 
 	(void)state;
 	url_of(url, sizeof(url), "/user");
-	assert_int_equal(http_fetch(&t, 1, NULL, &err), 0);
+	assert_int_equal(http_fetch(&t, 1, NULL, NULL, &err), 0);
 	assert_string_equal(t.body.buf, "Basic dTpzZWNyZXQ=");
 	url_of(url, sizeof(url), "/user-elsewhere");
-	assert_int_equal(http_fetch(&t, 1, NULL, &err), 0);
+	assert_int_equal(http_fetch(&t, 1, NULL, NULL, &err), 0);
 	assert_string_equal(t.body.buf, "nobody");
 	snprintf(url, sizeof(url), "http://u:secret@127.0.0.1:%u/missing", port);
-	assert_int_equal(http_fetch(&t, 1, NULL, &err), -ERR_NETWORK);
+	assert_int_equal(http_fetch(&t, 1, NULL, NULL, &err), -ERR_NETWORK);
 	assert_null(strstr(err.msg, "secret"));
 	str_release(&t.body);
 }
@@ -420,7 +420,7 @@ static void netrc_is_not_honoured(void **state)
 	assert_int_equal(file_write_atomic(path, 0600, netrc, strlen(netrc), &err), 0);
 	setenv("HOME", dir, 1);
 	url_of(url, sizeof(url), "/user");
-	assert_int_equal(http_fetch(&t, 1, NULL, &err), 0);
+	assert_int_equal(http_fetch(&t, 1, NULL, NULL, &err), 0);
 	setenv("HOME", old_home, 1);
 	assert_string_equal(t.body.buf, "nobody");
 	str_release(&t.body);

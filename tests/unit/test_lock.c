@@ -175,7 +175,7 @@ static void a_hostile_lock_is_refused_with_its_place(void **state)
 		  "t.lock:6:22: no repository 'other' in this lock" },
 		{ HEAD "rpms:\n  - {nevra: a, repo: base, path: b.rpm, size: -1, sha256: " SHA
 		       ", license: x, reason: y}\n",
-		  "'-1' is not a number of bytes" },
+		  "'-1' is not a number" },
 		{ HEAD "rpms:\n  - {nevra: a, repo: base, path: b.rpm, size: 0, sha256: " SHA
 		       ", license: x, reason: y}\n",
 		  "an RPM is not empty" },

@@ -51,7 +51,7 @@ static void a_stock_file_is_read_as_dnf_reads_it(void **state)
 	repo = &list.items[0];
 	assert_string_equal(repo->id, "appstream-8");
 	assert_string_equal(repo->where, "/etc/yum.repos.d/a.repo:3");
-	assert_string_equal(repo->baseurl, "https://cdn/rhel8/8/x86_64/os");
+	assert_string_equal(repo->baseurls.items[0], "https://cdn/rhel8/8/x86_64/os");
 	assert_int_equal(repo->gpgkey.count, 3);
 	assert_string_equal(repo->gpgkey.items[0], "https://k/x86_64");
 	assert_string_equal(repo->gpgkey.items[2], "file:///etc/pki/k3");
@@ -65,7 +65,7 @@ static void a_stock_file_is_read_as_dnf_reads_it(void **state)
 	assert_true(repo->enabled);
 	assert_false(repo->module_hotfixes);
 	assert_false(list.items[1].enabled);
-	assert_string_equal(list.items[2].baseurl, "file:///srv/$-/repo");
+	assert_string_equal(list.items[2].baseurls.items[0], "file:///srv/$-/repo");
 	assert_int_equal(list.items[2].priority, 99);
 	assert_true(list.items[2].module_hotfixes);
 	/* What a disabled repository says is nobody's business. */
@@ -136,9 +136,11 @@ static void variables_come_from_the_environment_too(void **state)
 	assert_int_equal(setenv("DNF_VAR_mirror", "near.example", 1), 0);
 	assert_ok(parse("[a]\nbaseurl=https://$mirror/x http://other/\n", &list, &warnings, &err));
 	unsetenv("DNF_VAR_mirror");
-	assert_string_equal(list.items[0].baseurl, "https://near.example/x");
+	assert_string_equal(list.items[0].baseurls.items[0], "https://near.example/x");
+	assert_string_equal(list.items[0].baseurls.items[1], "http://other");
 	assert_string_equal(warnings.items[0],
-			    "/etc/yum.repos.d/a.repo:2: only the first baseurl is used");
+			    "/etc/yum.repos.d/a.repo:2: metadata comes without authentication "
+			    "(http); use https");
 }
 
 static void two_files_may_not_define_one_repository(void **state)

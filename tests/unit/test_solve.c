@@ -12,7 +12,8 @@ static char place[] = "b:1:1";
 struct setup {
 	struct solve solve;
 	struct repofile_repo sources[2];
-	struct repomd repos[2];
+	struct metadata_repo repos[2];
+	struct strv artifacts[2];
 	struct definition_requests requests;
 	struct solve_result result;
 	struct err err;
@@ -29,6 +30,7 @@ static int set_up(void **state)
 		s->sources[i].priority = 99;
 		s->sources[i].cost = 1000;
 		s->repos[i].source = &s->sources[i];
+		s->repos[i].artifacts = &s->artifacts[i];
 	}
 	*state = s;
 	return 0;
@@ -39,7 +41,7 @@ static int tear_down(void **state)
 	struct setup *s = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(s->repos); i++) {
-		repomd_release(&s->repos[i]);
+		strv_release(&s->artifacts[i]);
 		strv_release(&s->sources[i].includepkgs);
 		strv_release(&s->sources[i].excludepkgs);
 	}
@@ -70,7 +72,7 @@ static void add_to(struct strv *list, const char *item)
 /* Solves for NAMES, which end with NULL and are borrowed. */
 static int run(struct setup *s, const char *const *names)
 {
-	size_t repos = s->repos[1].repo ? 2 : 1;
+	const struct metadata md = { .repos = s->repos, .count = s->repos[1].repo ? 2 : 1 };
 	struct err err = ERR_INIT;
 
 	s->err = (struct err)ERR_INIT;
@@ -80,7 +82,7 @@ static int run(struct setup *s, const char *const *names)
 		s->requests.items[s->requests.count++] = (struct definition_request){
 			.name = (char *)(uintptr_t)*names, .reason = requested, .where = place
 		};
-	assert_ok(solve_prepare(&s->solve, s->repos, repos, &err));
+	assert_ok(solve_prepare(&s->solve, &md, NULL, &err));
 	return solve_run(&s->solve, &s->requests, &s->result, &s->err);
 }
 
@@ -255,7 +257,7 @@ static void module_streams_are_hidden_but_for_hotfix_repositories(void **state)
 {
 	struct setup *s = *state;
 
-	add_to(&s->repos[0].artifacts, "app-1:2-1.x86_64");
+	add_to(&s->artifacts[0], "app-1:2-1.x86_64");
 	add_repo(s, 0, "=Pkg: app 1:2 1 x86_64\n=Pkg: app 1 1 x86_64\n");
 	add_repo(s, 1, "=Pkg: app 1:2 1 x86_64\n");
 	assert_int_equal(RUN(s, "app"), 0);
@@ -264,7 +266,7 @@ static void module_streams_are_hidden_but_for_hotfix_repositories(void **state)
 	tear_down(state);
 	set_up(state);
 	s = *state;
-	add_to(&s->repos[0].artifacts, "app-1:2-1.x86_64");
+	add_to(&s->artifacts[0], "app-1:2-1.x86_64");
 	s->sources[1].module_hotfixes = true;
 	add_repo(s, 0, "=Pkg: app 1:2 1 x86_64\n=Pkg: app 1 1 x86_64\n");
 	add_repo(s, 1, "=Pkg: app 1:2 1 x86_64\n");
@@ -296,7 +298,7 @@ static void what_is_not_there_is_told_with_help(void **state)
 		tear_down(state);
 		set_up(state);
 		s = *state;
-		add_to(&s->repos[0].artifacts, "modular-1-1.x86_64");
+		add_to(&s->artifacts[0], "modular-1-1.x86_64");
 		add_repo(s, 0,
 			 "=Pkg: haproxy 1 1 x86_64\n=Prv: capability\n"
 			 "=Pkg: modular 1 1 x86_64\n"

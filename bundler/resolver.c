@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "resolver.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "yaml.h"
+
+void resolver_release(struct resolver *resolver)
+{
+	solve_release(&resolver->solve);
+	definition_requests_release(&resolver->requests);
+	modules_free(resolver->modules);
+	metadata_release(&resolver->metadata);
+	repofile_release(&resolver->repofiles);
+	*resolver = (struct resolver)RESOLVER_INIT;
+}
+
+/* --- what is not done yet must not be passed over -------------------------------------------------- */
+
+static int check_supported(const struct definition *def, struct err *err)
+{
+	const struct yaml_node *root = yaml_root(def->doc);
+
+	if (def->modules.enable.count)
+		return yaml_error(
+			yaml_get(yaml_get(root, "modules"), "enable"), err,
+			"enabling module streams is not supported: every stream counts as "
+			"disabled");
+	if (def->baseline)
+		return yaml_error(yaml_get(root, "baseline"), err,
+				  "only 'none' is supported: a closure that is complete from an "
+				  "empty root");
+	return 0;
+}
+
+/* --- repositories ---------------------------------------------------------------------------------- */
+
+/* "platform:el8" gives "8", "platform:f40" gives "40"; "" when there is no number at its end. */
+static const char *releasever(const struct definition *def)
+{
+	const char *id = def->platform.id;
+	const char *p = id + strlen(id);
+
+	while (p > id && (isdigit((unsigned char)p[-1]) || p[-1] == '.'))
+		p--;
+	return p;
+}
+
+static int check_trust(const struct resolver *rs, struct err *err)
+{
+	const struct yaml_node *node = yaml_get(yaml_root(rs->def->doc), "trust");
+
+	for (size_t i = 0; node && i < node->count; i++) {
+		cleanup_free const char **ids = calloc(rs->repofiles.count + 1, sizeof(*ids));
+		const char *near = NULL;
+		bool found = false;
+
+		if (!ids)
+			return err_nomem(err);
+		for (size_t k = 0; k < rs->repofiles.count; k++) {
+			ids[k] = rs->repofiles.items[k].id;
+			found = found || !strcmp(ids[k], node->keys[i]->text);
+		}
+		near = str_nearest(node->keys[i]->text, ids);
+		if (!found && near)
+			return yaml_error(node->keys[i], err,
+					  "no repository '%.60s' in the .repo files (did you mean "
+					  "'%s'?)",
+					  node->keys[i]->text, near);
+		if (!found)
+			return yaml_error(node->keys[i], err,
+					  "no repository '%.60s' in the .repo files",
+					  node->keys[i]->text);
+	}
+	return 0;
+}
+
+static int read_repofiles(struct resolver *rs, struct strv *warnings, struct err *err)
+{
+	const struct definition *def = rs->def;
+	const char *version = releasever(def);
+	struct repofile_vars vars = { .arch = def->platform.arch,
+				      .releasever = *version ? version : NULL };
+	bool enabled = false;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < def->repos.count; i++)
+		r = repofile_load(def->repos.items[i], &vars, &rs->repofiles, warnings, err);
+	if (r == 0)
+		r = check_trust(rs, err);
+	for (size_t i = 0; i < rs->repofiles.count; i++)
+		enabled = enabled || rs->repofiles.items[i].enabled;
+	if (r == 0 && !enabled)
+		r = yaml_error(yaml_get(yaml_root(def->doc), "repos"), err,
+			       "no repository is enabled");
+	return r;
+}
+
+int resolver_open(const struct definition *def, const struct metadata_options *options,
+		  struct strv *warnings, struct resolver *ret, struct err *err)
+{
+	int r = check_supported(def, err);
+
+	ret->def = def;
+	if (r == 0)
+		r = definition_requests(def, &ret->requests, err);
+	if (r == 0)
+		r = read_repofiles(ret, warnings, err);
+	if (r == 0)
+		r = solve_init(&ret->solve, def->platform.arch, err);
+	if (r == 0)
+		r = metadata_load(ret->solve.pool, def, &ret->repofiles, options, warnings,
+				  &ret->metadata, err);
+	if (r == 0)
+		r = solve_prepare(&ret->solve, &ret->metadata, ret->modules, err);
+	return r;
+}
+
+int resolver_solve(struct resolver *resolver, struct solve_result *ret, struct err *err)
+{
+	return solve_run(&resolver->solve, &resolver->requests, ret, err);
+}
