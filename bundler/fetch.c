@@ -13,9 +13,8 @@
 #include "interrupt.h"
 #include "progress.h"
 #include "rpmsig.h"
+#include "vendorkeys.h"
 #include "wheel.h"
-
-#define KEY_FILE_MAX (1U << 20) /* bytes of one gpgkey file */
 
 void fetch_result_release(struct fetch_result *result)
 {
@@ -141,80 +140,6 @@ static int admit(const char *from, const char *to, struct err *err)
 
 /* -- keys -- */
 
-static int key_path(const char *cache, const char *fpr, char **ret, struct err *err)
-{
-	return str_printf(ret, err, "%s/keys/%s.asc", cache, fpr);
-}
-
-/* The pinned keys that an earlier run has kept; true when none is missing or damaged. Which file it
- * was does not matter: the pin is the key's own digest. */
-static bool cached_keys(const struct lock_repo *repo, const char *cache, struct pgp_keys *keys)
-{
-	for (size_t i = 0; i < repo->keys.count; i++) {
-		struct err ignored = ERR_INIT;
-		cleanup_free char *path = NULL;
-		cleanup_free char *data = NULL;
-		size_t size = 0;
-
-		if (key_path(cache, repo->keys.items[i], &path, &ignored) < 0 ||
-		    file_read(path, KEY_FILE_MAX, ERR_FAILED, &data, &size, &ignored) < 0 ||
-		    pgp_read(path, data, size, keys, &ignored) < 0 ||
-		    !pgp_find(keys, repo->keys.items[i]))
-			return false;
-	}
-	return true;
-}
-
-static int cache_keys(const struct lock_repo *repo, const char *cache, const struct pgp_keys *keys,
-		      struct err *err)
-{
-	cleanup_free char *dir = NULL;
-	int r = path_join(cache, "keys", &dir, err);
-
-	if (r == 0)
-		r = dir_make(dir, 0755, err);
-	for (size_t i = 0; r == 0 && i < repo->keys.count; i++) {
-		const struct pgp_key *key = pgp_find(keys, repo->keys.items[i]);
-		cleanup_free char *path = NULL;
-		cleanup_free char *text = NULL;
-
-		if (!key)
-			continue;
-		r = key_path(cache, key->fpr, &path, err);
-		if (r == 0)
-			r = pgp_armor(key, &text, err);
-		if (r == 0)
-			r = file_write_atomic(path, 0644, text, strlen(text), err);
-	}
-	return r;
-}
-
-/* Reads what the repository's gpgkey URLs hold; only pinned keys are ever used of it. */
-static int download_keys(const struct lock_repo *repo, struct pgp_keys *keys,
-			 struct fetch_result *ret, struct err *err)
-{
-	const struct http_settings settings = settings_of(repo);
-	int r = 0;
-
-	if (repo->gpgkey.count == 0)
-		return err_set(err, ERR_VERIFY,
-			       "repository '%s' says nowhere where its key is: add 'gpgkey=URL' to "
-			       "its section of the .repo file, and resolve again",
-			       repo->id);
-	for (size_t i = 0; r == 0 && i < repo->gpgkey.count; i++) {
-		struct http_transfer t = { .url = repo->gpgkey.items[i],
-					   .settings = &settings,
-					   .max_bytes = KEY_FILE_MAX };
-
-		r = http_fetch(&t, 1, NULL, NULL, err);
-		if (r == 0)
-			r = pgp_read(repo->gpgkey.items[i], t.body.buf, t.body.len, keys, err);
-		ret->downloaded += t.downloaded;
-		str_release(&t.body);
-	}
-	return r;
-}
-
 static bool has_key(const struct fetch_result *ret, const char *fpr)
 {
 	for (size_t i = 0; i < ret->key_count; i++)
@@ -298,18 +223,20 @@ static int open_keyring(const struct lock_repo *repo, const char *cache, struct 
 			struct rpmsig_keyring **ret_keyring, struct err *err)
 {
 	CLEANUP(pgp_keys_release) struct pgp_keys keys = PGP_KEYS_INIT;
-	bool cached = cached_keys(repo, cache, &keys);
-	int r = 0;
+	CLEANUP(strv_release) struct strv warnings = STRV_INIT;
+	const struct http_settings settings = settings_of(repo);
+	const struct vendorkeys what = { .repo = repo->id,
+					 .pins = &repo->keys,
+					 .gpgkey = &repo->gpgkey,
+					 .settings = &settings,
+					 .cache = cache };
+	int r = vendorkeys_load(&what, &warnings, &keys, &ret->downloaded, err);
 
-	if (!cached) {
-		pgp_keys_release(&keys);
-		r = download_keys(repo, &keys, ret, err);
-	}
+	for (size_t i = 0; i < warnings.count; i++)
+		warning("%s", warnings.items[i]);
 	if (r == 0)
 		r = rpmsig_keyring_new(&keys, (const char *const *)repo->keys.items, ret_keyring,
 				       err);
-	if (r == 0 && !cached)
-		r = cache_keys(repo, cache, &keys, err);
 	if (r == 0)
 		r = keep_keys(repo, &keys, ret, err);
 	return r < 0 ? err_prefix(err, "repository '%s'", repo->id) : 0;

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Makes throw-away OpenPGP keys and small RPMs in DIR for test_pgp.c, test_rpmsig.c and test_fetch.c:
 #   NAME.asc       public keys: vendor, other, weak (RSA 1024), dsa, ecdsa, subkey (a subkey signs), expired, revoked
+#   revoked-before.asc  the same key without its revocation
 #   NAME.rpm       pgha-test-1:2.0-3.noarch signed by NAME, and unsigned, sha1 (by vendor), late (by expired, after its end)
 #   second.rpm     pgha-second-1:2.0-3.noarch signed by other
 set -euo pipefail
@@ -80,6 +81,7 @@ gpg --batch --armor --export expired@example.org >"$dir/expired.asc"
 "${gpg[@]}" --faked-system-time 20200102T000000 --quick-set-expire "$(fingerprint expired)" 20d
 sign late expired --define "$(faked 20200110T000000)"
 
+gpg --batch --armor --export revoked@example.org >"$dir/revoked-before.asc"
 revocation=$GNUPGHOME/openpgp-revocs.d/$(fingerprint revoked).rev
 sed 's/^:---/---/' "$revocation" | "${gpg[@]}" --import 2>"$dir/gpg.log"
 
