@@ -2,13 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """What stock dnf would install into an empty root, one NEVRA a line: the judge of `pgha-bundle resolve`.
 
-usage: dnf_oracle.py ROOT REPO_DIR PLATFORM RELEASEVER ARCH PACKAGE...
+usage: dnf_oracle.py [OPTION]... ROOT REPO_DIR PLATFORM RELEASEVER ARCH [PACKAGE]...
 
 ROOT is a directory of the test's own (dnf's database and cache), REPO_DIR holds the .repo files. Every setting on which
-the answer hangs is given here, none is taken from this machine. All module streams are disabled. Exit 1: no solution,
-its words on standard error; exit 2: dnf is not installed.
+the answer hangs is given here, none is taken from this machine. Exit 1: no solution, its words on standard error; exit 2:
+dnf is not installed.
+
+  --enable NAME:STREAM  enable a module stream
+  --disable NAME        disable a module; '*': all that are not enabled. The others have their default stream
+  --weak                install weak dependencies too
+  --no-best             the newest version of what is asked for is not a must
+  --streams             print the active module streams, NAME:STREAM a line, instead of packages
 """
-import glob
+import argparse
 import os
 import sys
 
@@ -20,28 +26,29 @@ except ImportError:
     sys.exit(2)
 
 
-def open_base(root, repo_dir, platform, releasever, arch):
+def open_base(args):
     base = dnf.Base(dnf.conf.Conf())
     conf = base.conf
     conf.config_file_path = "/dev/null"
-    conf.installroot = root
-    conf.persistdir = os.path.join(root, "var/lib/dnf")
-    conf.cachedir = os.path.join(root, "var/cache/dnf")
-    conf.logdir = os.path.join(root, "var/log")
+    conf.installroot = args.root
+    conf.persistdir = os.path.join(args.root, "var/lib/dnf")
+    conf.cachedir = os.path.join(args.root, "var/cache/dnf")
+    conf.logdir = os.path.join(args.root, "var/log")
     os.makedirs(conf.logdir, exist_ok=True)
-    conf.reposdir = [repo_dir]
+    conf.reposdir = [args.repo_dir]
     conf.varsdir = []
     conf.pluginpath = []
     conf.plugins = False
-    conf.module_platform_id = platform
-    conf.best = True
-    conf.install_weak_deps = False
-    conf.substitutions["releasever"] = releasever
-    conf.substitutions["arch"] = arch
-    conf.substitutions["basearch"] = dnf.rpm.basearch(arch)
+    conf.module_platform_id = args.platform
+    conf.module_obsoletes = False
+    conf.best = args.best
+    conf.install_weak_deps = args.weak
+    conf.substitutions["releasever"] = args.releasever
+    conf.substitutions["arch"] = args.arch
+    conf.substitutions["basearch"] = dnf.rpm.basearch(args.arch)
     conf.ignorearch = True
     # Base read the machine's own streams and paths when it was made.
-    conf.modulesdir = os.path.join(root, "etc/dnf/modules.d")
+    conf.modulesdir = os.path.join(args.root, "etc/dnf/modules.d")
     base.read_all_repos()
     for repo in base.repos.iter_enabled():
         repo.gpgcheck = False
@@ -50,32 +57,47 @@ def open_base(root, repo_dir, platform, releasever, arch):
     return base
 
 
-def disable_modules(base, root):
-    directory = os.path.join(root, "etc/dnf/modules.d")
+def set_module(args, name, state, stream=""):
+    directory = os.path.join(args.root, "etc/dnf/modules.d")
     os.makedirs(directory, exist_ok=True)
-    names = {m.getName() for m in base._moduleContainer.getModulePackages()}
-    for name in names:
-        with open(os.path.join(directory, name + ".module"), "w", encoding="ascii") as out:
-            out.write(f"[{name}]\nname={name}\nstream=\nstate=disabled\nprofiles=\n")
-    return len(names)
+    with open(os.path.join(directory, name + ".module"), "w", encoding="ascii") as out:
+        out.write(f"[{name}]\nname={name}\nstream={stream}\nstate={state}\nprofiles=\n")
 
 
-def main(root, repo_dir, platform, releasever, arch, *packages):
-    settings = (root, repo_dir, platform, releasever, arch)
-    base = open_base(*settings)
-    if disable_modules(base, root):
+def set_modules(args):
+    """The base with the streams as ARGS have them, as `dnf module` would have stored them."""
+    enabled = dict(spec.split(":", 1) for spec in args.enable)
+    disabled = set(args.disable)
+    for name, stream in enabled.items():
+        set_module(args, name, "enabled", stream)
+    if "*" in disabled:
+        base = open_base(args)
+        disabled = {m.getName() for m in base._moduleContainer.getModulePackages()} - set(enabled)
         base.close()
-        base = open_base(*settings)
-    if glob.glob(os.path.join(root, "etc/dnf/modules.d/*")):
-        states = {base._moduleContainer.getModuleState(m.getName())
-                  for m in base._moduleContainer.getModulePackages()}
-        disabled = {base._moduleContainer.ModuleState_DISABLED}
-        if states - disabled:
-            sys.exit("dnf did not disable every module")
+    for name in disabled:
+        set_module(args, name, "disabled")
+    base = open_base(args)
+    container = base._moduleContainer
+    for module in container.getModulePackages():
+        name = module.getName()
+        wanted = container.ModuleState_DISABLED if name in disabled else container.ModuleState_ENABLED
+        if name in disabled or name in enabled:
+            if container.getModuleState(name) != wanted:
+                sys.exit(f"dnf did not take the state of module {name}")
+    return base
+
+
+def main(args):
+    base = set_modules(args)
     if len(base.sack.query().installed()):
         sys.exit("the root is not empty")
+    if args.streams:
+        container = base._moduleContainer
+        active = {m.getNameStream() for m in container.getModulePackages() if container.isModuleActive(m)}
+        print("".join(name + "\n" for name in sorted(active)), end="")
+        return 0
     try:
-        for package in packages:
+        for package in args.package:
             base.install(package)
         base.resolve()
     except dnf.exceptions.Error as error:
@@ -86,5 +108,18 @@ def main(root, repo_dir, platform, releasever, arch, *packages):
     return 0
 
 
+def parse_arguments():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--enable", action="append", default=[])
+    parser.add_argument("--disable", action="append", default=[])
+    parser.add_argument("--weak", action="store_true")
+    parser.add_argument("--no-best", dest="best", action="store_false")
+    parser.add_argument("--streams", action="store_true")
+    for name in ("root", "repo_dir", "platform", "releasever", "arch"):
+        parser.add_argument(name)
+    parser.add_argument("package", nargs="*")
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main(parse_arguments()))
