@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "json.h"
+
+#include <string.h>
+
+/* The length of the UTF-8 sequence at P, which ends with NUL; 0 when there is none (RFC 3629). */
+static size_t utf8_len(const unsigned char *p)
+{
+	size_t len = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
+
+	if (*p > 0xf4)
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	/* Longer than need be, a surrogate, or beyond Unicode. */
+	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) ||
+	    (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+static void add_text(struct str *out, const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	str_addc(out, '"');
+	while (*p) {
+		size_t len = utf8_len(p);
+
+		if (*p == '"' || *p == '\\')
+			str_addf(out, "\\%c", *p);
+		else if (*p == '\n')
+			str_add(out, "\\n");
+		else if (*p < 0x20 || *p == 0x7f)
+			str_addf(out, "\\u%04x", *p);
+		else if (len)
+			str_add_len(out, p, len);
+		else
+			str_add(out, "\\ufffd");
+		p += len ? len : 1;
+	}
+	str_addc(out, '"');
+}
+
+static void begin(struct json *j, const char *key)
+{
+	if (j->more)
+		str_addc(&j->out, ',');
+	if (j->depth)
+		str_addf(&j->out, "\n%*s", (int)j->depth * 2, "");
+	if (key) {
+		add_text(&j->out, key);
+		str_add(&j->out, ": ");
+	}
+	j->more = true;
+}
+
+void json_open(struct json *j, const char *key, char bracket)
+{
+	begin(j, key);
+	str_addc(&j->out, bracket);
+	j->depth++;
+	j->more = false;
+}
+
+void json_close(struct json *j, char bracket)
+{
+	j->depth--;
+	if (j->more)
+		str_addf(&j->out, "\n%*s", (int)j->depth * 2, "");
+	str_addc(&j->out, bracket);
+	j->more = true;
+}
+
+void json_string(struct json *j, const char *key, const char *value)
+{
+	begin(j, key);
+	if (value)
+		add_text(&j->out, value);
+	else
+		str_add(&j->out, "null");
+}
+
+void json_number(struct json *j, const char *key, uint64_t value)
+{
+	begin(j, key);
+	str_addf(&j->out, "%llu", (unsigned long long)value);
+}
+
+void json_bool(struct json *j, const char *key, bool value)
+{
+	begin(j, key);
+	str_add(&j->out, value ? "true" : "false");
+}
+
+void json_strings(struct json *j, const char *key, const struct strv *list)
+{
+	json_open(j, key, '[');
+	for (size_t i = 0; i < list->count; i++)
+		json_string(j, NULL, list->items[i]);
+	json_close(j, ']');
+}
+
+int json_done(struct json *j, char **ret_text, struct err *err)
+{
+	str_addc(&j->out, '\n');
+	return str_done(&j->out, ret_text, err);
+}
+
+void json_release(struct json *j)
+{
+	str_release(&j->out);
+}
