@@ -23,7 +23,7 @@ WERROR ?= $(if $(CI),-Werror)
 SANITIZE ?=
 
 LIB_PKGS := libcrypto yaml-0.1 rpm libarchive zlib libsolv libsolvext
-BUNDLER_PKGS := libcurl
+BUNDLER_PKGS := libcurl expat
 
 pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1))
 pkg_libs = $(shell $(PKG_CONFIG) --libs $(1))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "repofile.h"
 
+#include <ctype.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -166,8 +167,16 @@ static const char *variable(const struct repofile_vars *vars, const char *name)
 	return getenv(env);
 }
 
-/* $name and ${name}, as libdnf replaces them; a '$' before anything else stands for itself. */
-static int expand(const struct parser *p, const char *text, char **ret, struct err *err)
+const char *repofile_releasever(const char *platform_id)
+{
+	const char *p = platform_id + strlen(platform_id);
+
+	while (p > platform_id && (isdigit((unsigned char)p[-1]) || p[-1] == '.'))
+		p--;
+	return *p ? p : NULL;
+}
+
+int repofile_expand(const char *text, const struct repofile_vars *vars, char **ret, struct err *err)
 {
 	static const char letters[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
@@ -187,16 +196,23 @@ static int expand(const struct parser *p, const char *text, char **ret, struct e
 		name = strndup(start, len);
 		if (!name)
 			return err_nomem(err);
-		value = variable(p->vars, name);
+		value = variable(vars, name);
 		if (!value)
 			return err_set(err, ERR_CONFIG,
-				       "%s:%u: unknown variable '$%.60s' (set DNF_VAR_%.60s in the "
+				       "unknown variable '$%.60s' (set DNF_VAR_%.60s in the "
 				       "environment)",
-				       p->path, p->key_line, name, name);
+				       name, name);
 		str_add(&out, value);
 		text = start + len + brace;
 	}
 	return str_done(&out, ret, err);
+}
+
+static int expand(const struct parser *p, const char *text, char **ret, struct err *err)
+{
+	int r = repofile_expand(text, p->vars, ret, err);
+
+	return r < 0 ? err_prefix(err, "%s:%u", p->path, p->key_line) : 0;
 }
 
 /* --- values ------------------------------------------------------------------------------------- */
@@ -500,6 +516,7 @@ int repofile_parse(const char *path, const char *text, const struct repofile_var
 
 	if (!copy)
 		return err_nomem(err);
+	list->vars = *vars;
 	while (r == 0 && (line = strsep(&rest, "\n"))) {
 		p.line++;
 		r = read_line(&p, line, err);

@@ -53,6 +53,7 @@ struct repofile_vars {
 struct repofile_list {
 	struct repofile_repo *items; /* in the order of the files and in the files */
 	size_t count;
+	struct repofile_vars vars; /* what they were read with */
 };
 
 /*
@@ -67,6 +68,15 @@ int repofile_parse(const char *path, const char *text, const struct repofile_var
 		   struct repofile_list *list, struct strv *warnings, struct err *err) MUST_CHECK;
 void repofile_release(struct repofile_list *list);
 
+/*
+ * Replaces $name and ${name} in TEXT, which the caller frees; a '$' before anything else stands for
+ * itself. ERR_CONFIG for a variable that is not known.
+ */
+int repofile_expand(const char *text, const struct repofile_vars *vars, char **ret,
+		    struct err *err) MUST_CHECK;
+/* The $releasever of a platform's id, borrowed from it: "8" of "platform:el8"; NULL when there is no
+ * number at its end. */
+const char *repofile_releasever(const char *platform_id);
 /* The basearch of an rpm architecture ("i386" of "i686"), or NULL when it is not known. */
 const char *repofile_basearch(const char *arch);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "resolver.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,17 +37,6 @@ static int check_supported(const struct definition *def, struct err *err)
 
 /* --- repositories ---------------------------------------------------------------------------------- */
 
-/* "platform:el8" gives "8", "platform:f40" gives "40"; "" when there is no number at its end. */
-static const char *releasever(const struct definition *def)
-{
-	const char *id = def->platform.id;
-	const char *p = id + strlen(id);
-
-	while (p > id && (isdigit((unsigned char)p[-1]) || p[-1] == '.'))
-		p--;
-	return p;
-}
-
 static int check_trust(const struct resolver *rs, struct err *err)
 {
 	const struct yaml_node *node = yaml_get(yaml_root(rs->def->doc), "trust");
@@ -81,9 +69,8 @@ static int check_trust(const struct resolver *rs, struct err *err)
 static int read_repofiles(struct resolver *rs, struct strv *warnings, struct err *err)
 {
 	const struct definition *def = rs->def;
-	const char *version = releasever(def);
 	struct repofile_vars vars = { .arch = def->platform.arch,
-				      .releasever = *version ? version : NULL };
+				      .releasever = repofile_releasever(def->platform.id) };
 	bool enabled = false;
 	int r = 0;
 

@@ -24,8 +24,10 @@ struct upstream_digest {
 };
 
 struct upstream {
-	const char *id;                  /* borrowed */
-	struct http_source source;       /* bases: no duplicates; https before http */
+	const char *id; /* borrowed */
+	/* Bases without duplicates: the .repo file's own as they stand there, then a list's, https
+	 * before http, by preference. */
+	struct http_source source;
 	struct upstream_digest *digests; /* what a metalink accepts as repomd.xml, the newest first;
 					    none: nothing is known */
 	size_t digest_count;

@@ -6,7 +6,7 @@ set -Eeuo pipefail
 
 apt_packages=(
 	build-essential pkg-config
-	libcurl4-openssl-dev libarchive-dev libssl-dev librpm-dev libsolv-dev libsolvext-dev libyaml-dev zlib1g-dev
+	libcurl4-openssl-dev libarchive-dev libssl-dev librpm-dev libsolv-dev libsolvext-dev libyaml-dev zlib1g-dev libexpat1-dev
 	libcmocka-dev
 	# what pgha-bundle runs, and the tests beside it
 	createrepo-c rpm python3 python3-venv python3-pip openssl gnupg dnf
@@ -18,7 +18,7 @@ apt_packages=(
 
 dnf_packages=(
 	gcc make pkgconf-pkg-config
-	libcurl-devel libarchive-devel openssl-devel rpm-devel libsolv-devel libyaml-devel zlib-devel
+	libcurl-devel libarchive-devel openssl-devel rpm-devel libsolv-devel libyaml-devel zlib-devel expat-devel
 	libcmocka-devel
 	createrepo_c rpm-build rpm-sign python3.12 python3.12-pip openssl gnupg2
 )
