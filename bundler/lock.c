@@ -12,8 +12,6 @@
 
 DEFINE_CLEANUP(struct yaml_doc *, yaml_doc_free);
 
-#define LOCK_SIZE_MAX (64U << 20) /* bytes of a lock; 100,000 packages need half of it */
-
 static int parse_u64(const struct yaml_node *node, void *member, struct err *err)
 {
 	if (node->type != YAML_SCALAR || !node->plain)

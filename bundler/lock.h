@@ -12,6 +12,8 @@
 #include "schema.h"
 #include "str.h"
 
+#define LOCK_SIZE_MAX (64U << 20) /* bytes of a lock; 100,000 packages need half of it */
+
 struct lock_platform {
 	char *id;     /* "platform:el8" */
 	char *arch;   /* "x86_64" */

@@ -1,0 +1,115 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The lock over time: what a second resolve says and writes, what --update moves, that nothing but the inputs counts.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+cache=$work/cache
+lock=$work/pgha.lock
+# repo NAME [REVISION] <TEXT: a repository at $work/NAME (tests/cli/make_repo.py)
+repo() { "$root/tests/cli/make_repo.py" "$work/$1" "${@:2}"; }
+# definition 'A, B' ['LINE OF YAML'…]
+definition() {
+	printf 'pgha: 1\nplatform: {id: "platform:el8", arch: x86_64}\nrepos: [all.repo]\npackages: [%s]\n' "$1" >"$work/b.yaml"
+	shift
+	(($# == 0)) || printf '%s\n' "$@" >>"$work/b.yaml"
+}
+# repos NAME…: a .repo file with these
+repos() {
+	: >"$work/all.repo"
+	for name in "$@"; do
+		printf '[%s]\nname=%s\nbaseurl=file://%s\ngpgcheck=0\n' "$name" "$name" "$work/$name" >>"$work/all.repo"
+	done
+}
+# shellcheck disable=SC2317 # called through expect
+resolve() { "$bundle" resolve -f "$work/b.yaml" -o "$lock" --cache "$cache" "$@"; }
+nevras() { sed -n 's/^  - nevra: "\?\([^"]*\)"\?$/\1/p' "$lock" | paste -sd' '; }
+# locked NAME 'NEVRA NEVRA…': what the lock has now
+locked() { if [[ $(nevras) == "$2" ]]; then ok "$1"; else not_ok "$1" "$(nevras)" "not: $2"; fi; }
+# changed_lines NAME 'BEGINNING'…: what diff shows of $work/before.lock and the lock: for each a line, in this order
+changed_lines() {
+	local name=$1
+	shift
+	diff "$work/before.lock" "$lock" >"$work/diff" || test $? = 1
+	if [[ $(sed -nE 's/^> *([^,:]*: ?[^",]*).*/\1/p' "$work/diff") == "$(printf '%s\n' "$@")" ]]; then
+		ok "$name"
+	else
+		not_ok "$name" "$(<"$work/diff")"
+	fi
+}
+# stamp: what changes when the lock is written
+stamp() { stat -c '%i %Y %y' "$lock"; }
+
+repos base extra
+repo base 1 <<-END
+	app-1-1.x86_64 requires: lib >= 1, tool
+	lib-1-1.x86_64
+	tool-1-1.noarch requires: lib
+END
+repo extra 1 <<-END
+	other-1-1.x86_64
+END
+definition 'app, other'
+
+# --- a second resolve ---
+expect "a first lock" 0 "4 packages" resolve
+locked "has what is needed" "app-1-1.x86_64 lib-1-1.x86_64 other-1-1.x86_64 tool-1-1.noarch"
+before=$(stamp)
+expect "the same again says so" 0 "unchanged" resolve
+if [[ $(stamp) == "$before" ]]; then ok "and is not written"; else not_ok "and is not written" "$before" "$(stamp)"; fi
+expect "--check agrees" 0 "unchanged" resolve --check
+repo base 2 <<-END
+	app-1-1.x86_64 requires: lib >= 1, tool
+	app-2-1.x86_64 requires: lib >= 1, helper
+	lib-1-1.x86_64
+	tool-1-1.noarch requires: lib
+	helper-1-1.noarch
+END
+cp "$lock" "$work/first.lock"
+expect "--check tells that it would change" 1 "'$lock' would change" resolve --check
+expect "and what" 1 "up        app     1-1 -> 2-1" resolve --check
+expect "in JSON too" 1 '"changed": true' resolve --check --json
+expect "and writes nothing" 0 "" cmp "$lock" "$work/first.lock"
+expect "--check of a lock that is not there is a mistake of usage" 2 "cannot open" \
+	"$bundle" resolve -f "$work/b.yaml" -o "$work/none.lock" --cache "$cache" --check
+expect "resolve takes what is new" 0 "1 up, 1 added, 1 removed" resolve --json
+if python3 - "$work/.out" <<-'END'; then ok "and tells it to machines"; else not_ok "and tells it to machines" "$out"; fi
+	import json, sys
+	told = json.load(open(sys.argv[1]))
+	assert told["written"] and told["changed"] and told["packages"] == 4, told
+	assert told["up"] == [{"type": "rpm", "name": "app", "arch": "x86_64", "from": "1-1", "to": "2-1"}], told
+	assert [c["name"] for c in told["added"]] == ["helper"] and [c["name"] for c in told["removed"]] == ["tool"], told
+	assert told["repositories"] == ["base"], told
+END
+repo extra 2 <<-END
+	other-1-1.x86_64
+	unrelated-1-1.x86_64
+END
+cp "$lock" "$work/before.lock"
+expect "a repository that changed elsewhere" 0 "no package changes; repositories changed:" resolve
+changed_lines "changes the line of that repository alone" "- {id: extra"
+
+# --- what is there is no lock ---
+echo 'pgha: 1' >"$work/precious.yaml"
+expect "a file that is no lock is not overwritten" 3 "remove it, or name another file" \
+	"$bundle" resolve -f "$work/b.yaml" -o "$work/precious.yaml" --cache "$cache"
+expect "but stays" 0 "pgha: 1" cat "$work/precious.yaml"
+: >"$work/empty.lock"
+expect "an empty one is as none" 0 "4 packages" "$bundle" resolve -f "$work/b.yaml" -o "$work/empty.lock" --cache "$cache"
+expect "a directory is refused" 2 "not a regular file" "$bundle" resolve -f "$work/b.yaml" -o "$work" --cache "$cache"
+
+# --- only the inputs count ---
+for setting in LC_ALL=fr_FR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati LANG=C; do
+	expect "resolves with $setting" 0 "" env "$setting" "$bundle" resolve -f "$work/b.yaml" -o "$work/again.lock" --cache "$work/c.$setting"
+	expect "the same bytes" 0 "" cmp "$lock" "$work/again.lock"
+	rm "$work/again.lock"
+done
+for mask in 000 077; do
+	(
+		umask "$mask"
+		"$bundle" resolve -f "$work/b.yaml" -o "$work/mask$mask.lock" --cache "$work/c.$mask" 2>/dev/null
+	)
+	expect "the same bytes with umask $mask" 0 "" cmp "$lock" "$work/mask$mask.lock"
+	expect "and the same mode" 0 "644" stat -c %a "$work/mask$mask.lock"
+done
+finish
