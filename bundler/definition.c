@@ -9,6 +9,7 @@
 #include "context.h"
 #include "file.h"
 #include "manifest.h"
+#include "pkgspec.h"
 
 #define VALID_DAYS_DEFAULT 90
 #define VALID_DAYS_MAX 3650
@@ -159,6 +160,15 @@ static int check_words(const struct definition *def, const char *key, const stru
 	return 0;
 }
 
+static int check_packages(const struct definition *def, struct err *err)
+{
+	for (size_t i = 0; i < def->packages.count; i++)
+		if (!pkgspec_is_valid(def->packages.items[i]))
+			return yaml_error(item_node(def, "packages", i), err, "'%.80s' is no name",
+					  def->packages.items[i]);
+	return 0;
+}
+
 static int check_requirements(const struct definition *def, struct err *err)
 {
 	const struct strv *list = &def->wheels.requirements;
@@ -238,7 +248,7 @@ int definition_load(const char *path, struct definition *ret, struct err *err)
 	if (r == 0)
 		r = check_words(ret, "services", &ret->services, "_-", err);
 	if (r == 0)
-		r = check_words(ret, "packages", &ret->packages, "._+:~^-", err);
+		r = check_packages(ret, err);
 	if (r == 0)
 		r = check_requirements(ret, err);
 	if (r == 0)
@@ -330,6 +340,11 @@ static int add_services(const struct definition *def, struct definition_requests
 		CLEANUP(strv_release) struct strv names = STRV_INIT;
 
 		r = context_packages(&cluster, service, &names, err);
+		for (size_t k = 0; r == 0 && k < names.count; k++)
+			if (!pkgspec_is_valid(names.items[k]) || names.items[k][0] == '@')
+				r = err_set(err, ERR_CONFIG,
+					    "%s: '%.80s' under 'packages' is no package",
+					    service->file, names.items[k]);
 		for (size_t k = 0; r == 0 && k < names.count; k++)
 			r = add_request(list, names.items[k], service->name, service->file, err);
 	}

@@ -108,5 +108,5 @@ int resolver_open(const struct definition *def, const struct metadata_options *o
 
 int resolver_solve(struct resolver *resolver, struct solve_result *ret, struct err *err)
 {
-	return solve_run(&resolver->solve, &resolver->requests, ret, err);
+	return solve_run(&resolver->solve, &resolver->requests, NULL, ret, err);
 }

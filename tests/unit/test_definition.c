@@ -112,6 +112,7 @@ static void mistakes_are_named_with_their_place(void **state)
 		{ "pgha: 2\n", "b.yaml:1:7: " },
 		{ "pgha: 1\n", "'platform' is missing" },
 		{ MINIMAL "packages: [\"--all\"]\n", "b.yaml:4:12: '--all' is no name" },
+		{ MINIMAL "packages: [\"a\\nb\"]\n", "b.yaml:4:12: 'a\nb' is no name" },
 		{ MINIMAL "services: [../x]\n", "b.yaml:4:12: '../x' is no name" },
 		{ MINIMAL "wheels: {requirements: [\"-r /etc/passwd\"]}\n", "b.yaml:4:25: " },
 		{ MINIMAL "trust: {base: [FD431D51]}\n", "b.yaml:4:16: 'FD431D51' is no fingerp" },

@@ -72,7 +72,7 @@ static void add_to(struct strv *list, const char *item)
 /* Solves for NAMES, which end with NULL and are borrowed. */
 static int run(struct setup *s, const char *const *names)
 {
-	const struct metadata md = { .repos = s->repos, .count = s->repos[1].repo ? 2 : 1 };
+	struct metadata md = { .repos = s->repos, .count = s->repos[1].repo ? 2 : 1 };
 	struct err err = ERR_INIT;
 
 	s->err = (struct err)ERR_INIT;
@@ -83,7 +83,7 @@ static int run(struct setup *s, const char *const *names)
 			.name = (char *)(uintptr_t)*names, .reason = requested, .where = place
 		};
 	assert_ok(solve_prepare(&s->solve, &md, NULL, &err));
-	return solve_run(&s->solve, &s->requests, &s->result, &s->err);
+	return solve_run(&s->solve, &s->requests, NULL, &s->result, &s->err);
 }
 
 #define RUN(s, ...) run((s), (const char *const[]){ __VA_ARGS__, NULL })
@@ -286,8 +286,6 @@ static void what_is_not_there_is_told_with_help(void **state)
 			     "mean 'haproxy'?)" },
 		{ "zzzzzzzz", "no package 'zzzzzzzz' (requested) in any repository" },
 		{ "modular", "it is in module streams only, and none is enabled" },
-		{ "capability",
-		  "haproxy-1-1.x86_64 provides 'capability': ask for it by its name" },
 		{ "foreign", "it is there for other architectures only" },
 	};
 
@@ -308,6 +306,86 @@ static void what_is_not_there_is_told_with_help(void **state)
 		snprintf(said, sizeof(said), "%s\n%s", s->err.msg, s->err.detail);
 		assert_contains(said, cases[i].says);
 	}
+}
+
+/* What dnf's "install" understands, and what it chooses. */
+static void a_request_has_many_forms(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *chosen; /* NULL: not there */
+	} cases[] = {
+		{ "app", "app-1:2-1.x86_64" },
+		{ "app.i686", "app-1:3-1.i686" },
+		{ "app-1", "app-1-1.x86_64" },
+		{ "app-1-1", "app-1-1.x86_64" },
+		{ "app-0:1", "app-1-1.x86_64" },
+		{ "app-01", "app-1-1.x86_64" },
+		{ "app-1:2-1.x86_64", "app-1:2-1.x86_64" },
+		{ "app-2-1.x86_64", "app-1:2-1.x86_64" },
+		{ "app-0:2-1.x86_64", NULL },
+		{ "app-3-1.x86_64", NULL },
+		{ "app-2-?.x86*", "app-1:2-1.x86_64" },
+		{ "[a]pp-1-*", "app-1-1.x86_64" },
+		{ "app = 1", "app-1-1.x86_64" },
+		{ "app = 1-1", "app-1-1.x86_64" },
+		{ "app < 1:0", "app-1-1.x86_64" },
+		{ "app <= 1:2-1", "app-1:2-1.x86_64" },
+		{ "app > 1-1", "app-1:2-1.x86_64" },
+		{ "app  >=  1:2", "app-1:2-1.x86_64" },
+		{ "app >= 1:4", NULL },
+		{ "app >", NULL },
+		{ "capability", "other-1-1.noarch" },
+		{ "capability >= 7", "other-1-1.noarch" },
+		{ "capability >= 8", NULL },
+		{ "lib.so.5()(64bit)", "other-1-1.noarch" },
+		{ "lib*.so.[5]()(64bit)", "other-1-1.noarch" },
+		{ "/usr/bin/other", "other-1-1.noarch" },
+		{ "*/bin/oth?r", "other-1-1.noarch" },
+		{ "APP", NULL },
+		{ "old", "new-1-1.x86_64" },
+		{ "ol?", "new-1-1.x86_64" },
+		{ "old-1", "old-1-1.x86_64" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct setup *s = NULL;
+		int r = 0;
+
+		tear_down(state);
+		set_up(state);
+		s = *state;
+		add_repo(s, 0,
+			 "=Pkg: app 1 1 x86_64\n=Pkg: app 1:2 1 x86_64\n=Pkg: app 1:3 1 i686\n"
+			 "=Pkg: other 1 1 noarch\n=Prv: capability = 7\n"
+			 "=Prv: lib.so.5()(64bit)\n=Prv: /usr/bin/other\n"
+			 "=Pkg: old 1 1 x86_64\n=Pkg: new 1 1 x86_64\n=Obs: old\n=Prv: old\n");
+		r = RUN(s, cases[i].name);
+		if (!cases[i].chosen && r == 0)
+			fail_msg("'%s' gives %s", cases[i].name, s->result.items[0].nevra);
+		if (cases[i].chosen && (r || s->result.count != 1 ||
+					strcmp(s->result.items[0].nevra, cases[i].chosen)))
+			fail_msg("'%s' gives %s, not %s", cases[i].name,
+				 r ? s->err.msg : s->result.items[0].nevra, cases[i].chosen);
+	}
+}
+
+static void a_pattern_takes_every_name_and_an_architecture_pattern_every_one(void **state)
+{
+	static const char packages[] = "=Pkg: app-a 1 1 x86_64\n=Pkg: app-a 2 1 x86_64\n"
+				       "=Pkg: app-b 1 1 x86_64\n=Pkg: lib 1 1 x86_64\n"
+				       "=Pkg: lib 1 1 i686\n";
+	struct setup *s = *state;
+
+	add_repo(s, 0, packages);
+	assert_int_equal(RUN(s, "app-*"), 0);
+	assert_result(s, "app-a-2-1.x86_64 <- requested\napp-b-1-1.x86_64 <- requested\n");
+	tear_down(state);
+	set_up(state);
+	s = *state;
+	add_repo(s, 0, packages);
+	assert_int_equal(RUN(s, "lib.*"), 0);
+	assert_result(s, "lib-1-1.i686 <- requested\nlib-1-1.x86_64 <- requested\n");
 }
 
 static void a_conflict_is_told_in_words(void **state)
@@ -339,6 +417,8 @@ int main(void)
 		TEST(includes_hold_for_their_own_repository),
 		TEST(module_streams_are_hidden_but_for_hotfix_repositories),
 		TEST(what_is_not_there_is_told_with_help),
+		TEST(a_request_has_many_forms),
+		TEST(a_pattern_takes_every_name_and_an_architecture_pattern_every_one),
 		TEST(a_conflict_is_told_in_words),
 	};
 

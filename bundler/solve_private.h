@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the solver share; nothing else includes this. */
+#ifndef PGHA_SOLVE_PRIVATE_H
+#define PGHA_SOLVE_PRIVATE_H
+
+#include <solv/queue.h>
+#include <solv/solver.h>
+
+#include "solve.h"
+
+DEFINE_CLEANUP(Solver *, solver_free);
+
+/* One job for the solver; a pattern or a group makes several. */
+struct solve_want {
+	const struct definition_request *request; /* borrowed */
+	Queue any_of;                             /* packages of which one is to be installed */
+	Id dep; /* instead, where it is not 0: what provides this */
+};
+
+struct solve_wants {
+	struct solve_want *items;
+	size_t count;
+	Queue obsoleters; /* visible packages that obsolete something */
+	bool obsoleters_known;
+};
+
+/* "name-[epoch:]version-release.arch", borrowed from the pool for a short time. */
+static inline const char *solve_nevra(Pool *pool, Id p)
+{
+	return pool_solvid2str(pool, p);
+}
+
+/* --- solve_request.c: what is asked for ---------------------------------------------------------- */
+
+int solve_find_wants(struct solve *solve, const struct definition_requests *requests,
+		     const struct solve_options *options, struct solve_wants *ret,
+		     struct err *err) MUST_CHECK;
+void solve_wants_release(struct solve_wants *wants);
+
+/* --- solve_problem.c: why not --------------------------------------------------------------------- */
+
+/* Nothing is what REQUEST asks for. */
+int solve_not_there(const struct solve *solve, const struct definition_request *request,
+		    struct err *err) MUST_CHECK;
+int solve_no_solution(const struct solve *solve, Solver *solver, int problems,
+		      struct err *err) MUST_CHECK;
+
+/* --- solve_reason.c: why each --------------------------------------------------------------------- */
+
+/* Fills request and reason of RESULT's items. */
+int solve_reasons(const struct solve *solve, const struct solve_wants *wants, bool weak_deps,
+		  struct solve_result *result, struct err *err) MUST_CHECK;
+
+#endif
