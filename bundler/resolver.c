@@ -108,5 +108,13 @@ int resolver_open(const struct definition *def, const struct metadata_options *o
 
 int resolver_solve(struct resolver *resolver, struct solve_result *ret, struct err *err)
 {
-	return solve_run(&resolver->solve, &resolver->requests, NULL, ret, err);
+	return resolver_solve_keeping(resolver, NULL, NULL, ret, err);
+}
+
+int resolver_solve_keeping(struct resolver *resolver, const Queue *keep, const Queue *take,
+			   struct solve_result *ret, struct err *err)
+{
+	const struct solve_options options = { .keep = keep, .take = take };
+
+	return solve_run(&resolver->solve, &resolver->requests, &options, ret, err);
 }

@@ -44,5 +44,9 @@ void resolver_release(struct resolver *resolver);
 
 /* Solves what DEF asks for; as solve_run(). */
 int resolver_solve(struct resolver *resolver, struct solve_result *ret, struct err *err) MUST_CHECK;
+/* The same with packages that stay and packages that are taken (struct solve_options); either may be
+ * NULL. */
+int resolver_solve_keeping(struct resolver *resolver, const Queue *keep, const Queue *take,
+			   struct solve_result *ret, struct err *err) MUST_CHECK;
 
 #endif

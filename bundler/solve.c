@@ -206,20 +206,21 @@ static int make_jobs(Pool *pool, struct solve_wants *wants, const struct solve_o
 
 	for (size_t i = 0; i < wants->count; i++) {
 		struct solve_want *want = &wants->items[i];
+		int best = solve_wants_kept(pool, want, options) ? 0 : SOLVER_FORCEBEST;
 
 		if (want->dep)
-			queue_push2(jobs,
-				    SOLVER_INSTALL | SOLVER_SOLVABLE_PROVIDES | SOLVER_FORCEBEST,
+			queue_push2(jobs, SOLVER_INSTALL | SOLVER_SOLVABLE_PROVIDES | best,
 				    want->dep);
 		else
 			queue_push2(jobs,
 				    SOLVER_INSTALL | SOLVER_SOLVABLE_ONE_OF | SOLVER_SETARCH |
-					    SOLVER_SETEVR | SOLVER_FORCEBEST,
+					    SOLVER_SETEVR | best,
 				    pool_queuetowhatprovides(pool, &want->any_of));
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(installonly); i++)
 		queue_push2(jobs, SOLVER_MULTIVERSION | SOLVER_SOLVABLE_PROVIDES,
 			    pool_str2id(pool, installonly[i], 1));
+	solve_keep_jobs(pool, options, jobs);
 	return lock_installed(pool, options, jobs, err);
 }
 

@@ -10,6 +10,7 @@
 
 #include <solv/bitmap.h>
 #include <solv/pool.h>
+#include <solv/queue.h>
 
 #include "definition.h"
 #include "err.h"
@@ -26,9 +27,10 @@ struct solve {
 
 /* What is borrowed here must outlive the call that gets it. */
 struct solve_options {
-	bool weak_deps;          /* install what is recommended, as dnf's install_weak_deps */
-	const struct strv *keep; /* NEVRAs that stay unless a request cannot be fulfilled with them;
-				      or NULL */
+	bool weak_deps;    /* install what is recommended, as dnf's install_weak_deps */
+	const Queue *keep; /* packages of the pool that stay: another of their names only where
+			      something that is taken or asked for needs it; or NULL */
+	const Queue *take; /* packages of the pool that are installed in any case; or NULL */
 	const struct strv *locked; /* names or patterns of installed packages that must stay as they
 				      are; or NULL */
 	struct strv *warnings;     /* what is passed over is appended, a line each; or NULL */

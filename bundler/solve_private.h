@@ -37,6 +37,13 @@ int solve_find_wants(struct solve *solve, const struct definition_requests *requ
 		     struct err *err) MUST_CHECK;
 void solve_wants_release(struct solve_wants *wants);
 
+/* --- solve_keep.c: what stays --------------------------------------------------------------------- */
+
+/* Whether a package that OPTIONS keep is one of those that WANT allows: the best need not be it then. */
+bool solve_wants_kept(Pool *pool, const struct solve_want *want,
+		      const struct solve_options *options);
+void solve_keep_jobs(Pool *pool, const struct solve_options *options, Queue *jobs);
+
 /* --- solve_problem.c: why not --------------------------------------------------------------------- */
 
 /* Nothing is what REQUEST asks for. */
