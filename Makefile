@@ -88,10 +88,18 @@ $(B)/tests/test_%: $(B)/tests/unit/test_%.o $(B)/libbundler.a $(B)/libinstaller.
 	$(call say,LD,$@)
 	$(Q)$(CC) $(SANITIZE) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) $(BUNDLER_LIBS) -lcmocka
 
--include $(patsubst %.c,$(B)/%.d,$(LIB_SRCS) $(BUNDLER_SRCS) $(INSTALLER_SRCS) $(TEST_SRCS) \
-	bundler/main.c installer/main.c)
+# For the comparison with dnf: many requests in one process.
+$(B)/tests/tools/%.o: ALL_CFLAGS += -Ibundler
 
-tests: $(TEST_BINS)
+$(B)/tests/solve-batch: $(B)/tests/tools/solve_batch.o $(B)/libbundler.a $(B)/libpgha.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE) $(LDHARDENING) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) $(BUNDLER_LIBS)
+
+-include $(patsubst %.c,$(B)/%.d,$(LIB_SRCS) $(BUNDLER_SRCS) $(INSTALLER_SRCS) $(TEST_SRCS) \
+	bundler/main.c installer/main.c tests/tools/solve_batch.c)
+
+tests: $(TEST_BINS) $(B)/tests/solve-batch
 
 deps: ## install what building and testing need (apt or dnf; root, unless all is there)
 	@tests/deps.sh
@@ -131,7 +139,7 @@ install: all ## install both programs and the manifests below $(DESTDIR)$(PREFIX
 	cp -R manifests keys $(DESTDIR)$(PREFIX)/share/pgha/
 
 C_SRCS := $(LIB_SRCS) $(BUNDLER_SRCS) $(INSTALLER_SRCS) bundler/main.c installer/main.c
-C_FILES := $(C_SRCS) $(TEST_SRCS) $(wildcard lib/*.h bundler/*.h installer/*.h tests/unit/*.h)
+C_FILES := $(C_SRCS) $(TEST_SRCS) tests/tools/solve_batch.c $(wildcard lib/*.h bundler/*.h installer/*.h tests/unit/*.h)
 TIDY := $(C_SRCS:%.c=$(B)/tidy/%.ok)
 
 $(B)/tidy/%.ok: %.c .clang-tidy

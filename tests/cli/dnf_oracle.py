@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""What stock dnf would install into an empty root, one NEVRA a line: the judge of `pgha-bundle resolve`.
+"""What stock dnf would install into a root, an empty one, one NEVRA a line: the judge of `pgha-bundle resolve`.
 
 usage: dnf_oracle.py [OPTION]... ROOT REPO_DIR PLATFORM RELEASEVER ARCH [PACKAGE]...
+
+A PACKAGE is whatever `dnf install` takes, "@group" too (a group of comps, never a module).
 
 ROOT is a directory of the test's own (dnf's database and cache), REPO_DIR holds the .repo files. Every setting on which
 the answer hangs is given here, none is taken from this machine. Exit 1: no solution, its words on standard error; exit 2:
@@ -12,6 +14,9 @@ dnf is not installed.
   --disable NAME        disable a module; '*': all that are not enabled. The others have their default stream
   --weak                install weak dependencies too
   --no-best             the newest version of what is asked for is not a must
+  --installed           ROOT has packages: print what must be installed or upgraded, as dnf without --allowerasing
+  --batch FILE          many requests, a line each, their packages with tabs between, over one reading of the metadata.
+                        A line is printed for each: "ok" and the NEVRAs, or "no" and the reason, with tabs between
   --streams             print the active module streams, NAME:STREAM a line, instead of packages
 """
 import argparse
@@ -87,24 +92,54 @@ def set_modules(args):
     return base
 
 
+def install(base, spec):
+    if not spec.startswith("@"):
+        base.install(spec)
+        return
+    # As Base._install_groups() of dnf.
+    spec, _, types = spec[1:].partition("/")
+    if not base.env_group_install([spec], types.split(",") if types else base.conf.group_package_types):
+        raise dnf.exceptions.Error(f"no packages in group {spec}")
+
+
+def solve(base, packages):
+    for package in packages:
+        install(base, package)
+    base.resolve()
+    return sorted(str(p) for p in base.transaction.install_set)
+
+
+def solve_batch(base, file):
+    with open(file, encoding="utf-8") as lines:
+        for line in lines:
+            base.reset(goal=True)
+            try:
+                answer = ["ok"] + solve(base, line.rstrip("\n").split("\t"))
+            except dnf.exceptions.Error as error:
+                answer = ["no", " ".join(str(error).split())]
+            print("\t".join(answer), flush=True)
+    return 0
+
+
 def main(args):
     base = set_modules(args)
-    if len(base.sack.query().installed()):
+    if any(package.startswith("@") for package in args.package) or args.batch:
+        base.read_comps(arch_filter=True)
+    if not args.installed and len(base.sack.query().installed()):
         sys.exit("the root is not empty")
     if args.streams:
         container = base._moduleContainer
         active = {m.getNameStream() for m in container.getModulePackages() if container.isModuleActive(m)}
         print("".join(name + "\n" for name in sorted(active)), end="")
         return 0
+    if args.batch:
+        return solve_batch(base, args.batch)
     try:
-        for package in args.package:
-            base.install(package)
-        base.resolve()
+        chosen = solve(base, args.package)
     except dnf.exceptions.Error as error:
         print(error, file=sys.stderr)
         return 1
-    for package in sorted(str(p) for p in base.transaction.install_set):
-        print(package)
+    print("".join(package + "\n" for package in chosen), end="")
     return 0
 
 
@@ -114,6 +149,8 @@ def parse_arguments():
     parser.add_argument("--disable", action="append", default=[])
     parser.add_argument("--weak", action="store_true")
     parser.add_argument("--no-best", dest="best", action="store_false")
+    parser.add_argument("--installed", action="store_true")
+    parser.add_argument("--batch")
     parser.add_argument("--streams", action="store_true")
     for name in ("root", "repo_dir", "platform", "releasever", "arch"):
         parser.add_argument(name)
