@@ -43,11 +43,14 @@ INSTALLER_SRCS := $(sort $(filter-out installer/main.c,$(wildcard installer/*.c)
 TEST_SRCS := $(sort $(wildcard tests/unit/test_*.c))
 TEST_BINS := $(TEST_SRCS:tests/unit/%.c=$(B)/tests/%)
 
+BENCH_BINS := $(B)/bench/floor $(B)/bench/measure
+
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help tests check check-asan check-el8 check-lab demo lab lab-shell lab-down deps install lint \
+.PHONY: all help tests check check-asan check-el8 check-lab demo lab lab-shell lab-down bench bench-docs bench-smoke \
+	deps install lint \
 	format clean
 
 all: $(B)/pgha-bundle $(B)/pgha-install ## build both programs
@@ -132,6 +135,21 @@ lab-shell: ## a shell on a machine of the lab: make lab-shell NODE=node1
 lab-down: ## take the lab down
 	$(Q)tests/lab/lab down
 
+$(B)/bench/%: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -std=gnu11 $(WARNINGS) $(WERROR) $(CFLAGS) -o $@ $< $(call pkg_cflags,libsolv libsolvext) \
+		$(call pkg_libs,libsolv libsolvext)
+
+bench: deps all $(BENCH_BINS) ## time and memory beside stock tools (RUNS=5, ONLY='resolve fetch scale')
+	$(Q)tests/bench/bench.sh $(B)
+
+bench-docs: deps all $(BENCH_BINS) ## the same, and write docs/benchmarks.md
+	$(Q)tests/bench/bench.sh $(B) --docs
+
+bench-smoke: deps all $(BENCH_BINS) ## one quick round: that everything still runs and agrees, not how fast
+	$(Q)RUNS=1 FACTORS=2 tests/bench/bench.sh $(B)
+
 install: all ## install both programs and the manifests below $(DESTDIR)$(PREFIX)
 	install -D -m 0755 $(B)/pgha-bundle $(DESTDIR)$(PREFIX)/bin/pgha-bundle
 	install -D -m 0755 $(B)/pgha-install $(DESTDIR)$(PREFIX)/bin/pgha-install
@@ -139,7 +157,7 @@ install: all ## install both programs and the manifests below $(DESTDIR)$(PREFIX
 	cp -R manifests keys $(DESTDIR)$(PREFIX)/share/pgha/
 
 C_SRCS := $(LIB_SRCS) $(BUNDLER_SRCS) $(INSTALLER_SRCS) bundler/main.c installer/main.c
-C_FILES := $(C_SRCS) $(TEST_SRCS) tests/tools/solve_batch.c $(wildcard lib/*.h bundler/*.h installer/*.h tests/unit/*.h)
+C_FILES := $(C_SRCS) $(TEST_SRCS) $(wildcard tests/tools/*.c tests/bench/*.c lib/*.h bundler/*.h installer/*.h tests/unit/*.h)
 TIDY := $(C_SRCS:%.c=$(B)/tidy/%.ok)
 
 $(B)/tidy/%.ok: %.c .clang-tidy

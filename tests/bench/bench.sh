@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Measures pgha-bundle beside stock tools, prints the table, and leaves it in BUILD/bench/results.json.
+# usage: bench.sh BUILD [--docs]          --docs: writes docs/benchmarks.md and its plot as well
+#
+# RUNS=N (5) rounds; ONLY='resolve fetch scale' chooses; FACTORS=1,2,4,8 of `scale`; PGHA_LAB_RUN=DIR another place than a new one
+# for the lab's web server. What needs root, or data that is not here, is skipped and said.
+
+# shellcheck source=tests/lab/serve.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/../lab/serve.sh"
+
+build=$(realpath -- "$1")
+docs=${2:-}
+data=$LAB_TOP/../shared/data
+here=$LAB_TOP/tests/bench
+results=$build/bench/results.json
+runs=${RUNS:-5}
+
+measure() { # NAME [OPTION...]
+	local name=$1
+	shift
+	"$here/bench.py" "$name" --build "$build" --out "$results" --work "$work/$name" --runs "$runs" "$@"
+}
+
+bench_resolve() { measure resolve --data "$data"; }
+bench_scale() { measure scale --data "$data" --factors "${FACTORS:-1,2,4,8}"; }
+bench_fetch() {
+	serve_start "$work"
+	measure fetch --lab "$work/repos"
+	serve_stop "$work"
+}
+
+# why_not NAME: prints what it lacks here.
+why_not() {
+	case $1 in
+	fetch) ((EUID == 0)) || echo "the lab's repositories need root" ;;
+	resolve | scale) [[ -d $data/repodata ]] || echo "$data/repodata is not here" ;;
+	*) echo "no such benchmark" ;;
+	esac
+}
+
+need_commands dnf curl python3 sha256sum
+work=$(mktemp -d /var/tmp/pgha-bench.XXXXXX)
+trap 'serve_stop "$work"; rm -rf "$work"' EXIT
+chmod 0755 "$work" # the web server's account reads there
+mkdir -p "$build/bench"
+rm -f "$results"
+for name in ${ONLY:-resolve fetch scale}; do
+	lacking=$(why_not "$name")
+	if [[ -n $lacking ]]; then
+		echo "skip $name: $lacking"
+	else
+		"bench_$name"
+	fi
+done
+[[ -z $docs ]] || "$here/report.py" "$results" "$LAB_TOP/docs"

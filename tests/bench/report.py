@@ -1,0 +1,149 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""docs/benchmarks.md and its plot from what bench.py measured.
+
+usage: report.py RESULTS.json DOCS_DIR
+"""
+import json
+import os
+import platform
+import subprocess
+import sys
+
+import plot
+from measure import verdict
+
+HEAD = """# Benchmarks
+
+Written by `make bench-docs`; `make bench` prints the same for the machine that it runs on. Every contender of a benchmark is run by
+turns with the others (A B C A B C …), after one round that is not counted, with the page cache warm: what else the machine does
+meets all of them. Times are medians, with the fastest and the slowest run beside; user and sys are processor time; peak is the
+most memory that the process held. A ratio is one of medians of the same run. Nothing here is asserted by a test.
+"""
+
+NOTES = {
+    "resolve": """`haproxy`, `keepalived` and `python3.12` for an empty root, from the AppStream and BaseOS of CentOS Stream 9 (18,774 packages),
+by `file:`. Each contender must find the same number of packages, or the benchmark fails. Warm: caches filled by an earlier run.
+Cold: caches empty. dnf has `best`, no weak dependencies and no plugins, as the bundle's definition has. The floor is
+`tests/bench/floor.c`, which has nothing but libsolv in it: warm, it reads two `.solv` files that it wrote before, makes
+whatprovides and solves; cold, it parses each `primary.xml` once, checks nothing and keeps nothing.
+""",
+    "fetch": """The closure of the lab's services over HTTPS on loopback, eight connections for each contender. pgha-bundle checks every
+digest and every signature; the others check neither. dnf has its metadata already in the first table and has to fetch them in the second.
+""",
+    "files": """All files are in the cache. `nothing to fetch` is `pgha-bundle fetch` with the cache's own record, `--verify-cache` reads
+every file again, and sha256sum is coreutils' on the same files.
+""",
+    "scale": """The same request to the same repositories made larger: their packages and renamed copies of them, each copy closed in itself
+(`tests/bench/grow.py`).
+
+![time of resolve against the number of packages](benchmarks.svg)
+""",
+}
+
+
+def sh(*argv):
+    return subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+
+def cpu_model():
+    with open("/proc/cpuinfo", encoding="ascii") as file:
+        for line in file:
+            if line.startswith("model name"):
+                return " ".join(line.partition(":")[2].split())
+    return platform.machine()
+
+
+def memory_gib():
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+
+
+def machine():
+    with open("/etc/os-release", encoding="utf-8") as file:
+        system = dict(line.rstrip().split("=", 1) for line in file if "=" in line)["PRETTY_NAME"].strip('"')
+    here = os.path.dirname(os.path.abspath(__file__))
+    dirty = sh("git", "-C", here, "status", "--porcelain", "--untracked-files=no", ":/bundler", ":/lib", ":/tests/bench")
+    commit = sh("git", "-C", here, "rev-parse", "--short=12", "HEAD") + (" with changes" if dirty else "")
+    versions = [f"dnf {sh('dnf', '--version').splitlines()[0]}", f"libsolv {sh('pkg-config', '--modversion', 'libsolv')}",
+                " ".join(sh("curl", "--version").split()[:2]), sh("sha256sum", "--version").splitlines()[0]]
+    yield f"- commit {commit}, {sh('date', '-u', '+%Y-%m-%d')}"
+    yield f"- {cpu_model()}, {os.cpu_count()} cores, {memory_gib():.0f} GiB of memory, shared with other work"
+    yield f"- {system}, Linux {platform.release()}"
+    yield f"- {', '.join(versions)}"
+
+
+def markdown(benchmark):
+    yield f"### {benchmark['name'][0].upper()}{benchmark['name'][1:]}"
+    yield ""
+    yield f"Of {benchmark['runs']} runs:"
+    yield ""
+    yield "| | min | median | max | user | sys | peak |"
+    yield "|---|---:|---:|---:|---:|---:|---:|"
+    for name, values in benchmark["contenders"].items():
+        cells = [f"{values['wall_s'][key]:.3f} s" for key in ("min", "median", "max")]
+        cells += [f"{values[key]['median']:.3f} s" for key in ("user_s", "sys_s")]
+        yield f"| {name} | {' | '.join(cells)} | {values['rss_kb']['median'] / 1024:.1f} MiB |"
+    yield ""
+    for ratio in benchmark["ratios"]:
+        yield f"- {verdict(ratio)}"
+    yield ""
+
+
+def kind(benchmark):
+    if "factor" in benchmark:
+        return "scale"
+    words = benchmark["name"].split()
+    if words[0] == "resolve" and words[1] != "and":
+        return "resolve"
+    return "files" if "there" in words else "fetch"
+
+
+def scale_table(benchmarks):
+    names = list(benchmarks[0]["contenders"])
+    for state in ("warm", "cold"):
+        rows = [b for b in benchmarks if f", {state}" in b["name"]]
+        yield f"### {state.capitalize()}"
+        yield ""
+        yield "| times the packages | " + " | ".join(names) + " | pgha-bundle's peak |"
+        yield "|---:|" + "---:|" * (len(names) + 1)
+        for row in rows:
+            values = [f"{row['contenders'][name]['wall_s']['median']:.3f} s" for name in names]
+            peak = row["contenders"]["pgha-bundle"]["rss_kb"]["median"] / 1024
+            yield f"| {row['factor']} | {' | '.join(values)} | {peak:.0f} MiB |"
+        yield ""
+
+
+def document(results):
+    yield HEAD
+    yield "## The machine"
+    yield ""
+    yield from machine()
+    yield ""
+    titles = {"resolve": "Resolve", "fetch": "Fetch", "files": "Nothing to fetch", "scale": "Cost against size"}
+    for name, title in titles.items():
+        chosen = [b for b in results if kind(b) == name]
+        if not chosen:
+            continue
+        yield f"## {title}"
+        yield ""
+        yield NOTES[name]
+        if name == "scale":
+            yield from scale_table(chosen)
+        else:
+            for benchmark in chosen:
+                yield from markdown(benchmark)
+
+
+def main(results_path, docs):
+    with open(results_path, encoding="utf-8") as file:
+        results = json.load(file)
+    with open(f"{docs}/benchmarks.md", "w", encoding="utf-8") as file:
+        file.write("\n".join(document(results)).rstrip() + "\n")
+    scale = [b for b in results if kind(b) == "scale"]
+    if scale:
+        with open(f"{docs}/benchmarks.svg", "w", encoding="utf-8") as file:
+            file.write(plot.svg(scale))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
