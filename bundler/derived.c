@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "derived.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "file.h"
+#include "str.h"
+
+#define MAGIC "pgha-derived 1\n"
+#define UNUSED_S (30L * 24 * 3600)
+#define TOUCH_S (24L * 3600)
+
+/* What a file begins with; all of it text, and of one size. */
+struct head {
+	char magic[sizeof(MAGIC) - 1];
+	char key[SHA256_HEX_SIZE];
+	char sha256[SHA256_HEX_SIZE];
+};
+
+DEFINE_CLEANUP(struct digest *, digest_free);
+
+int derived_key(const char *kind, const char *const *inputs, size_t count,
+		char ret_key[SHA256_HEX_SIZE], struct err *err)
+{
+	CLEANUP(digest_freep) struct digest *d = NULL;
+	int r = digest_new(&d, err);
+
+	if (r < 0)
+		return r;
+	/* With each NUL, so that no two lists give the same bytes. */
+	digest_update(d, MAGIC, sizeof(MAGIC));
+	digest_update(d, kind, strlen(kind) + 1);
+	for (size_t i = 0; i < count; i++)
+		digest_update(d, inputs[i], strlen(inputs[i]) + 1);
+	digest_final_hex(d, ret_key);
+	return 0;
+}
+
+static bool is_ours(const struct stat *st)
+{
+	return st->st_uid == geteuid() && !(st->st_mode & (S_IWGRP | S_IWOTH));
+}
+
+/* The directory, or -1. */
+static int open_dir(const char *cache)
+{
+	struct err ignored = ERR_INIT;
+	cleanup_free char *path = NULL;
+	cleanup_close int fd = -1;
+	struct stat st;
+
+	if (path_join(cache, "derived", &path, &ignored) < 0)
+		return -1;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || !is_ours(&st))
+		return -1;
+	return steal_fd(&fd);
+}
+
+static bool read_head(int fd, const char *key, struct head *head)
+{
+	return read(fd, head, sizeof(*head)) == (ssize_t)sizeof(*head) &&
+	       !memcmp(head->magic, MAGIC, sizeof(head->magic)) &&
+	       !memcmp(head->key, key, sizeof(head->key)) &&
+	       head->sha256[sizeof(head->sha256) - 1] == '\0';
+}
+
+int derived_open(const char *cache, const char *key)
+{
+	cleanup_close int dir = open_dir(cache);
+	cleanup_close int fd = dir < 0 ? -1 : openat(dir, key, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	char got[SHA256_HEX_SIZE];
+	struct err ignored = ERR_INIT;
+	struct head head;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !is_ours(&st))
+		return -1;
+	if (!read_head(fd, key, &head) || sha256_fd(fd, key, got, NULL, &ignored) < 0 ||
+	    strcmp(got, head.sha256) != 0) {
+		unlinkat(dir, key, 0);
+		return -1;
+	}
+	if (st.st_mtime + TOUCH_S < time(NULL))
+		futimens(fd, NULL);
+	return lseek(fd, sizeof(head), SEEK_SET) < 0 ? -1 : steal_fd(&fd);
+}
+
+/* --- keeping ------------------------------------------------------------------------------------ */
+
+static int copy(int from, int to, const char *name, struct err *err)
+{
+	char buf[1U << 16];
+	ssize_t n = 0;
+
+	if (lseek(from, 0, SEEK_SET) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot rewind what '%s' gets", name);
+	while ((n = read(from, buf, sizeof(buf))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(err, ERR_FAILED, errno, "cannot read what '%s' gets",
+					 name);
+		if (fd_write_all(to, name, buf, (size_t)n, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
+/* No fsync: what a power failure damages is not believed, and made again. */
+static int write_file(int dir, const char *key, const char *temp, int from, struct err *err)
+{
+	cleanup_close int fd = -1;
+	struct head head;
+	int r = 0;
+
+	memcpy(head.magic, MAGIC, sizeof(head.magic));
+	memcpy(head.key, key, sizeof(head.key));
+	if (lseek(from, 0, SEEK_SET) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot rewind what '%s' gets", key);
+	r = sha256_fd(from, key, head.sha256, NULL, err);
+	if (r < 0)
+		return r;
+	fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot create '%s'", temp);
+	r = fd_write_all(fd, temp, &head, sizeof(head), err);
+	return r < 0 ? r : copy(from, fd, temp, err);
+}
+
+static bool is_key(const char *name)
+{
+	return strlen(name) >= SHA256_HEX_SIZE - 1 &&
+	       strspn(name, "0123456789abcdef") >= SHA256_HEX_SIZE - 1;
+}
+
+/* Temporary files of killed runs, too. */
+static void remove_unused(int dir)
+{
+	cleanup_close int fd = dup(dir);
+	cleanup_closedir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry = NULL;
+	const time_t limit = time(NULL) - UNUSED_S;
+
+	if (!d)
+		return;
+	steal_fd(&fd);
+	while ((entry = readdir(d))) {
+		struct stat st;
+
+		if (is_key(entry->d_name) &&
+		    fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    st.st_mtime < limit)
+			unlinkat(dir, entry->d_name, 0);
+	}
+}
+
+int derived_save(const char *cache, const char *key, int fd, struct err *err)
+{
+	cleanup_free char *path = NULL;
+	cleanup_free char *temp = NULL;
+	cleanup_close int dir = -1;
+	int r = path_join(cache, "derived", &path, err);
+
+	if (r == 0)
+		r = dir_make(path, 0700, err);
+	if (r == 0)
+		r = str_printf(&temp, err, "%s.%ld", key, (long)getpid());
+	if (r < 0)
+		return r;
+	dir = open_dir(cache);
+	if (dir < 0)
+		return err_set(err, ERR_FAILED,
+			       "'%s' is not used: it must be a directory of your own that nobody "
+			       "else can write",
+			       path);
+	unlinkat(dir, temp, 0);
+	r = write_file(dir, key, temp, fd, err);
+	if (r == 0 && renameat(dir, temp, dir, key) < 0)
+		r = err_errno(err, ERR_FAILED, errno, "cannot rename '%s'", temp);
+	if (r < 0)
+		unlinkat(dir, temp, 0);
+	else
+		remove_unused(dir);
+	return r;
+}

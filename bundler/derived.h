@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What was made of downloaded files and can be made again: CACHE/derived/KEY. The key is a digest of
+ * everything that the content depends on, and the file repeats it with a digest of the content, so
+ * that one which is cut, changed or under another's name counts as not there. The directory is for its
+ * owner alone: one that belongs to or can be written by somebody else is not used at all.
+ */
+#ifndef PGHA_DERIVED_H
+#define PGHA_DERIVED_H
+
+#include <stdint.h>
+
+#include "digest.h"
+#include "err.h"
+
+/*
+ * The key of what KIND (with its format's version) makes of files with the COUNT digests INPUTS, in
+ * their order.
+ */
+int derived_key(const char *kind, const char *const *inputs, size_t count,
+		char ret_key[SHA256_HEX_SIZE], struct err *err) MUST_CHECK;
+
+/*
+ * Opens the content for reading, the descriptor standing at its start and its end being the file's:
+ * -1 when there is none that can be believed.
+ */
+int derived_open(const char *cache, const char *key);
+
+/* Keeps the content of FD, from its start to its end, and moves FD's offset. Removes those that were
+ * not used for a month. */
+int derived_save(const char *cache, const char *key, int fd, struct err *err) MUST_CHECK;
+
+#endif
