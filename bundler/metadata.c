@@ -3,33 +3,81 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "interrupt.h"
-#include "repomd.h"
+#include "cleanup.h"
+#include "file.h"
+#include "metadata_private.h"
+#include "progress.h"
+#include "solvfile.h"
 
-struct metadata_private {
-	struct repomd repomd;
-};
+#define MODULES_MAX (256U << 20) /* bytes of what modules are compiled to */
 
-static int load_repo(struct metadata *md, const struct repofile_repo *source, struct err *err)
+static int add_repo(struct metadata *md, const struct repofile_repo *source,
+		    struct upstream *upstream, const struct definition *def, struct err *err)
 {
-	struct metadata_repo *repo = &md->repos[md->count++];
-	struct repomd *repomd = NULL;
-	int r = interrupt_check(err);
+	struct metadata_repo *repo = &md->repos[md->count];
 
 	repo->private = calloc(1, sizeof(*repo->private));
 	if (!repo->private)
 		return err_nomem(err);
-	repomd = &repo->private->repomd;
+	md->count++;
 	repo->source = source;
-	if (r == 0)
-		r = repomd_load(md->pool, source, md->options.cache, repomd, err);
-	if (r < 0)
-		return r;
-	repo->repo = repomd->repo;
-	repo->artifacts = &repomd->artifacts;
-	memcpy(repo->sha256, repomd->sha256, sizeof(repo->sha256));
+	repo->pins = definition_keys(def, source->id);
+	repo->private->upstream = upstream;
+	for (size_t i = 0; i < REPOMD_TYPES; i++)
+		repo->private->items[i].fd = -1;
+	repo->repo = repo_create(md->pool, source->id);
+	repo->repo->priority = -source->priority; /* libsolv: higher is better */
+	repo->repo->subpriority = -source->cost;
 	return 0;
+}
+
+static int load_item(struct metadata_repo *repo, enum repomd_type type, enum solvfile_kind kind,
+		     struct err *err)
+{
+	const struct metadata_item *item = &repo->private->items[type];
+	int r = 0;
+
+	if (!repo->repo || item->fd < 0)
+		return 0;
+	lseek(item->fd, item->start, SEEK_SET);
+	r = solvfile_load(kind, repo->repo, item->fd, err);
+	return r < 0 ? err_prefix(err, "repository '%s': %s", repo->source->id,
+				  repo->private->repomd.files[type].location)
+		     : 0;
+}
+
+static int load_modules(struct metadata_repo *repo, struct err *err)
+{
+	const struct metadata_item *item = &repo->private->items[REPOMD_MODULES];
+	CLEANUP(str_release) struct str text = STR_INIT;
+	char *save = NULL;
+	int r = 0;
+
+	repo->artifacts = &repo->private->artifacts;
+	if (!repo->repo || item->fd < 0)
+		return 0;
+	lseek(item->fd, item->start, SEEK_SET);
+	r = fd_read_all(item->fd, "modules", MODULES_MAX, &text, err);
+	for (char *line = text.buf ? strtok_r(text.buf, "\n", &save) : NULL; r == 0 && line;
+	     line = strtok_r(NULL, "\n", &save))
+		r = strv_add(&repo->private->artifacts, line, err);
+	return r;
+}
+
+static int load_all(struct metadata *md, struct strv *warnings, struct err *err)
+{
+	static const enum repomd_type types[] = { REPOMD_PRIMARY, REPOMD_MODULES };
+	int r = metadata_fetch_repomd(md, warnings, err);
+
+	if (r == 0)
+		r = metadata_make_items(md, types, ARRAY_SIZE(types), err);
+	for (size_t i = 0; r == 0 && i < md->count; i++)
+		r = load_item(&md->repos[i], REPOMD_PRIMARY, SOLVFILE_PRIMARY, err);
+	for (size_t i = 0; r == 0 && i < md->count; i++)
+		r = load_modules(&md->repos[i], err);
+	return r;
 }
 
 int metadata_load(Pool *pool, const struct definition *def, const struct repofile_list *repos,
@@ -38,39 +86,63 @@ int metadata_load(Pool *pool, const struct definition *def, const struct repofil
 {
 	int r = 0;
 
-	(void)def;
-	(void)warnings;
 	ret->pool = pool;
 	ret->options = *options;
 	ret->repos = calloc(repos->count + 1, sizeof(*ret->repos));
 	if (!ret->repos)
 		return err_nomem(err);
+	r = upstreams_open(repos, options->cache, options->limits, warnings, &ret->upstreams, err);
 	for (size_t i = 0; r == 0 && i < repos->count; i++)
 		if (repos->items[i].enabled)
-			r = load_repo(ret, &repos->items[i], err);
+			r = add_repo(ret, &repos->items[i], &ret->upstreams.items[i], def, err);
+	return r < 0 ? r : load_all(ret, warnings, err);
+}
+
+int metadata_need(struct metadata *md, enum metadata_part part, struct err *err)
+{
+	static const struct {
+		enum repomd_type type;
+		enum solvfile_kind kind;
+	} rows[] = {
+		[METADATA_FILELISTS] = { REPOMD_FILELISTS, SOLVFILE_FILELISTS },
+		[METADATA_GROUPS] = { REPOMD_GROUPS, SOLVFILE_GROUPS },
+		[METADATA_ADVISORIES] = { REPOMD_ADVISORIES, SOLVFILE_ADVISORIES },
+	};
+	int r = 0;
+
+	if (md->parts & 1U << part)
+		return 0;
+	r = metadata_make_items(md, &rows[part].type, 1, err);
+	for (size_t i = 0; r == 0 && i < md->count; i++)
+		r = load_item(&md->repos[i], rows[part].type, rows[part].kind, err);
+	if (r == 0)
+		md->parts |= 1U << part;
 	return r;
 }
 
-int metadata_need(struct metadata *metadata, enum metadata_part part, struct err *err)
+void metadata_save(struct metadata *md)
 {
-	(void)metadata;
-	if (part == METADATA_FILELISTS)
-		return 0;
-	return err_set(err, ERR_FAILED, "groups and advisories are not read");
+	struct err err = ERR_INIT;
+
+	if (metadata_save_items(md, &err) < 0)
+		warning("the next run will read the metadata again: %s", err.msg);
 }
 
-void metadata_save(struct metadata *metadata)
+void metadata_release(struct metadata *md)
 {
-	(void)metadata;
-}
+	for (size_t i = 0; i < md->count; i++) {
+		struct metadata_private *private = md->repos[i].private;
 
-void metadata_release(struct metadata *metadata)
-{
-	for (size_t i = 0; i < metadata->count; i++) {
-		if (metadata->repos[i].private)
-			repomd_release(&metadata->repos[i].private->repomd);
-		free(metadata->repos[i].private);
+		for (size_t k = 0; k < REPOMD_TYPES; k++) {
+			free(private->items[k].path);
+			cleanup_closep(&private->items[k].fd);
+		}
+		repomd_release(&private->repomd);
+		strv_release(&private->artifacts);
+		free(private->modules);
+		free(private);
 	}
-	free(metadata->repos);
-	*metadata = (struct metadata)METADATA_INIT;
+	free(md->repos);
+	upstreams_release(&md->upstreams);
+	*md = (struct metadata)METADATA_INIT;
 }

@@ -1,36 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A repository's metadata: repomd.xml, and from it primary, filelists and modules. */
+/* repomd.xml: which metadata files a repository has, and their digests. */
 #ifndef PGHA_REPOMD_H
 #define PGHA_REPOMD_H
 
-#include <solv/pool.h>
-#include <solv/repo.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include "digest.h"
 #include "err.h"
-#include "repofile.h"
-#include "str.h"
 
-struct repomd {
-	const struct repofile_repo *source; /* borrowed */
-	Repo *repo;                         /* the pool's */
-	char sha256[SHA256_HEX_SIZE];       /* of repomd.xml */
-	struct strv artifacts;              /* packages of module streams, as modules_artifacts() */
+enum repomd_type {
+	REPOMD_PRIMARY,
+	REPOMD_MODULES,
+	REPOMD_FILELISTS,
+	REPOMD_GROUPS, /* comps: the packed one where there are two */
+	REPOMD_ADVISORIES,
+	REPOMD_TYPES,
 };
 
-#define REPOMD_INIT          \
-	{                    \
-		.repo = NULL \
-	}
+/* One <data> element. */
+struct repomd_file {
+	char *location; /* below the repository, path_is_safe(); NULL: not there */
+	char *sha256;   /* never NULL where LOCATION is not */
+	uint64_t size_bytes;
+};
+
+struct repomd {
+	uint64_t revision;  /* 0: none, or not a number */
+	uint64_t timestamp; /* the newest of its files', seconds since 1970; 0: none */
+	struct repomd_file files[REPOMD_TYPES];
+};
 
 /*
- * Fetches SOURCE's metadata as it is now, through the directory CACHE, and adds its packages to POOL.
- * Each file's digest and size are those of repomd.xml before anything reads it; SHA-256 or nothing. ERR_NETWORK when it cannot be had, ERR_VERIFY when it
- * is not what repomd.xml says, unpacks to too much, or cannot be understood. RET is released with
- * repomd_release(), also after a failure; SOURCE must outlive it.
+ * Reads TEXT. ERR_VERIFY when it cannot be understood, names no primary, or names a file twice, outside
+ * of the repository, or without its size and SHA-256. RET, which must be all zero, is released with
+ * repomd_release(), also after a failure.
  */
-int repomd_load(Pool *pool, const struct repofile_repo *source, const char *cache,
-		struct repomd *ret, struct err *err) MUST_CHECK;
+int repomd_parse(const char *text, size_t size_bytes, struct repomd *ret,
+		 struct err *err) MUST_CHECK;
 void repomd_release(struct repomd *repomd);
 
 #endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is made of metadata files, once for each content: .solv files and compiled modules. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "cache.h"
+#include "cleanup.h"
+#include "derived.h"
+#include "file.h"
+#include "metadata_private.h"
+#include "metafile.h"
+#include "offload.h"
+#include "solvfile.h"
+
+/* One item that has to be made. */
+struct making {
+	const struct metadata *md;
+	const struct metadata_repo *repo;
+	struct metadata_item *item;
+	enum repomd_type type;
+	char *name; /* for messages */
+};
+
+struct makings {
+	struct making *items;
+	size_t count;
+	struct http_transfer *transfers; /* of their files, in the same order */
+	struct offload_job *jobs;
+};
+
+static void makings_release(struct makings *m)
+{
+	for (size_t i = 0; i < m->count; i++) {
+		free(m->items[i].name);
+		http_transfer_release(&m->transfers[i]);
+	}
+	free(m->items);
+	free(m->transfers);
+	free(m->jobs);
+}
+
+static const struct repomd_file *file_of(const struct making *m)
+{
+	return &m->repo->private->repomd.files[m->type];
+}
+
+static enum solvfile_kind kind_of(enum repomd_type type)
+{
+	switch (type) {
+	case REPOMD_FILELISTS:
+		return SOLVFILE_FILELISTS;
+	case REPOMD_GROUPS:
+		return SOLVFILE_GROUPS;
+	case REPOMD_ADVISORIES:
+		return SOLVFILE_ADVISORIES;
+	default:
+		return SOLVFILE_PRIMARY;
+	}
+}
+
+/* --- what is in the cache ----------------------------------------------------------------------- */
+
+static int make_key(struct metadata_repo *repo, enum repomd_type type, struct err *err)
+{
+	const struct repomd_file *files = repo->private->repomd.files;
+	const char *inputs[] = { files[type].sha256, files[REPOMD_PRIMARY].sha256 };
+	/* Paths extend the packages of one primary. */
+	size_t count = type == REPOMD_FILELISTS ? 2 : 1;
+	char kind[128];
+
+	if (type == REPOMD_MODULES)
+		snprintf(kind, sizeof(kind), "modules %d", MODULES_FORMAT);
+	else
+		solvfile_key_kind(kind_of(type), kind, sizeof(kind));
+	return derived_key(kind, inputs, count, repo->private->items[type].key, err);
+}
+
+/* Opens the item where it is kept; else it is one more of MAKINGS. */
+static int look_up(struct metadata *md, struct metadata_repo *repo, enum repomd_type type,
+		   struct makings *makings, struct err *err)
+{
+	struct metadata_item *item = &repo->private->items[type];
+	struct making *m = &makings->items[makings->count];
+
+	if (!repo->private->repomd.files[type].location || item->fd >= 0)
+		return 0;
+	if (make_key(repo, type, err) < 0)
+		return -err->code;
+	item->fd = derived_open(md->options.cache, item->key);
+	if (item->fd >= 0) {
+		item->start = lseek(item->fd, 0, SEEK_CUR);
+		return 0;
+	}
+	*m = (struct making){ .md = md, .repo = repo, .item = item, .type = type };
+	makings->count++;
+	return str_printf(&m->name, err, "repository '%s': %s", repo->source->id,
+			  file_of(m)->location);
+}
+
+static int look_up_all(struct metadata *md, const enum repomd_type *types, size_t count,
+		       struct makings *makings, struct err *err)
+{
+	size_t most = md->count * count + 1;
+	int r = 0;
+
+	makings->items = calloc(most, sizeof(*makings->items));
+	makings->transfers = calloc(most, sizeof(*makings->transfers));
+	makings->jobs = calloc(most, sizeof(*makings->jobs));
+	if (!makings->items || !makings->transfers || !makings->jobs)
+		return err_nomem(err);
+	for (size_t i = 0; r == 0 && i < md->count; i++)
+		for (size_t k = 0; r == 0 && md->repos[i].repo && k < count; k++)
+			r = look_up(md, &md->repos[i], types[k], makings, err);
+	return r;
+}
+
+/* --- downloading -------------------------------------------------------------------------------- */
+
+/* The largest first, so that no long one is left for the end. */
+static int cmp_makings(const void *a, const void *b)
+{
+	const struct making *x = a;
+	const struct making *y = b;
+	uint64_t m = file_of(x)->size_bytes;
+	uint64_t n = file_of(y)->size_bytes;
+
+	if (m != n)
+		return m > n ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+static int download(struct metadata *md, struct makings *makings, struct err *err)
+{
+	bool missing = false;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < makings->count; i++) {
+		struct making *m = &makings->items[i];
+		const struct repomd_file *file = file_of(m);
+
+		if (!m->item->path)
+			r = cache_path(md->options.cache, file->sha256, &m->item->path, err);
+		if (r < 0)
+			return err_prefix(err, "%s", m->name);
+		missing = missing || access(m->item->path, F_OK) != 0;
+		makings->transfers[i] =
+			(struct http_transfer){ .source = &m->repo->private->upstream->source,
+						.path = file->location,
+						.sha256 = file->sha256,
+						.size_bytes = file->size_bytes,
+						.dest = m->item->path };
+	}
+	return http_fetch(makings->transfers, makings->count, md->options.limits,
+			  missing ? "metadata" : NULL, err);
+}
+
+/* --- making ------------------------------------------------------------------------------------- */
+
+static int compile_modules(FILE *in, void *arg, struct err *err)
+{
+	const struct making *m = arg;
+	CLEANUP(strv_release) struct strv artifacts = STRV_INIT;
+	CLEANUP(str_release) struct str text = STR_INIT;
+	int r = modules_artifacts(file_of(m)->location, in, &artifacts, err);
+
+	strv_sort(&artifacts);
+	for (size_t i = 0; r == 0 && i < artifacts.count; i++)
+		str_addf(&text, "%s\n", artifacts.items[i]);
+	if (r == 0)
+		r = str_check(&text, err);
+	return r < 0 || !text.len ? r
+				  : fd_write_all(m->item->fd, "artifacts", text.buf, text.len, err);
+}
+
+/* In a process of its own. */
+static int make_item(void *arg, struct err *err)
+{
+	struct making *m = arg;
+	const struct repomd_file *file = file_of(m);
+	const struct metafile from = { .cache = m->md->options.cache,
+				       .sha256 = file->sha256,
+				       .location = file->location,
+				       .size_bytes = file->size_bytes };
+	int primary = -1;
+	int r = 0;
+
+	if (m->type == REPOMD_FILELISTS) {
+		const struct metadata_item *item = &m->repo->private->items[REPOMD_PRIMARY];
+
+		primary = item->fd;
+		lseek(primary, item->start, SEEK_SET);
+	}
+	if (m->type == REPOMD_MODULES)
+		r = metafile_read(&from, compile_modules, m, err);
+	else
+		r = solvfile_make(kind_of(m->type), &from, primary, m->item->fd, err);
+	return r < 0 ? err_prefix(err, "%s", m->name) : 0;
+}
+
+static int make_all(struct makings *makings, struct err *err)
+{
+	for (size_t i = 0; i < makings->count; i++) {
+		struct making *m = &makings->items[i];
+
+		m->item->fd = memfd_create(m->item->key, MFD_CLOEXEC);
+		if (m->item->fd < 0)
+			return err_errno(err, ERR_HOST, errno, "cannot make a file in memory");
+		m->item->start = 0;
+		m->item->unsaved = true;
+		makings->jobs[i] =
+			(struct offload_job){ .run = make_item, .arg = m, .name = m->name };
+	}
+	return offload_run(makings->jobs, makings->count, err);
+}
+
+int metadata_make_items(struct metadata *md, const enum repomd_type *types, size_t count,
+			struct err *err)
+{
+	CLEANUP(makings_release) struct makings makings = { .items = NULL };
+	int r = look_up_all(md, types, count, &makings, err);
+
+	if (r < 0 || !makings.count)
+		return r;
+	qsort(makings.items, makings.count, sizeof(*makings.items), cmp_makings);
+	r = download(md, &makings, err);
+	return r < 0 ? r : make_all(&makings, err);
+}
+
+int metadata_save_items(struct metadata *md, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < md->count; i++) {
+		for (size_t k = 0; r == 0 && k < REPOMD_TYPES; k++) {
+			struct metadata_item *item = &md->repos[i].private->items[k];
+
+			if (!item->unsaved)
+				continue;
+			item->unsaved = false;
+			r = derived_save(md->options.cache, item->key, item->fd, err);
+		}
+	}
+	return r;
+}
