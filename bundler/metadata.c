@@ -36,11 +36,12 @@ static int add_repo(struct metadata *md, const struct repofile_repo *source,
 static int load_item(struct metadata_repo *repo, enum repomd_type type, enum solvfile_kind kind,
 		     struct err *err)
 {
-	const struct metadata_item *item = &repo->private->items[type];
+	const struct metadata_item *item = NULL;
 	int r = 0;
 
-	if (!repo->repo || item->fd < 0)
+	if (!repo->repo || !repo->private || repo->private->items[type].fd < 0)
 		return 0;
+	item = &repo->private->items[type];
 	lseek(item->fd, item->start, SEEK_SET);
 	r = solvfile_load(kind, repo->repo, item->fd, err);
 	return r < 0 ? err_prefix(err, "repository '%s': %s", repo->source->id,

@@ -48,7 +48,7 @@ struct metadata_repo {
 	const struct strv *artifacts;       /* packages of module streams */
 	const void *modules;                /* as modules_compile() made it; NULL: none */
 	size_t modules_size;
-	struct metadata_private *private;
+	struct metadata_private *private; /* NULL: there is nothing more to read */
 };
 
 struct metadata {

@@ -85,7 +85,7 @@ static int look_up(struct metadata *md, struct metadata_repo *repo, enum repomd_
 	struct metadata_item *item = &repo->private->items[type];
 	struct making *m = &makings->items[makings->count];
 
-	if (!repo->private->repomd.files[type].location || item->fd >= 0)
+	if (!repo->repo || !repo->private->repomd.files[type].location || item->fd >= 0)
 		return 0;
 	if (make_key(repo, type, err) < 0)
 		return -err->code;
@@ -112,7 +112,7 @@ static int look_up_all(struct metadata *md, const enum repomd_type *types, size_
 	if (!makings->items || !makings->transfers || !makings->jobs)
 		return err_nomem(err);
 	for (size_t i = 0; r == 0 && i < md->count; i++)
-		for (size_t k = 0; r == 0 && md->repos[i].repo && k < count; k++)
+		for (size_t k = 0; r == 0 && md->repos[i].private && k < count; k++)
 			r = look_up(md, &md->repos[i], types[k], makings, err);
 	return r;
 }
