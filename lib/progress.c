@@ -43,7 +43,8 @@ static bool can_redraw(void)
 static void print_line(const struct progress *p, uint64_t now)
 {
 	uint64_t elapsed = now - p->start_ms;
-	uint64_t rate = elapsed ? p->done_bytes * 1000 / elapsed : 0;
+	uint64_t moved = p->done_bytes > p->skipped_bytes ? p->done_bytes - p->skipped_bytes : 0;
+	uint64_t rate = elapsed ? moved * 1000 / elapsed : 0;
 	char done[32], total[32], speed[32];
 
 	format_bytes(done, sizeof(done), p->done_bytes);
@@ -88,6 +89,11 @@ void progress_update(struct progress *p, uint64_t done_bytes, unsigned int done_
 		return;
 	p->last_ms = now;
 	print_line(p, now);
+}
+
+void progress_skip(struct progress *p, uint64_t bytes)
+{
+	p->skipped_bytes = bytes;
 }
 
 void progress_done(struct progress *p)

@@ -16,6 +16,7 @@ struct progress {
 	const char *what;     /* borrowed: "fetching", "verifying" */
 	uint64_t total_bytes; /* 0: not known */
 	uint64_t done_bytes;
+	uint64_t skipped_bytes; /* of these: there before, and no part of the rate */
 	unsigned int total_items, done_items;
 	uint64_t start_ms, last_ms;
 	bool terminal;
@@ -28,6 +29,8 @@ void progress_start(struct progress *p, const char *what, uint64_t total_bytes,
 		    unsigned int total_items);
 /* DONE_BYTES and DONE_ITEMS since the start, not since the last call. */
 void progress_update(struct progress *p, uint64_t done_bytes, unsigned int done_items);
+/* BYTES of what is done had not to be moved. */
+void progress_skip(struct progress *p, uint64_t bytes);
 /* Ends the line with a summary; without it (failure) call progress_abort(). */
 void progress_done(struct progress *p);
 void progress_abort(struct progress *p);
