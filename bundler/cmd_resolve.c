@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pgha-bundle resolve: what goes into a bundle, written down for review. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ struct options {
 	const char *output;
 	const char *lock;
 	const char *cache;
+	bool update;
 	bool check;
 	bool json;
 };
@@ -31,6 +33,9 @@ static const struct cli_option resolve_options[] = {
 	  true, offsetof(struct options, output) },
 	{ "lock", 0, CLI_VALUE, "FILE", "the lock to start from and compare with (default: FILE)",
 	  false, offsetof(struct options, lock) },
+	{ "update", 0, CLI_FLAG, NULL,
+	  "carry the lock on: only each NAME moves, and what cannot stay then; without a NAME all",
+	  false, offsetof(struct options, update) },
 	{ "check", 0, CLI_FLAG, NULL, "write nothing; exit 1 if the lock would change", false,
 	  offsetof(struct options, check) },
 	{ "json", 0, CLI_FLAG, NULL, "what changed as JSON on stdout", false,
@@ -47,6 +52,8 @@ struct work {
 	bool has_base; /* there is a lock to start from */
 	struct lock base;
 	char *base_text;
+	struct strv names;
+	struct update update;
 	struct lock lock;
 	char *text;
 	bool written;
@@ -60,6 +67,8 @@ static void work_release(struct work *w)
 	definition_release(&w->def);
 	lock_release(&w->base);
 	free(w->base_text);
+	strv_release(&w->names);
+	update_release(&w->update);
 	lock_diff_release(&w->diff); /* borrows from the locks */
 	lock_release(&w->lock);
 	free(w->text);
@@ -75,7 +84,7 @@ static int read_base(struct work *w, struct err *err)
 	size_t size = 0;
 	int r = 0;
 
-	if (!w->o->lock && !w->o->check &&
+	if (!w->o->lock && !w->o->check && !w->o->update &&
 	    (stat(path, &st) < 0 ? errno == ENOENT : S_ISREG(st.st_mode) && st.st_size == 0))
 		return 0;
 	r = file_read(path, LOCK_SIZE_MAX, ERR_USAGE, &w->base_text, &size, err);
@@ -167,12 +176,31 @@ static int solve_it(struct work *w, struct err *err)
 {
 	const struct metadata_options options = { .cache = w->cache,
 						  .seen = w->has_base ? &w->base : NULL };
-	int r = resolve_lock(&w->def, &options, &w->warnings, &w->lock, err);
+	int r = 0;
 
+	w->update.base = &w->base;
+	w->update.names = &w->names;
+	if (w->o->update)
+		r = resolve_update(&w->def, &options, &w->update, &w->warnings, &w->lock, err);
+	else
+		r = resolve_lock(&w->def, &options, &w->warnings, &w->lock, err);
 	for (size_t i = 0; i < w->warnings.count; i++)
 		warning("%s", w->warnings.items[i]);
 	if (r == 0)
 		r = lock_format(&w->lock, &w->text, err);
+	return r;
+}
+
+static int compare(struct work *w, struct err *err)
+{
+	const struct strv *causes = &w->update.causes;
+	int r = lock_diff(&w->base, &w->lock, &w->diff, err);
+
+	for (size_t i = 0; r == 0 && i < w->diff.count; i++)
+		for (size_t k = 0; r == 0 && k + 1 < causes->count; k += 2)
+			if (w->diff.items[i].nevra && w->diff.items[i].from &&
+			    !strcmp(w->diff.items[i].nevra, causes->items[k]))
+				r = str_dup(&w->diff.items[i].cause, causes->items[k + 1], err);
 	return r;
 }
 
@@ -182,10 +210,16 @@ static int cmd_resolve(const void *options, int argc, char **argv, struct err *e
 	struct work w = {
 		.o = options, .def = DEFINITION_INIT, .base = LOCK_INIT, .lock = LOCK_INIT
 	};
-	int r = definition_load(w.o->definition, &w.def, err);
+	int r = 0;
 
-	(void)argc;
-	(void)argv;
+	if (argc && !w.o->update)
+		return err_set(err, ERR_USAGE,
+			       "'%s' is one argument too many (did you mean '--update %s'?)",
+			       argv[0], argv[0]);
+	for (int i = 0; r == 0 && i < argc; i++)
+		r = strv_add(&w.names, argv[i], err);
+	if (r == 0)
+		r = definition_load(w.o->definition, &w.def, err);
 	if (r == 0)
 		r = cache_dir(w.o->cache, &w.cache, err);
 	if (r == 0)
@@ -193,7 +227,7 @@ static int cmd_resolve(const void *options, int argc, char **argv, struct err *e
 	if (r == 0)
 		r = solve_it(&w, err);
 	if (r == 0)
-		r = lock_diff(&w.base, &w.lock, &w.diff, err);
+		r = compare(&w, err);
 	if (r == 0)
 		r = write_lock(&w, err);
 	if (r == 0)
@@ -208,7 +242,8 @@ static int cmd_resolve(const void *options, int argc, char **argv, struct err *e
 
 const struct cli_command bundle_cmd_resolve = {
 	.name = "resolve",
-	.args = "",
+	.args = "[NAME...]",
+	.max_args = INT_MAX,
 	.summary = "solve packages and wheels; write the lock",
 	.options = resolve_options,
 	.run = cmd_resolve,

@@ -16,7 +16,8 @@
 struct writer {
 	struct resolver rs;
 	struct solve_result result;
-	const char *cache; /* borrowed, as the next */
+	const char *cache;           /* borrowed, as the next two */
+	const struct update *update; /* or NULL */
 	struct lock *lock;
 };
 
@@ -156,7 +157,7 @@ static int fill_lock(struct writer *w, struct err *err)
 	for (size_t i = 0; r == 0 && i < w->result.count; i++)
 		r = lock_rpm(w, &w->result.items[i], err);
 	if (r == 0 && w->rs.def->wheels.requirements.count)
-		r = wheel_resolve(w->rs.def, w->cache, w->lock, err);
+		r = wheel_resolve(w->rs.def, w->cache, w->update, w->lock, err);
 	return r;
 }
 
@@ -175,14 +176,16 @@ static int check_lock(struct lock *lock, struct err *err)
 	return r < 0 ? -(int)ERR_VERIFY : 0;
 }
 
-int resolve_lock(const struct definition *def, const struct metadata_options *options,
-		 struct strv *warnings, struct lock *ret, struct err *err)
+static int resolve(const struct definition *def, const struct metadata_options *options,
+		   struct update *update, struct strv *warnings, struct lock *ret, struct err *err)
 {
 	CLEANUP(writer_release)
-	struct writer w = { .cache = options->cache, .lock = ret };
+	struct writer w = { .cache = options->cache, .update = update, .lock = ret };
 	int r = resolver_open(def, options, warnings, &w.rs, err);
 
-	if (r == 0)
+	if (r == 0 && update)
+		r = update_solve(update, &w.rs, &w.result, err);
+	else if (r == 0)
 		r = resolver_solve(&w.rs, &w.result, err);
 	if (r == 0)
 		r = fill_lock(&w, err);
@@ -191,4 +194,18 @@ int resolve_lock(const struct definition *def, const struct metadata_options *op
 	if (r == 0)
 		metadata_save(&w.rs.metadata);
 	return r;
+}
+
+int resolve_lock(const struct definition *def, const struct metadata_options *options,
+		 struct strv *warnings, struct lock *ret, struct err *err)
+{
+	return resolve(def, options, NULL, warnings, ret, err);
+}
+
+int resolve_update(const struct definition *def, const struct metadata_options *options,
+		   struct update *update, struct strv *warnings, struct lock *ret, struct err *err)
+{
+	int r = update_check(update, def, err);
+
+	return r < 0 ? r : resolve(def, options, update, warnings, ret, err);
 }

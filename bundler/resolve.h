@@ -8,15 +8,22 @@
 #include "lock.h"
 #include "metadata.h"
 #include "str.h"
+#include "update.h"
 
 /*
  * Reads DEF's repositories as they are now, solves what DEF asks for, and fills RET, which must be
- * LOCK_INIT and is released by the caller, also after a failure. Metadata is kept in OPTIONS' cache. What the operator should know and may ignore is appended to WARNINGS, a line each.
+ * LOCK_INIT and is released by the caller, also after a failure. Metadata is kept in
+ * OPTIONS' cache. What the operator should know and may ignore is appended to WARNINGS, a line each.
  * ERR_CONFIG for .repo files and keys that are wrong or not supported, ERR_NETWORK when a
  * repository cannot be reached or there is no solution (libsolv's reasons are ERR's detail),
  * ERR_VERIFY when metadata has another digest than repomd.xml says.
  */
 int resolve_lock(const struct definition *def, const struct metadata_options *options,
 		 struct strv *warnings, struct lock *ret, struct err *err) MUST_CHECK;
+/* The same, carrying a lock on: update_check() and update_solve() say how, and wheel_update() what
+ * becomes of wheels. */
+int resolve_update(const struct definition *def, const struct metadata_options *options,
+		   struct update *update, struct strv *warnings, struct lock *ret,
+		   struct err *err) MUST_CHECK;
 
 #endif

@@ -12,6 +12,7 @@
 #include "file.h"
 #include "pip.h"
 #include "progress.h"
+#include "wheel_update.h"
 #include "workdir.h"
 
 #define WHEEL_SIZE_MAX (512U << 20)
@@ -127,8 +128,8 @@ static int compare_builds(const char *first, const char *second, struct err *err
 }
 
 /* Builds into DIR, and once more into DIR.again to see that the result is the same. */
-static int build_sdists(const struct pip *pip, const struct pip_report *report, const char *dir,
-			struct err *err)
+static int build_sdists(const struct pip *pip, const struct pip_report *report,
+			const struct update *update, const char *dir, struct err *err)
 {
 	cleanup_free char *again = NULL;
 	int r = str_printf(&again, err, "%s.again", dir);
@@ -138,7 +139,7 @@ static int build_sdists(const struct pip *pip, const struct pip_report *report, 
 	for (size_t i = 0; r == 0 && i < report->count; i++) {
 		const struct pip_item *item = &report->items[i];
 
-		if (is_wheel(item->url))
+		if (is_wheel(item->url) || wheel_kept(update, item))
 			continue;
 		notice("building a wheel of %s %s, which the index has as source only", item->name,
 		       item->version);
@@ -211,20 +212,71 @@ static int add_to_lock(const struct pip_item *item, const struct pip_item *sourc
 	return r < 0 ? r : str_dup(&wheel->sdist.sha256, source->sha256, err);
 }
 
-/* The versions of FIRST, as wheels that the target loads. */
+static int copy_text(char **ret, const char *text, struct err *err)
+{
+	return text ? str_dup(ret, text, err) : 0;
+}
+
+static int copy_to_lock(const struct lock_wheel *from, struct lock *lock, struct err *err)
+{
+	struct lock_wheel *to = NULL;
+	int r = lock_add_wheel(lock, &to, err);
+
+	if (r == 0)
+		r = str_dup(&to->name, from->name, err);
+	if (r == 0)
+		r = str_dup(&to->version, from->version, err);
+	if (r == 0)
+		r = str_dup(&to->file, from->file, err);
+	if (r == 0)
+		r = copy_text(&to->url, from->url, err);
+	if (r == 0)
+		r = str_dup(&to->sha256, from->sha256, err);
+	if (r == 0)
+		r = copy_text(&to->sdist.url, from->sdist.url, err);
+	return r < 0 ? r : copy_text(&to->sdist.sha256, from->sdist.sha256, err);
+}
+
+/* Those of REPORT that stay go into LOCK as they were; *RET_OTHERS counts the others. */
+static int add_kept(const struct pip_report *report, const struct update *update, struct lock *lock,
+		    size_t *ret_others, struct err *err)
+{
+	int r = 0;
+
+	*ret_others = 0;
+	for (size_t i = 0; r == 0 && i < report->count; i++) {
+		const struct lock_wheel *kept = wheel_kept(update, &report->items[i]);
+
+		if (kept)
+			r = copy_to_lock(kept, lock, err);
+		else
+			++*ret_others;
+	}
+	return r;
+}
+
+/* The versions of FIRST that do not stay, as wheels that the target loads. */
 static int report_for_target(const struct pip *pip, const struct definition *def,
-			     const struct pip_report *first, const char *work, const char *built,
-			     struct pip_report *ret, struct err *err)
+			     const struct pip_report *first, const struct update *update,
+			     const char *work, const char *built, struct pip_report *ret,
+			     struct err *err)
 {
 	CLEANUP(strv_release) struct strv args = STRV_INIT;
+	size_t asked = 0;
 	int r = pip_target_args(pip, def->platform.glibc, def->platform.arch, &args, err);
 
 	if (r == 0)
 		r = strv_addf(&args, err, "--target=%s/target", work);
 	if (r == 0)
 		r = strv_addf(&args, err, "--find-links=%s", built);
-	for (size_t i = 0; r == 0 && i < first->count; i++)
+	for (size_t i = 0; r == 0 && i < first->count; i++) {
+		if (wheel_kept(update, &first->items[i]))
+			continue;
+		asked++;
 		r = strv_addf(&args, err, "%s==%s", first->items[i].name, first->items[i].version);
+	}
+	if (r == 0 && asked < first->count)
+		r = strv_add(&args, "--no-deps", err);
 	if (r == 0)
 		r = pip_report(pip, &args, work, ret, err);
 	return r < 0 ? err_prefix(err, "no wheels for the target (python %s, glibc %s)",
@@ -232,14 +284,15 @@ static int report_for_target(const struct pip *pip, const struct definition *def
 		     : 0;
 }
 
-int wheel_resolve(const struct definition *def, const char *cache, struct lock *lock,
-		  struct err *err)
+int wheel_resolve(const struct definition *def, const char *cache, const struct update *update,
+		  struct lock *lock, struct err *err)
 {
 	CLEANUP(pip_release) struct pip pip = PIP_INIT;
 	CLEANUP(pip_report_release) struct pip_report first = { .items = NULL };
 	CLEANUP(pip_report_release) struct pip_report final = { .items = NULL };
 	CLEANUP(work_close) struct workdir work = WORKDIR_INIT;
 	cleanup_free char *built = NULL;
+	size_t others = 0;
 	int r = 0;
 
 	if (def->wheels.requirements.count == 0)
@@ -256,11 +309,13 @@ int wheel_resolve(const struct definition *def, const char *cache, struct lock *
 	if (r == 0)
 		r = dir_make(built, 0755, err);
 	if (r == 0)
-		r = pip_report(&pip, &def->wheels.requirements, work.path, &first, err);
+		r = wheel_choose(&pip, def, update, work.path, &first, err);
 	if (r == 0)
-		r = build_sdists(&pip, &first, built, err);
+		r = add_kept(&first, update, lock, &others, err);
 	if (r == 0)
-		r = report_for_target(&pip, def, &first, work.path, built, &final, err);
+		r = build_sdists(&pip, &first, update, built, err);
+	if (r == 0 && others)
+		r = report_for_target(&pip, def, &first, update, work.path, built, &final, err);
 	for (size_t i = 0; r == 0 && i < final.count; i++)
 		r = add_to_lock(&final.items[i], find_item(&first, final.items[i].name), cache,
 				built, lock, err);

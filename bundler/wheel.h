@@ -11,14 +11,15 @@
 #include "err.h"
 #include "lock.h"
 #include "str.h"
+#include "update.h"
 
 /*
  * Resolves DEF's requirements for its platform and adds the wheels to LOCK; those that were built
- * from source stay in CACHE. Nothing to do is fine. ERR_NETWORK when there is no solution, ERR_HOST
+ * from source stay in CACHE. UPDATE (or NULL) says which of a lock's wheels stay as they are. Nothing to do is fine. ERR_NETWORK when there is no solution, ERR_HOST
  * when pythonX.Y or its pip is not there, ERR_CONFIG when the platform lacks `python` or `glibc`.
  */
-int wheel_resolve(const struct definition *def, const char *cache, struct lock *lock,
-		  struct err *err) MUST_CHECK;
+int wheel_resolve(const struct definition *def, const char *cache, const struct update *update,
+		  struct lock *lock, struct err *err) MUST_CHECK;
 
 /*
  * Brings LOCK's wheels into CACHE and appends their paths to RET_PATHS in the lock's order;

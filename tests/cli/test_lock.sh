@@ -98,7 +98,106 @@ expect "but stays" 0 "pgha: 1" cat "$work/precious.yaml"
 expect "an empty one is as none" 0 "4 packages" "$bundle" resolve -f "$work/b.yaml" -o "$work/empty.lock" --cache "$cache"
 expect "a directory is refused" 2 "not a regular file" "$bundle" resolve -f "$work/b.yaml" -o "$work" --cache "$cache"
 
+# --- --update ---
+repos base extra
+text_1='app-1-1.x86_64 requires: lib >= 1, tool
+	lib-1-1.x86_64 requires: core
+	core-1-1.x86_64
+	tool-1-1.noarch requires: lib
+	side-1-1.x86_64 requires: core'
+text_2="$text_1
+	app-2-1.x86_64 requires: lib >= 2, tool
+	lib-2-1.x86_64 requires: core
+	core-2-1.x86_64
+	tool-2-1.noarch requires: lib
+	side-2-1.x86_64 requires: core"
+repo base 1 <<<"$text_1"
+repo extra 1 <<<"other-1-1.x86_64"
+definition 'app, side, other'
+rm "$lock"
+expect "--update needs a lock" 2 "cannot open" resolve --update
+expect "a lock to carry on" 0 "6 packages" resolve
+before=$(stamp)
+repo base 2 <<<"$text_2"
+expect "a name without --update is a mistake" 2 "did you mean '--update app'?" resolve app
+expect "a name that the lock has not" 2 "the lock has no package or wheel 'sid' (did you mean 'side'?)" resolve --update app sid
+one_line "in one line"
+cp "$lock" "$work/before.lock"
+expect "--update of one package" 0 "up        side  1-1 -> 2-1" resolve --update side
+locked "moves nothing else" "app-1-1.x86_64 core-1-1.x86_64 lib-1-1.x86_64 other-1-1.x86_64 side-2-1.x86_64 tool-1-1.noarch"
+changed_lines "and changes its lines alone" "- {id: base" 'reason: ' "- nevra: side-2-1.x86_64" \
+	"path: Packages/side-2-1.x86_64.rpm" "sha256: $(printf 'side-2-1.x86_64 requires: core' | sha256sum | cut -d' ' -f1)"
+expect "the same again changes nothing" 0 "unchanged" resolve --update side
+expect "nor does --check of it" 0 "unchanged" resolve --update side --check
+expect "what cannot stay moves too, and is told" 0 "up        lib  1-1 -> 2-1  (needed by app-2-1.x86_64)" resolve --update app
+locked "and nothing else" "app-2-1.x86_64 core-1-1.x86_64 lib-2-1.x86_64 other-1-1.x86_64 side-2-1.x86_64 tool-1-1.noarch"
+expect "patterns, and the option before each name" 0 "2 up" resolve --update 'to*' --update core-1
+locked "everything is new now" "app-2-1.x86_64 core-2-1.x86_64 lib-2-1.x86_64 other-1-1.x86_64 side-2-1.x86_64 tool-2-1.noarch"
+cp "$work/before.lock" "$lock"
+expect "--update without a name moves all" 0 "5 up" resolve --update
+locked "as a fresh answer would" "app-2-1.x86_64 core-2-1.x86_64 lib-2-1.x86_64 other-1-1.x86_64 side-2-1.x86_64 tool-2-1.noarch"
+cp "$work/before.lock" "$work/old.lock"
+expect "--lock is where it starts" 0 "1 up" "$bundle" resolve -f "$work/b.yaml" -o "$work/new.lock" --lock "$work/old.lock" --cache "$cache" --update side
+expect "which stays" 0 "" cmp "$work/before.lock" "$work/old.lock"
+
+cp "$work/before.lock" "$lock"
+definition 'app, side, other, extra'
+repo base 3 <<<"$text_2
+	extra-1-1.x86_64 requires: core >= 2"
+expect "what is new in the definition comes, with what it needs" 0 "(needed by extra-1-1.x86_64)" resolve --update side
+locked "and nothing else moves" "app-1-1.x86_64 core-2-1.x86_64 extra-1-1.x86_64 lib-1-1.x86_64 other-1-1.x86_64 side-2-1.x86_64 tool-1-1.noarch"
+definition 'side, other'
+expect "what is no longer asked for goes" 0 "4 removed" resolve --update side
+locked "with what it brought" "core-2-1.x86_64 other-1-1.x86_64 side-2-1.x86_64"
+
+cp "$work/before.lock" "$lock"
+definition 'app, side, other'
+repo base 4 <<<"${text_2//lib-1-1.x86_64 requires: core/unused-1-1.noarch}"
+expect "a locked package that no repository has any more is told" 4 \
+	"'lib-1-1.x86_64', which the lock has, is in no repository any more: let it move too (name 'lib' after --update)" resolve --update side
+expect "the lock is as it was" 0 "" cmp "$work/before.lock" "$lock"
+expect "named too, it moves" 0 "2 up" resolve --update side lib
+cp "$work/before.lock" "$lock"
+printf 'excludepkgs=lib-1-1\n' >>"$work/all.repo"
+sed -i 's/^\[extra\]/excludepkgs=lib-1-1\n[extra]/; $d' "$work/all.repo"
+repo base 5 <<<"$text_2"
+expect "one that is hidden now is told as that" 4 "'lib-1-1.x86_64', which the lock has, is hidden now" resolve --update side
+repos base extra
+repo base 6 <<<"$text_2
+	app-3-1.x86_64 requires: absent"
+expect "what nobody can have does not hold up what is asked for" 0 "1 up" resolve --update side
+expect "and is an error when it is asked for" 4 "nothing provides absent" resolve
+
+# --- reasons ---
+repo base 7 <<-END
+	m-1-1.x86_64 requires: shared
+	z-1-1.x86_64 requires: shared, deep
+	deep-1-1.x86_64
+	shared-1-1.x86_64
+END
+rm "$lock"
+definition 'm, z'
+expect "two that need the same" 0 "" resolve
+expect "the first is its reason" 0 "package m-1-1.x86_64" grep -A 6 "nevra: shared" "$lock"
+cp "$lock" "$work/before.lock"
+repo base 8 <<-END
+	a-1-1.x86_64 requires: shared, deep
+	m-1-1.x86_64 requires: shared
+	z-1-1.x86_64 requires: shared, deep
+	deep-1-1.x86_64
+	shared-1-1.x86_64
+END
+definition 'a, m, z'
+expect "another that needs it too" 0 "1 added" resolve --update
+changed_lines "does not change the reasons of others" "- {id: base" "- nevra: a-1-1.x86_64" "repo: base" "path: Packages/a-1-1.x86_64.rpm" \
+	"size: 1035" "sha256: $(printf 'a-1-1.x86_64 requires: shared, deep' | sha256sum | cut -d' ' -f1)" "license: MIT" "reason: requested"
+definition 'a, z'
+expect "a reason that is gone" 0 "1 removed" resolve --update
+expect "gives way to one that holds" 0 "package a-1-1.x86_64" grep -A 6 "nevra: shared" "$lock"
+
 # --- only the inputs count ---
+definition 'a, m, z'
+expect "a fresh lock" 0 "" "$bundle" resolve -f "$work/b.yaml" -o "$lock" --cache "$work/c.fresh"
 for setting in LC_ALL=fr_FR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati LANG=C; do
 	expect "resolves with $setting" 0 "" env "$setting" "$bundle" resolve -f "$work/b.yaml" -o "$work/again.lock" --cache "$work/c.$setting"
 	expect "the same bytes" 0 "" cmp "$lock" "$work/again.lock"

@@ -35,8 +35,8 @@ static const struct {
 	  "app-2-1.x86_64 lib-2-1.x86_64 tool-1-1.x86_64 " },
 	{ "a chain moves link by link, each to the newest",
 	  "=Pkg: app 1 1 x86_64\n=Req: b\n=Pkg: app 2 1 x86_64\n=Req: b >= 2\n"
-	  "=Pkg: b 1 1 x86_64\n=Req: c\n=Pkg: b 2 1 x86_64\n=Req: c\n"
 	  "=Pkg: b 3 1 x86_64\n=Req: c >= 2\n"
+	  "=Pkg: b 1 1 x86_64\n=Req: c\n=Pkg: b 2 1 x86_64\n=Req: c\n"
 	  "=Pkg: c 1 1 x86_64\n=Pkg: c 2 1 x86_64\n=Pkg: d 1 1 x86_64\n=Pkg: d 2 1 x86_64\n",
 	  NULL,
 	  { "app", "d" },

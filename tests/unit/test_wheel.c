@@ -111,7 +111,7 @@ static void a_source_becomes_the_same_wheel_in_every_cache(void **state)
 		skip();
 	make_definition("source==1.*", &def);
 	lock_platform_of(&def, &lock);
-	assert_ok(wheel_resolve(&def, in_dir("first"), &lock, &err));
+	assert_ok(wheel_resolve(&def, in_dir("first"), NULL, &lock, &err));
 	assert_int_equal(lock.wheels.count, 2);
 	wheels = lock.wheels.items;
 	assert_string_equal(wheels[0].name, "leaf");
@@ -137,7 +137,7 @@ static void a_source_whose_builds_differ_is_refused(void **state)
 	if (!version[0])
 		skip();
 	make_definition("restless", &def);
-	assert_fails(ERR_VERIFY, wheel_resolve(&def, in_dir("first"), &lock, &err));
+	assert_fails(ERR_VERIFY, wheel_resolve(&def, in_dir("first"), NULL, &lock, &err));
 	assert_contains(err.msg, "restless-1.0-py3-none-any.whl");
 }
 
@@ -151,7 +151,7 @@ static void an_unknown_requirement_is_no_solution(void **state)
 	if (!version[0])
 		skip();
 	make_definition("nobody-has-this", &def);
-	assert_fails(ERR_NETWORK, wheel_resolve(&def, in_dir("first"), &lock, &err));
+	assert_fails(ERR_NETWORK, wheel_resolve(&def, in_dir("first"), NULL, &lock, &err));
 	assert_contains(err.detail, "nobody-has-this");
 }
 
@@ -169,7 +169,7 @@ static void a_wheel_that_changed_in_the_index_is_refused(void **state)
 		skip();
 	make_definition("leaf", &def);
 	lock_platform_of(&def, &lock);
-	assert_ok(wheel_resolve(&def, in_dir("third"), &lock, &err));
+	assert_ok(wheel_resolve(&def, in_dir("third"), NULL, &lock, &err));
 	wheel = lock.wheels.items;
 	wheel->sha256[0] = wheel->sha256[0] == '0' ? '1' : '0';
 	assert_fails(ERR_VERIFY, wheel_fetch(&lock, in_dir("third"), &paths, &downloaded, &err));
