@@ -49,6 +49,8 @@ struct downloads {
 
 static void downloads_release(struct downloads *d)
 {
+	for (size_t i = 0; i < d->count; i++)
+		http_transfer_release(&d->transfers[i]);
 	free(d->transfers);
 	free(d->settings);
 	strv_release(&d->urls);

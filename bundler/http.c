@@ -1,241 +1,460 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The run of many transfers: queues, connections, pauses. What one of them does is http_job.c's. */
 #include "http.h"
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "compat.h"
-#include "file.h"
+#include "clock.h"
+#include "http_error.h"
+#include "http_job.h"
+#include "http_option.h"
+#include "http_server.h"
 #include "interrupt.h"
 #include "progress.h"
-#include "url.h"
 
-#define PARALLEL 8
-#define TRIES_MAX 2
-#define CONNECT_TIMEOUT_S 30L
-#define LOW_SPEED_BYTES 1000L /* per second, for LOW_SPEED_S: then the transfer has failed */
-#define LOW_SPEED_S 30L
-#define REDIRECTS_MAX 10L
+#define PARALLEL 8U
+#define PARALLEL_MAX 64U
+#define PER_HOST 6U
+#define CONNECTIONS_KEPT 64L
 #define WAIT_MS 500
+#define PAUSE_MS 500U /* before the second try; twice as long before each further one */
+#define PAUSE_MAX_MS 30000U
 
-/* One transfer under way. */
-struct job {
-	struct http_transfer *transfer; /* borrowed */
-	char *url;
-	CURL *easy;
-	int fd; /* of PART, or -1 for a transfer into memory */
-	char *part;
-	struct digest *digest;
-	uint64_t resumed_bytes; /* what PART already had */
-	uint64_t limit_bytes;
-	unsigned int tries;
-	bool fresh;     /* do not resume any more */
-	bool too_large; /* the write callback stopped it */
-	bool downgrade; /* the header callback stopped it */
-	int write_errno;
-	bool active;
-	char curl_error[CURL_ERROR_SIZE];
+/* What lasts for the process: connections and TLS sessions serve the next call too. */
+static struct {
+	CURLM *multi;
+	CURL *idle[PARALLEL_MAX];
+	size_t idle_count;
+	bool initialised;
+} engine;
+
+/* The transfers of one source or one host that wait for their first start. */
+struct http_queue {
+	const void *key; /* that source or host */
+	struct http_job *head, **tail;
 };
 
 struct run {
-	CURLM *multi;
-	struct job *jobs;
-	size_t count;
-	size_t next; /* the first job that was never started */
-	unsigned int active, done;
-	uint64_t finished_bytes;
+	struct http_job *jobs;
+	size_t count, ended;
+	struct http_queue *queues;
+	size_t queue_count;
+	struct http_job *pausing; /* until their due_ms; in no order */
+	uint64_t due_ms;          /* the first of these; 0: none */
+	struct http_job *active[PARALLEL_MAX];
+	size_t active_count;
+	size_t parallel, per_host;
+	uint64_t rate_bytes;
+	bool offline;
+	unsigned int jitter; /* state of a small generator; nothing depends on its secrecy */
+	struct http_counters counters;
+	uint64_t start_ms;
 	struct progress progress;
 	bool show;
 };
 
-static size_t on_data(char *data, size_t size, size_t nmemb, void *arg)
-{
-	struct job *j = arg;
-	struct http_transfer *t = j->transfer;
-	size_t n = size * nmemb;
-	struct err err = ERR_INIT;
+/* -- the engine -- */
 
-	if (n > j->limit_bytes - t->got_bytes) {
-		j->too_large = true;
-		return 0;
-	}
-	digest_update(j->digest, data, n);
-	t->got_bytes += n;
-	if (j->fd < 0) {
-		str_add_len(&t->body, data, n);
-		if (t->body.failed)
-			j->write_errno = ENOMEM;
-		return t->body.failed ? 0 : n;
-	}
-	errno = 0;
-	if (fd_write_all(j->fd, j->part, data, n, &err) < 0) {
-		j->write_errno = errno ? errno : EIO;
-		return 0;
-	}
-	return n;
+static void engine_release(void)
+{
+	while (engine.idle_count)
+		curl_easy_cleanup(engine.idle[--engine.idle_count]);
+	if (engine.multi)
+		curl_multi_cleanup(steal_ptr(&engine.multi));
+	http_hosts_release();
 }
 
-/* Stops a redirect from https to http wherever it stands in a chain. */
-static size_t on_header(char *data, size_t size, size_t nmemb, void *arg)
+static int engine_init(struct err *err)
 {
-	struct job *j = arg;
-	size_t n = size * nmemb;
-	const char *url = NULL;
-	size_t i = strlen("location:");
-
-	if (n <= i || strncasecmp(data, "location:", i) != 0)
-		return n;
-	while (i < n && (data[i] == ' ' || data[i] == '\t'))
-		i++;
-	if (n - i < 5 || strncasecmp(data + i, "http:", 5) != 0)
-		return n;
-	if (curl_easy_getinfo(j->easy, CURLINFO_EFFECTIVE_URL, &url) != CURLE_OK || !url ||
-	    strncasecmp(url, "https:", 6) == 0) {
-		j->downgrade = true;
+	if (!engine.initialised && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return err_set(err, ERR_FAILED, "libcurl cannot be initialised");
+	if (!engine.initialised && atexit(engine_release) != 0)
+		return err_nomem(err);
+	engine.initialised = true;
+	if (engine.multi)
 		return 0;
-	}
-	return n;
-}
-
-/* Feeds what an earlier run left of PART to the digest; a part that is too long starts anew. */
-static int part_resume(struct job *j, struct err *err)
-{
-	struct http_transfer *t = j->transfer;
-	char buf[65536];
-	struct stat st;
-	ssize_t n;
-
-	t->got_bytes = 0;
-	j->resumed_bytes = 0;
-	if (fstat(j->fd, &st) < 0)
-		return err_errno(err, ERR_FAILED, errno, "cannot examine '%s'", j->part);
-	if (!t->sha256 || j->fresh || (uint64_t)st.st_size >= j->limit_bytes) {
-		if (ftruncate(j->fd, 0) < 0 || lseek(j->fd, 0, SEEK_SET) < 0)
-			return err_errno(err, ERR_FAILED, errno, "cannot empty '%s'", j->part);
-		return 0;
-	}
-	if (lseek(j->fd, 0, SEEK_SET) < 0)
-		return err_errno(err, ERR_FAILED, errno, "cannot rewind '%s'", j->part);
-	while ((n = read(j->fd, buf, sizeof(buf))) > 0) {
-		digest_update(j->digest, buf, (size_t)n);
-		t->got_bytes += (uint64_t)n;
-	}
-	if (n < 0)
-		return err_errno(err, ERR_FAILED, errno, "cannot read '%s'", j->part);
-	j->resumed_bytes = t->got_bytes;
+	engine.multi = curl_multi_init();
+	if (!engine.multi)
+		return err_nomem(err);
+	curl_multi_setopt(engine.multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+	curl_multi_setopt(engine.multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT);
 	return 0;
 }
 
-/* Opens PART for us alone. Another process may rename it away between open and lock. */
-static int part_open(struct job *j, struct err *err)
+static CURL *take_easy(void)
 {
-	const struct http_transfer *t = j->transfer;
-	cleanup_free char *dir = NULL;
-	struct stat by_fd, by_name;
+	return engine.idle_count ? engine.idle[--engine.idle_count] : curl_easy_init();
+}
 
-	if (!j->part) {
-		if (t->sha256) {
-			if (str_printf(&j->part, err, "%s.part", t->dest) < 0)
-				return -err->code;
-		} else if (str_printf(&j->part, err, "%s.%ld.part", t->dest, (long)getpid()) < 0) {
+static void give_easy(CURL *easy)
+{
+	curl_easy_reset(easy);
+	if (engine.idle_count < PARALLEL_MAX)
+		engine.idle[engine.idle_count++] = easy;
+	else
+		curl_easy_cleanup(easy);
+}
+
+/* -- queues -- */
+
+static struct http_queue *find_queue(struct run *run, const void *key)
+{
+	/* Transfers of one source come one after the other. */
+	for (size_t i = run->queue_count; i-- > 0;)
+		if (run->queues[i].key == key)
+			return &run->queues[i];
+	return NULL;
+}
+
+static void enqueue(struct run *run, struct http_job *job)
+{
+	const struct http_transfer *t = job->transfer;
+	const void *key = t->url ? (const void *)job->host : (const void *)t->source;
+	struct http_queue *queue = find_queue(run, key);
+
+	if (!queue) {
+		queue = &run->queues[run->queue_count++];
+		*queue = (struct http_queue){ .key = key, .tail = &queue->head };
+	}
+	job->queue = queue;
+	*queue->tail = job;
+	queue->tail = &job->next;
+}
+
+static void dequeue(struct http_queue *queue)
+{
+	struct http_job *job = queue->head;
+
+	queue->head = job->next;
+	if (!queue->head)
+		queue->tail = &queue->head;
+	job->next = NULL;
+}
+
+/* Back to the front of its queue. */
+static void requeue(struct http_job *job)
+{
+	struct http_queue *queue = job->queue;
+
+	job->next = queue->head;
+	if (!queue->head)
+		queue->tail = &job->next;
+	queue->head = job;
+}
+
+/* Lets JOB wait until DUE_MS. */
+static void pause_job(struct run *run, struct http_job *job, uint64_t due_ms)
+{
+	http_job_rest(job);
+	job->due_ms = due_ms;
+	job->next = run->pausing;
+	run->pausing = job;
+	if (!run->due_ms || due_ms < run->due_ms)
+		run->due_ms = due_ms;
+}
+
+/* Those whose pause has ended go to the front of their queues. */
+static void wake_jobs(struct run *run, uint64_t now)
+{
+	struct http_job *job = run->pausing;
+
+	if (!run->due_ms || now < run->due_ms)
+		return;
+	run->pausing = NULL;
+	run->due_ms = 0;
+	while (job) {
+		struct http_job *next = job->next;
+
+		if (job->due_ms <= now) {
+			requeue(job);
+		} else {
+			job->next = run->pausing;
+			run->pausing = job;
+			if (!run->due_ms || job->due_ms < run->due_ms)
+				run->due_ms = job->due_ms;
+		}
+		job = next;
+	}
+}
+
+/* -- starting -- */
+
+/* The limits hold for all together; each transfer gets its share. */
+static int share_rate(const struct run *run, struct err *err)
+{
+	uint64_t share = run->rate_bytes;
+
+	if (!share || !run->active_count)
+		return 0;
+	share = share / run->active_count ? share / run->active_count : 1;
+	for (size_t i = 0; i < run->active_count; i++)
+		if (http_option_rate(run->active[i]->easy, http_job_settings(run->active[i]), share,
+				     err) < 0)
 			return -err->code;
+	return 0;
+}
+
+static void deactivate(struct run *run, struct http_job *job, CURL *easy)
+{
+	curl_multi_remove_handle(engine.multi, easy);
+	give_easy(easy);
+	job->host->active--;
+	for (size_t i = 0; i < run->active_count; i++)
+		if (run->active[i] == job) {
+			run->active[i] = run->active[--run->active_count];
+			break;
+		}
+}
+
+static int activate(struct run *run, struct http_job *job, struct err *err)
+{
+	CURL *easy = take_easy();
+	int r;
+
+	if (!easy)
+		return err_nomem(err);
+	r = http_job_start(job, easy, err);
+	if (r == 0)
+		r = http_option_rate(easy, http_job_settings(job), 0, err);
+	if (r == 0 && curl_multi_add_handle(engine.multi, easy) != CURLM_OK)
+		r = err_set(err, ERR_FAILED, "libcurl cannot start a download");
+	if (r < 0) {
+		job->easy = NULL;
+		give_easy(easy);
+		return r;
+	}
+	run->active[run->active_count++] = job;
+	job->host->active++;
+	return share_rate(run, err);
+}
+
+/* A failure that another server or another file would meet too ends everything. */
+static bool is_fatal(enum err_code code)
+{
+	return code == ERR_FAILED || code == ERR_HOST || code == ERR_INTERRUPTED;
+}
+
+static int fail_job(struct run *run, struct http_job *job, struct err *err)
+{
+	if (!job->transfer->may_fail || is_fatal(err->code))
+		return -err->code;
+	job->transfer->failure = *err;
+	*err = (struct err)ERR_INIT;
+	http_job_rest(job);
+	run->ended++;
+	return 0;
+}
+
+/* Starts the first of QUEUE if there is room; true in RET_MOVED when the queue has changed. */
+static int start_head(struct run *run, struct http_queue *queue, bool *ret_moved, struct err *err)
+{
+	struct http_job *job = queue->head;
+	bool done = false, any = false;
+
+	*ret_moved = false;
+	if (!job->digest && http_job_present(job, &done, err) < 0)
+		goto failed;
+	if (done) {
+		dequeue(queue);
+		run->ended++;
+		*ret_moved = true;
+		return 0;
+	}
+	if (http_job_pick(job, run->offline, &any, err) < 0)
+		goto failed;
+	if (!any) {
+		http_error_final(job, NULL, err);
+		goto failed;
+	}
+	if (job->host->active >= run->per_host)
+		return 0;
+	dequeue(queue);
+	*ret_moved = true;
+	if (job->host->not_before_ms > clock_monotonic_ms()) {
+		pause_job(run, job, job->host->not_before_ms);
+		return 0;
+	}
+	if (activate(run, job, err) == 0)
+		return 0;
+	return fail_job(run, job, err);
+failed:
+	dequeue(queue);
+	*ret_moved = true;
+	return fail_job(run, job, err);
+}
+
+static int start_more(struct run *run, bool *ret_started, struct err *err)
+{
+	wake_jobs(run, clock_monotonic_ms());
+	*ret_started = false;
+	for (size_t i = 0; i < run->queue_count; i++) {
+		struct http_queue *queue = &run->queues[i];
+		bool moved = true;
+
+		while (moved && queue->head && run->active_count < run->parallel) {
+			if (start_head(run, queue, &moved, err) < 0)
+				return -err->code;
+			*ret_started = *ret_started || moved;
+			if (interrupt_check(err) < 0)
+				return -err->code;
 		}
 	}
-	if (str_dup(&dir, t->dest, err) < 0)
+	return 0;
+}
+
+/* With a limit nothing starts before its time, so that many small files keep to it as well. */
+static bool is_ahead(const struct run *run)
+{
+	uint64_t elapsed_ms = clock_monotonic_ms() - run->start_ms;
+
+	return run->rate_bytes &&
+	       run->counters.received_bytes / run->rate_bytes * 1000 > elapsed_ms + 1000;
+}
+
+/* -- ends -- */
+
+/* Half of the time is certain and half by chance, so that many do not come back at once. */
+static uint64_t backoff_ms(struct run *run, unsigned int tries)
+{
+	uint64_t ms = PAUSE_MS;
+
+	while (--tries && ms < PAUSE_MAX_MS)
+		ms *= 2;
+	if (ms > PAUSE_MAX_MS)
+		ms = PAUSE_MAX_MS;
+	run->jitter = run->jitter * 1103515245U + 12345U;
+	return ms / 2 + (run->jitter >> 8) % (ms / 2 + 1);
+}
+
+/* Another try, at once or after a pause, or the end of the transfer. */
+static int go_on(struct run *run, struct http_job *job, const struct http_failure *failure,
+		 struct err *err)
+{
+	unsigned int tries;
+	bool any = false;
+	uint64_t due_ms;
+
+	if (failure->verdict != HTTP_GIVE_UP && http_job_pick(job, run->offline, &any, err) < 0)
 		return -err->code;
-	if (strrchr(dir, '/') && strrchr(dir, '/') != dir) {
-		*strrchr(dir, '/') = '\0';
-		if (dir_make(dir, 0755, err) < 0)
+	if (!any) {
+		http_error_final(job, failure, err);
+		return fail_job(run, job, err);
+	}
+	tries = job->attempts[job->server].tries;
+	if (failure->verdict != HTTP_AGAIN || tries == 0) {
+		requeue(job);
+		return 0;
+	}
+	due_ms = clock_monotonic_ms() + backoff_ms(run, tries);
+	pause_job(run, job, due_ms > job->host->not_before_ms ? due_ms : job->host->not_before_ms);
+	return 0;
+}
+
+static int reap(struct run *run, bool *ret_any, struct err *err)
+{
+	CURLMsg *msg;
+	int left;
+
+	*ret_any = false;
+	while ((msg = curl_multi_info_read(engine.multi, &left))) {
+		CURL *easy = msg->easy_handle;
+		CURLcode code = msg->data.result;
+		struct http_failure failure;
+		char *private = NULL;
+		struct http_job *job;
+		int r;
+
+		if (msg->msg != CURLMSG_DONE)
+			continue;
+		*ret_any = true;
+		curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
+		job = (struct http_job *)private;
+		r = http_job_ended(job, code, &failure, err);
+		deactivate(run, job, easy);
+		if (r == 0 && failure.verdict == HTTP_DONE)
+			run->ended++;
+		else if (r == 0)
+			r = go_on(run, job, &failure, err);
+		if (r < 0)
+			return r;
+	}
+	return *ret_any ? share_rate(run, err) : 0;
+}
+
+/* -- the loop -- */
+
+static void show_progress(struct run *run)
+{
+	const struct http_counters *c = &run->counters;
+
+	if (!run->show)
+		return;
+	progress_skip(&run->progress, c->present_bytes > c->received_bytes
+					      ? c->present_bytes - c->received_bytes
+					      : 0);
+	progress_update(&run->progress, c->present_bytes, (unsigned int)run->ended);
+}
+
+/* Until something happens, a pause ends, or it is time to look around. */
+static int wait_for_more(const struct run *run, struct err *err)
+{
+	uint64_t before = clock_monotonic_ms();
+	int wait_ms = WAIT_MS;
+	int ready = 0;
+
+	if (run->due_ms && run->due_ms < before + WAIT_MS)
+		wait_ms = run->due_ms > before ? (int)(run->due_ms - before) : 0;
+	/* Some versions of libcurl call it an error when a signal ends the wait. */
+	if (run->active_count &&
+	    curl_multi_wait(engine.multi, NULL, 0, wait_ms, &ready) != CURLM_OK &&
+	    !interrupt_seen())
+		return err_set(err, ERR_FAILED, "libcurl cannot wait for the network");
+	if (!run->active_count)
+		poll(NULL, 0, wait_ms);
+	else if (!ready && wait_ms && clock_monotonic_ms() == before)
+		poll(NULL, 0, 1); /* libcurl had nothing to wait for: a name is being resolved */
+	return 0;
+}
+
+static int run_all(struct run *run, struct err *err)
+{
+	while (run->ended < run->count) {
+		bool started = false, any = false;
+		int running = 0;
+
+		if (interrupt_check(err) < 0)
+			return -err->code;
+		if (!is_ahead(run) && start_more(run, &started, err) < 0)
+			return -err->code;
+		if (curl_multi_perform(engine.multi, &running) != CURLM_OK)
+			return err_set(err, ERR_FAILED, "libcurl cannot go on");
+		if (reap(run, &any, err) < 0)
+			return -err->code;
+		show_progress(run);
+		if (!any && !started && wait_for_more(run, err) < 0)
 			return -err->code;
 	}
-	for (;;) {
-		j->fd = open(j->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-		if (j->fd < 0)
-			return err_errno(err, ERR_FAILED, errno, "cannot create '%s'", j->part);
-		if (flock(j->fd, LOCK_EX | LOCK_NB) < 0)
-			return err_set(err, ERR_FAILED,
-				       "'%s' is being downloaded by another process; run again "
-				       "when that one has ended",
-				       j->part);
-		if (fstat(j->fd, &by_fd) == 0 && stat(j->part, &by_name) == 0 &&
-		    by_fd.st_ino == by_name.st_ino && by_fd.st_dev == by_name.st_dev)
-			return part_resume(j, err);
-		close(steal_fd(&j->fd));
-	}
-}
-
-static const struct http_settings *settings_of(const struct http_transfer *t)
-{
-	return t->settings || !t->source ? t->settings : &t->source->settings;
-}
-
-static bool set_string(CURL *easy, CURLoption option, const char *value)
-{
-	return !value || curl_easy_setopt(easy, option, value) == CURLE_OK;
-}
-
-static bool set_long(CURL *easy, CURLoption option, long value)
-{
-	return curl_easy_setopt(easy, option, value) == CURLE_OK;
-}
-
-static bool set_safety(CURL *easy, const char *url)
-{
-	bool tls = strncasecmp(url, "https:", 6) == 0;
-
-	return (tls ? COMPAT_CURL_ALLOW_TLS(easy) : COMPAT_CURL_ALLOW(easy)) &&
-	       set_long(easy, CURLOPT_SSL_VERIFYPEER, 1) &&
-	       set_long(easy, CURLOPT_SSL_VERIFYHOST, 2) &&
-	       set_long(easy, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2) &&
-	       set_long(easy, CURLOPT_NETRC, CURL_NETRC_IGNORED) &&
-	       set_long(easy, CURLOPT_FOLLOWLOCATION, 1) &&
-	       set_long(easy, CURLOPT_MAXREDIRS, REDIRECTS_MAX) &&
-	       set_long(easy, CURLOPT_UNRESTRICTED_AUTH, 0) &&
-	       set_long(easy, CURLOPT_NOSIGNAL, 1) && set_long(easy, CURLOPT_FAILONERROR, 1) &&
-	       set_long(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S) &&
-	       set_long(easy, CURLOPT_LOW_SPEED_LIMIT, LOW_SPEED_BYTES) &&
-	       set_long(easy, CURLOPT_LOW_SPEED_TIME, LOW_SPEED_S);
-}
-
-static bool set_connection(CURL *easy, const struct http_settings *s)
-{
-	return !s || (set_string(easy, CURLOPT_CAINFO, s->sslcacert) &&
-		      set_string(easy, CURLOPT_SSLCERT, s->sslclientcert) &&
-		      set_string(easy, CURLOPT_SSLKEY, s->sslclientkey) &&
-		      set_string(easy, CURLOPT_PROXY, s->proxy) &&
-		      set_string(easy, CURLOPT_PROXYUSERNAME, s->proxy_username) &&
-		      set_string(easy, CURLOPT_PROXYPASSWORD, s->proxy_password) &&
-		      set_string(easy, CURLOPT_USERNAME, s->username) &&
-		      set_string(easy, CURLOPT_PASSWORD, s->password));
-}
-
-static int job_set_options(struct job *j, struct err *err)
-{
-	CURL *e = j->easy;
-	bool ok = set_safety(e, j->url) && set_connection(e, settings_of(j->transfer)) &&
-		  set_string(e, CURLOPT_URL, j->url) &&
-		  set_string(e, CURLOPT_USERAGENT, "pgha-bundle/" PGHA_VERSION) &&
-		  curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_data) == CURLE_OK &&
-		  curl_easy_setopt(e, CURLOPT_WRITEDATA, j) == CURLE_OK &&
-		  curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
-		  curl_easy_setopt(e, CURLOPT_HEADERDATA, j) == CURLE_OK &&
-		  curl_easy_setopt(e, CURLOPT_PRIVATE, j) == CURLE_OK &&
-		  curl_easy_setopt(e, CURLOPT_ERRORBUFFER, j->curl_error) == CURLE_OK &&
-		  curl_easy_setopt(e, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)j->resumed_bytes) ==
-			  CURLE_OK;
-
-	if (!ok)
-		return err_set(err, ERR_FAILED, "libcurl refuses an option for '%s'",
-			       URL_SHOWN(j->url));
 	return 0;
+}
+
+static void run_release(struct run *run)
+{
+	while (run->active_count) {
+		struct http_job *job = run->active[0];
+
+		deactivate(run, job, job->easy);
+		job->easy = NULL;
+	}
+	for (size_t i = 0; run->jobs && i < run->count; i++)
+		http_job_release(&run->jobs[i]);
+	free(run->jobs);
+	free(run->queues);
 }
 
 static int check_readable(const char *path, const char *what, struct err *err)
@@ -245,14 +464,8 @@ static int check_readable(const char *path, const char *what, struct err *err)
 	return 0;
 }
 
-static int check_transfer(const struct http_transfer *t, const char *url, struct err *err)
+static int check_settings(const struct http_settings *s, struct err *err)
 {
-	const struct http_settings *s = settings_of(t);
-
-	if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0 &&
-	    strncasecmp(url, "file:///", 8) != 0)
-		return err_set(err, ERR_CONFIG, "'%s' is no http:, https: or file: URL",
-			       URL_SHOWN(url));
 	if (s && (check_readable(s->sslcacert, "sslcacert", err) < 0 ||
 		  check_readable(s->sslclientcert, "sslclientcert", err) < 0 ||
 		  check_readable(s->sslclientkey, "sslclientkey", err) < 0))
@@ -260,341 +473,64 @@ static int check_transfer(const struct http_transfer *t, const char *url, struct
 	return 0;
 }
 
-/* True when DEST is what the transfer would bring. */
-static int already_there(struct http_transfer *t, bool *ret, struct err *err)
+static int add_jobs(struct run *run, struct http_transfer *transfers, size_t count, struct err *err)
 {
-	struct stat st;
+	const struct http_settings *checked = NULL;
 
-	*ret = false;
-	if (!t->dest || !t->sha256 || lstat(t->dest, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    (t->size_bytes && (uint64_t)st.st_size != t->size_bytes))
-		return 0;
-	if (sha256_file(t->dest, t->got_sha256, &t->got_bytes, err) < 0)
-		return -err->code;
-	*ret = strcmp(t->got_sha256, t->sha256) == 0;
-	return 0;
-}
+	for (size_t i = 0; i < count; i++) {
+		struct http_job *job = &run->jobs[run->count++];
+		const struct http_settings *settings;
+		int r = http_job_init(job, &transfers[i], &run->counters, err);
 
-static int job_start(struct run *run, struct job *j, struct err *err)
-{
-	struct http_transfer *t = j->transfer;
-
-	j->tries++;
-	j->too_large = j->downgrade = false;
-	j->write_errno = 0;
-	j->curl_error[0] = '\0';
-	j->limit_bytes = t->size_bytes  ? t->size_bytes
-			 : t->max_bytes ? t->max_bytes
-					: HTTP_BODY_MAX;
-	t->got_bytes = 0;
-	str_reset(&t->body);
-	digest_free(steal_ptr(&j->digest));
-	if (digest_new(&j->digest, err) < 0 || (t->dest && part_open(j, err) < 0))
-		return -err->code;
-	j->easy = curl_easy_init();
-	if (!j->easy)
-		return err_nomem(err);
-	if (job_set_options(j, err) < 0)
-		return -err->code;
-	if (curl_multi_add_handle(run->multi, j->easy) != CURLM_OK)
-		return err_set(err, ERR_FAILED, "libcurl cannot start the download of '%s'",
-			       URL_SHOWN(j->url));
-	j->active = true;
-	run->active++;
-	return 0;
-}
-
-/* Ends what job_start() began; what was received stays in PART when a later run can use it. */
-static void job_stop(struct run *run, struct job *j)
-{
-	if (j->active) {
-		curl_multi_remove_handle(run->multi, j->easy);
-		j->active = false;
-		run->active--;
-	}
-	curl_easy_cleanup(steal_ptr(&j->easy));
-	if (j->part && j->fd >= 0 && (!j->transfer->sha256 || j->transfer->got_bytes == 0))
-		unlink(j->part);
-	cleanup_closep(&j->fd);
-	j->fd = -1;
-}
-
-static bool is_transient(CURLcode code, long status)
-{
-	switch (code) {
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_CONNECT:
-	case CURLE_PARTIAL_FILE:
-	case CURLE_OPERATION_TIMEDOUT:
-	case CURLE_GOT_NOTHING:
-	case CURLE_SEND_ERROR:
-	case CURLE_RECV_ERROR:
-	case CURLE_HTTP2:
-	case CURLE_HTTP2_STREAM:
-		return true;
-	case CURLE_HTTP_RETURNED_ERROR:
-		return status >= 500 || status == 408 || status == 429;
-	default:
-		return false;
-	}
-}
-
-static const char *advice(CURLcode code, long status)
-{
-	switch (code) {
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_RESOLVE_PROXY:
-	case CURLE_COULDNT_CONNECT:
-		return "check the network, the proxy and the repository's address";
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_CONNECT_ERROR:
-		return "check the server's certificate, `sslcacert`, `sslclientcert` and the clock";
-	case CURLE_SSL_CERTPROBLEM:
-		return "check `sslclientcert` and `sslclientkey`";
-	case CURLE_FILE_COULDNT_READ_FILE:
-		return "check the path";
-	case CURLE_HTTP_RETURNED_ERROR:
-		if (status == 401 || status == 403)
-			return "check the credentials, the entitlement certificate or the proxy";
-		if (status == 404 || status == 410)
-			return "the repository may have changed: run `pgha-bundle resolve` again";
-		return "try again later, or use another mirror";
-	default:
-		return "run again: what was received is kept";
-	}
-}
-
-static int fail_network(const struct job *j, CURLcode code, struct err *err)
-{
-	long status = 0;
-	size_t len = strlen(j->curl_error);
-
-	curl_easy_getinfo(j->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (j->downgrade)
-		return err_set(err, ERR_NETWORK,
-			       "cannot download '%s': it redirects from https to http; use the "
-			       "address of a mirror that keeps to https",
-			       URL_SHOWN(j->url));
-	if (code == CURLE_WRITE_ERROR && j->write_errno)
-		return err_errno(err, ERR_FAILED, j->write_errno, "cannot write '%s'",
-				 j->part ? j->part : URL_SHOWN(j->url));
-	if (code == CURLE_UNSUPPORTED_PROTOCOL)
-		return err_set(err, ERR_NETWORK,
-			       "cannot download '%s': it redirects to something else than %s; use "
-			       "another mirror",
-			       URL_SHOWN(j->url),
-			       strncasecmp(j->url, "https:", 6) == 0 ? "https" : "http and https");
-	return err_set(err, ERR_NETWORK, "cannot download '%s': %.*s; %s", URL_SHOWN(j->url),
-		       len ? (int)len : 200, len ? j->curl_error : curl_easy_strerror(code),
-		       advice(code, status));
-}
-
-/* Size and digest of a transfer that libcurl calls complete. */
-static int job_check(struct job *j, struct err *err)
-{
-	struct http_transfer *t = j->transfer;
-
-	digest_final_hex(j->digest, t->got_sha256);
-	if (t->size_bytes && t->got_bytes != t->size_bytes)
-		return err_set(err, ERR_VERIFY,
-			       "'%s' has %llu bytes instead of %llu; the mirror is damaged or not "
-			       "up to date: try again later, or another mirror",
-			       URL_SHOWN(j->url), (unsigned long long)t->got_bytes,
-			       (unsigned long long)t->size_bytes);
-	if (t->sha256 && strcmp(t->got_sha256, t->sha256) != 0)
-		return err_set(err, ERR_VERIFY,
-			       "'%s' has SHA-256 %s instead of %s; the mirror is damaged or not up "
-			       "to date: try again later, or another mirror",
-			       URL_SHOWN(j->url), t->got_sha256, t->sha256);
-	return 0;
-}
-
-static int job_finish(struct run *run, struct job *j, struct err *err)
-{
-	struct http_transfer *t = j->transfer;
-
-	if (t->dest && rename(j->part, t->dest) < 0)
-		return err_errno(err, ERR_FAILED, errno, "cannot rename '%s'", j->part);
-	cleanup_closep(&j->fd);
-	j->fd = -1;
-	job_stop(run, j);
-	t->downloaded = true;
-	run->done++;
-	run->finished_bytes += t->got_bytes;
-	return 0;
-}
-
-/* True when the status is what a whole body comes with; a file: URL has none. */
-static bool status_is_good(const struct job *j, long *ret_status)
-{
-	long status = 0;
-
-	if (curl_easy_getinfo(j->easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK)
-		return false;
-	*ret_status = status;
-	return status == 200 || status == 0 || (status == 206 && j->resumed_bytes);
-}
-
-/* What libcurl says about an ended transfer: finished, started again, or failed. */
-static int job_ended(struct run *run, struct job *j, CURLcode code, struct err *err)
-{
-	struct http_transfer *t = j->transfer;
-	long status = 0;
-	bool good = status_is_good(j, &status);
-	bool resumed = j->resumed_bytes > 0;
-
-	if (code == CURLE_OK && good && job_check(j, err) == 0)
-		return job_finish(run, j, err);
-	if (j->too_large)
-		err_set(err, ERR_VERIFY,
-			"'%s' is longer than the %llu bytes that it may have; the mirror is "
-			"damaged or not up to date: try again later, or another mirror",
-			URL_SHOWN(j->url), (unsigned long long)j->limit_bytes);
-	else if (code != CURLE_OK)
-		fail_network(j, code, err);
-	else if (!good)
-		err_set(err, ERR_NETWORK, "cannot download '%s': status %ld is no file; %s",
-			URL_SHOWN(j->url), status, advice(CURLE_HTTP_RETURNED_ERROR, status));
-
-	/* A wrong part is worth nothing, and neither is what made a digest wrong. */
-	if (code == CURLE_OK || j->too_large || (resumed && !is_transient(code, status))) {
-		j->fresh = true;
-		t->got_bytes = 0;
-	}
-	job_stop(run, j);
-	if (j->tries < TRIES_MAX && (resumed || is_transient(code, status)) && !j->write_errno) {
-		*err = (struct err)ERR_INIT;
-		return job_start(run, j, err);
-	}
-	return -err->code;
-}
-
-static int start_more(struct run *run, struct err *err)
-{
-	while (run->active < PARALLEL && run->next < run->count) {
-		struct job *j = &run->jobs[run->next++];
-		bool there = false;
-
-		if (already_there(j->transfer, &there, err) < 0)
+		settings = http_job_settings(job);
+		if (r == 0 && settings != checked)
+			r = check_settings(settings, err);
+		if (r < 0 && fail_job(run, job, err) < 0)
 			return -err->code;
-		if (there) {
-			run->done++;
-			run->finished_bytes += j->transfer->got_bytes;
-		} else if (job_start(run, j, err) < 0) {
-			return -err->code;
-		}
-	}
-	return 0;
-}
-
-static int reap(struct run *run, struct err *err)
-{
-	CURLMsg *msg;
-	int left;
-
-	while ((msg = curl_multi_info_read(run->multi, &left))) {
-		CURLcode code = msg->data.result;
-		char *private = NULL;
-
-		if (msg->msg != CURLMSG_DONE)
+		if (r < 0)
 			continue;
-		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &private);
-		if (job_ended(run, (struct job *)private, code, err) < 0)
-			return -err->code;
+		checked = settings;
+		enqueue(run, job);
 	}
 	return 0;
 }
 
-static void show_progress(struct run *run)
+static size_t limit(unsigned int given, unsigned int fallback)
 {
-	uint64_t bytes = run->finished_bytes;
+	size_t n = given ? given : fallback;
 
-	if (!run->show)
-		return;
-	for (size_t i = 0; i < run->next; i++)
-		if (run->jobs[i].active)
-			bytes += run->jobs[i].transfer->got_bytes;
-	progress_update(&run->progress, bytes, run->done);
-}
-
-static int run_all(struct run *run, struct err *err)
-{
-	for (;;) {
-		int running;
-
-		if (interrupt_check(err) < 0 || start_more(run, err) < 0)
-			return -err->code;
-		if (run->active == 0 && run->next == run->count)
-			return 0;
-		if (curl_multi_perform(run->multi, &running) != CURLM_OK)
-			return err_set(err, ERR_FAILED, "libcurl cannot go on");
-		if (reap(run, err) < 0)
-			return -err->code;
-		show_progress(run);
-		/* Some versions of libcurl call it an error when a signal ends the wait. */
-		if (running > 0 &&
-		    curl_multi_wait(run->multi, NULL, 0, WAIT_MS, NULL) != CURLM_OK &&
-		    !interrupt_seen())
-			return err_set(err, ERR_FAILED, "libcurl cannot wait for the network");
-	}
-}
-
-static void run_release(struct run *run)
-{
-	for (size_t i = 0; run->jobs && i < run->count; i++) {
-		job_stop(run, &run->jobs[i]);
-		digest_free(run->jobs[i].digest);
-		free(run->jobs[i].part);
-		free(run->jobs[i].url);
-	}
-	free(run->jobs);
-	if (run->multi)
-		curl_multi_cleanup(run->multi);
-}
-
-static int job_url(struct job *j, struct err *err)
-{
-	const struct http_transfer *t = j->transfer;
-
-	if (t->url)
-		return str_dup(&j->url, t->url, err);
-	return url_join(t->source->bases.items[0], t->path, &j->url, err);
+	return n < PARALLEL_MAX ? n : PARALLEL_MAX;
 }
 
 static int run_init(struct run *run, struct http_transfer *transfers, size_t count,
-		    const char *what, struct err *err)
+		    const struct http_limits *limits, const char *what, struct err *err)
 {
-	static bool initialised;
 	uint64_t total = 0;
 
-	if (!initialised && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		return err_set(err, ERR_FAILED, "libcurl cannot be initialised");
-	initialised = true;
+	if (engine_init(err) < 0)
+		return -err->code;
+	run->start_ms = clock_monotonic_ms();
+	run->jitter = (unsigned int)run->start_ms ^ (unsigned int)getpid();
+	run->parallel = limit(limits ? limits->parallel : 0, PARALLEL);
+	run->per_host = limit(limits ? limits->per_host : 0, PER_HOST);
+	run->rate_bytes = limits ? limits->rate_bytes : 0;
+	run->offline = limits && limits->offline;
 	run->jobs = calloc(count, sizeof(*run->jobs));
-	run->multi = curl_multi_init();
-	if (!run->jobs || !run->multi)
+	run->queues = calloc(count, sizeof(*run->queues));
+	if (!run->jobs || !run->queues)
 		return err_nomem(err);
-	run->count = count;
-	for (size_t i = 0; i < count; i++) {
-		run->jobs[i].transfer = &transfers[i];
-		run->jobs[i].fd = -1;
-		transfers[i].downloaded = false;
-		if (job_url(&run->jobs[i], err) < 0 ||
-		    check_transfer(&transfers[i], run->jobs[i].url, err) < 0)
-			return -err->code;
+	for (size_t i = 0; i < count; i++)
 		total += transfers[i].size_bytes;
-	}
-	curl_multi_setopt(run->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)PARALLEL);
 	run->show = what != NULL;
 	if (run->show)
 		progress_start(&run->progress, what, total, (unsigned int)count);
-	return 0;
+	return add_jobs(run, transfers, count, err);
 }
 
 void http_source_release(struct http_source *source)
 {
 	strv_release(&source->bases);
+	free(source->servers);
 	*source = (struct http_source)HTTP_SOURCE_INIT;
 }
 
@@ -609,13 +545,12 @@ void http_transfer_release(struct http_transfer *transfer)
 int http_fetch(struct http_transfer *transfers, size_t count, const struct http_limits *limits,
 	       const char *what, struct err *err)
 {
-	struct run run = { .multi = NULL };
+	struct run run = { .jobs = NULL };
 	int r;
 
-	(void)limits;
 	if (count == 0)
 		return 0;
-	r = run_init(&run, transfers, count, what, err);
+	r = run_init(&run, transfers, count, limits, what, err);
 	if (r == 0)
 		r = run_all(&run, err);
 	if (run.show) {

@@ -29,9 +29,9 @@ struct http_settings {
 	const char *proxy_username, *proxy_password;
 	const char *username, *password; /* sent to the URL's own host only */
 	const char *user_agent;
-	unsigned int timeout_s; /* connecting, and how long it may be slower than MINRATE */
-	uint64_t minrate_bytes; /* bytes per second */
-	unsigned int retries;   /* tries for one server, the first one counted */
+	unsigned int timeout_s; /* connecting, and how long it may be slower than MINRATE; 0: 30 */
+	uint64_t minrate_bytes; /* bytes per second; 0: 1000 */
+	unsigned int retries;   /* tries at one server, the first one counted; 0: 4 */
 	int ip_version;         /* 4 or 6; 0: whatever works */
 };
 
@@ -41,7 +41,8 @@ struct http_settings {
  */
 struct http_source {
 	struct http_settings settings;
-	struct strv bases;           /* URLs without a slash at the end, the preferred one first */
+	struct strv bases;           /* URLs without a slash at the end, the preferred one first;
+					unchanged once the source was used */
 	struct http_server *servers; /* http.c's own */
 };
 
@@ -95,11 +96,13 @@ struct http_limits {
 /*
  * Runs COUNT transfers. A DEST that exists with the digest of its transfer is not fetched again; one
  * with another content is fetched anew. An interrupted download of a known digest leaves DEST.part,
- * from which the next one goes on, whichever server it came from. What may pass (a timeout, 429, 5xx, a lost connection)
- * is tried again after a growing pause, and then, as everything else, with the next server. LIMITS
- * may be NULL. WHAT names the step for progress, NULL: silent. The first failure of a transfer that
- * may not fail ends everything: ERR_NETWORK with URL, reason and advice, ERR_VERIFY for a wrong
- * digest or size, ERR_CONFIG for a URL of another kind or a certificate file that cannot be read.
+ * from which the next one goes on, whichever server it came from; wrong content leaves nothing. What
+ * may pass (a timeout, 429, 5xx, a lost connection) is asked of the other servers first, then of the
+ * same ones again after a growing pause; anything else of the other servers only. LIMITS may be
+ * NULL. WHAT names the step for progress, NULL: silent. The first failure of a transfer that may not
+ * fail ends everything: ERR_NETWORK with URL, reason and advice, ERR_VERIFY for a wrong digest or
+ * size, ERR_CONFIG for a URL of another kind or a certificate file that cannot be used. Connections
+ * are kept for the next call. For one thread.
  */
 int http_fetch(struct http_transfer *transfers, size_t count, const struct http_limits *limits,
 	       const char *what, struct err *err) MUST_CHECK;

@@ -26,6 +26,13 @@
 	(curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)CURLPROTO_HTTPS) == CURLE_OK && \
 	 curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS, (long)CURLPROTO_HTTPS) == CURLE_OK)
 #endif
+/* Since 7.64 an answer without headers can be refused. */
+#if LIBCURL_VERSION_NUM >= 0x074000
+#define COMPAT_CURL_NO_HTTP09(easy) \
+	(curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L) == CURLE_OK)
+#else
+#define COMPAT_CURL_NO_HTTP09(easy) true
+#endif
 #endif
 
 #endif

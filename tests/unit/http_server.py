@@ -1,16 +1,25 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A scripted web server on loopback for test_http.c.
+"""A scripted web server on loopback: good, slow and hostile ones, chosen by the path's first component.
 
-Arguments: CERT KEY. Prints its ports: HTTP and HTTPS on 127.0.0.1, then HTTP and HTTPS on 127.0.0.2.
-Serves until its standard input ends, and answers /log with the requests so far, a line "PATH RANGE" each.
+Arguments: CERT KEY [CA]. Prints its ports: HTTP and HTTPS on 127.0.0.1, HTTP and HTTPS on 127.0.0.2, HTTPS that demands a
+client certificate of CA, one on which nobody accepts, and one that is closed. Serves until its standard input ends.
+"/log" answers with the requests so far, a line "PATH RANGE" each.
 """
 import http.server
+import select
+import socket
 import ssl
+import struct
 import sys
 import threading
+import time
 
 BODY = bytes(i * 7 % 251 for i in range(100000))
+OTHER = bytes(i * 11 % 253 for i in range(100000))
+HALF = len(BODY) // 2
+ETAG = '"the-first"'
+MODIFIED = "Sat, 01 Aug 2026 10:00:00 GMT"
 log = []
 seen = {}
 ports = []
@@ -33,73 +42,267 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def redirect(self, target):
         self.send(302, headers=[("Location", target)])
 
-    def do_GET(self):
-        start = self.headers.get("Range", "")
-        count = seen[self.path] = seen.get(self.path, 0) + 1
-        if self.path == "/log":
-            return self.send(200, "".join(line + "\n" for line in log).encode())
-        log.append(f"{self.path} {start or '-'}")
-        first = int(start.removeprefix("bytes=").rstrip("-")) if start else 0
-        if self.path.startswith("/good"):
-            return self.send(200, BODY)
-        if self.path == "/resumable":
-            if not start:
-                return self.send(200, BODY)
-            return self.send(206, BODY[first:], [("Content-Range",
-                                                  f"bytes {first}-{len(BODY) - 1}/{len(BODY)}")])
-        if self.path == "/cut":  # half of it, then the rest to who asks for it
-            if not start:
-                self.send(200, BODY[:50000], length=len(BODY))
-                self.close_connection = True
-                return None
-            return self.send(206, BODY[first:], [("Content-Range",
-                                                  f"bytes {first}-{len(BODY) - 1}/{len(BODY)}")])
-        if self.path == "/wrong":
-            return self.send(200, BODY[:-1] + b"!")
-        if self.path == "/long":
-            return self.send(200, BODY + b"!")
-        if self.path == "/endless":  # no Content-Length to warn of it
+    def send_range(self, body=BODY, shift=0):
+        """The part that was asked for; moved by SHIFT bytes from what its header should say."""
+        if self.first is None:
+            return self.send(200, body)
+        if self.first >= len(body):
+            return self.send(416, headers=[("Content-Range", f"bytes */{len(body)}")])
+        first = self.first + shift
+        return self.send(206, body[first:], [("Content-Range", f"bytes {first}-{len(body) - 1}/{len(body)}")])
+
+    def send_half(self, body=BODY, length=None):
+        self.send(200, body[:HALF], length=len(body) if length is None else length)
+        self.close_connection = True
+
+    def wait(self):
+        """Until the client has gone."""
+        self.close_connection = True
+        for _ in range(60):
+            if select.select([self.connection], [], [], 1)[0]:
+                return
+
+    def write_for_ever(self, data, pause=0.0):
+        self.close_connection = True
+        try:
+            while True:
+                self.wfile.write(data)
+                time.sleep(pause)
+        except OSError:
+            pass
+
+    # -- honest servers --
+
+    def on_log(self):
+        self.send(200, "".join(line + "\n" for line in log).encode())
+
+    def on_good(self):  # knows no ranges
+        self.send(200, BODY)
+
+    def on_ranged(self):
+        self.send_range()
+
+    def on_cached(self):
+        if self.headers.get("If-None-Match") == ETAG or self.headers.get("If-Modified-Since") == MODIFIED:
+            return self.send(304, headers=[("ETag", ETAG)])
+        return self.send(200, BODY, [("ETag", ETAG), ("Last-Modified", MODIFIED)])
+
+    def on_slow(self):  # "/slow/RATE/…": that many bytes per second
+        first = self.first or 0
+        rate = int(self.path.split("/")[2])
+        self.send(206 if first else 200, b"",
+                  [("Content-Range", f"bytes {first}-{len(BODY) - 1}/{len(BODY)}")] if first else (), len(BODY) - first)
+        for i in range(first, len(BODY), rate // 10):
+            self.wfile.write(BODY[i:i + rate // 10])
+            time.sleep(0.1)
+
+    def on_user(self):
+        self.send(200, self.headers.get("Authorization", "nobody").encode())
+
+    def on_user_elsewhere(self):
+        self.redirect(f"http://127.0.0.2:{ports[2]}/user")
+
+    def on_agent(self):
+        self.send(200, self.headers.get("User-Agent", "").encode())
+
+    def on_to_good(self):
+        self.redirect("/good")
+
+    # -- unlucky ones --
+
+    def on_cut(self):  # half of it, then the rest to who asks for it
+        if self.first is None:
+            return self.send_half()
+        return self.send_range()
+
+    def on_reset(self):
+        if self.first is not None:
+            return self.send_range()
+        self.send_half()
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.wfile.close()
+        return self.connection.close()
+
+    def on_flaky(self):
+        self.send(503) if self.count == 1 else self.send(200, BODY)
+
+    def on_busy(self):
+        self.send(503, headers=[("Retry-After", "1")]) if self.count == 1 else self.send(200, BODY)
+
+    def on_busy_long(self):
+        self.send(429, headers=[("Retry-After", "86400")])
+
+    def on_down(self):
+        self.send(500)
+
+    def on_missing(self):
+        self.send(404)
+
+    def on_forbidden(self):
+        self.send(403)
+
+    # -- liars --
+
+    def on_wrong(self):
+        self.send(200, BODY[:-1] + b"!")
+
+    def on_changed(self):  # another file than the one that it began with
+        if self.first is None and self.count == 1:
+            return self.send_half()
+        return self.send_range(OTHER)
+
+    def on_mended(self):  # the same, but then it stays with the new one
+        if self.first is None:
+            return self.send_half(OTHER) if self.count == 1 else self.send(200, BODY)
+        return self.send_range()
+
+    def on_short(self):  # says that half of it is all
+        if self.first is None:
+            return self.send(200, BODY[:HALF])
+        return self.send_range()
+
+    def on_truncated(self):  # half of it is all
+        self.send_range(BODY[:HALF])
+
+    def on_long(self):
+        self.send(200, BODY + b"!")
+
+    def on_shifted(self):  # sends another range
+        self.send_range(shift=0 if self.first is None else -1)
+
+    def on_unasked(self):
+        self.send(304)
+
+    def on_empty(self):
+        self.send(204)
+
+    def on_endless(self):  # no Content-Length to warn of it
+        self.send_response(200)
+        self.end_headers()
+        self.write_for_ever(BODY)
+
+    def on_headers(self):
+        self.send_response(200)
+        self.flush_headers()
+        self.write_for_ever(b"X-More: and more\r\n" * 100)
+
+    def on_slow_headers(self):
+        self.send_response(200)
+        self.flush_headers()
+        self.write_for_ever(b"X-More: and more\r\n", 0.2)
+
+    def on_close(self):  # in the middle of the headers
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Le")
+        self.close_connection = True
+
+    def on_garbage(self):
+        self.wfile.write(b"\x00\x01\x02 no such protocol \xff\n" * 10)
+        self.close_connection = True
+
+    def on_silent(self):
+        self.wait()
+
+    def on_stall(self):
+        self.send_half()
+        self.wait()
+
+    def on_drip(self):
+        self.send(200, b"", length=len(BODY))
+        self.write_for_ever(b"x", 0.1)
+
+    def on_loop(self):
+        self.redirect("/loop/there" if self.path != "/loop/there" else "/loop/back")
+
+    def on_endless_redirect(self):
+        self.send_response(302)
+        self.send_header("Location", "/good")
+        self.end_headers()
+        self.write_for_ever(BODY)
+
+    def on_to_file(self):
+        self.redirect("file:///etc/hostname")
+
+    def on_to_http(self):
+        self.redirect(f"http://127.0.0.1:{ports[0]}/good")
+
+    def on_to_https_to_http(self):
+        self.redirect(f"https://127.0.0.1:{ports[1]}/to-http")
+
+    # -- a proxy --
+
+    def may_pass(self):
+        """Its user is "p" with the password "word"; with the host 127.0.0.2 as proxy everybody may pass."""
+        user = self.headers.get("Proxy-Authorization", "nobody")
+        log.append(f"proxy {self.path} {user}")
+        if self.server.server_address[0] == "127.0.0.2" or user == "Basic cDp3b3Jk":
+            return True
+        self.send(407, headers=[("Proxy-Authenticate", 'Basic realm="test"')])
+        return False
+
+    def do_CONNECT(self):
+        self.close_connection = True
+        if not self.may_pass():
+            return
+        host, port = self.path.rsplit(":", 1)
+        with socket.create_connection((host, int(port))) as far:
             self.send_response(200)
             self.end_headers()
-            self.close_connection = True
-            try:
-                while True:
-                    self.wfile.write(BODY)
-            except OSError:
+            pair = {self.connection: far, far: self.connection}
+            while True:
+                for near in select.select(list(pair), [], [], 60)[0]:
+                    data = near.recv(65536)
+                    if not data:
+                        return
+                    pair[near].sendall(data)
+
+    def do_GET(self):
+        if self.path.startswith("http://"):
+            if not self.may_pass():
                 return None
-        if self.path == "/flaky":
-            return self.send(200, BODY) if count > 1 else self.send(503)
-        if self.path == "/to-file":
-            return self.redirect("file:///etc/hostname")
-        if self.path == "/to-good":
-            return self.redirect("/good")
-        if self.path == "/to-http":
-            return self.redirect(f"http://127.0.0.1:{ports[0]}/good")
-        if self.path == "/to-https-to-http":
-            return self.redirect(f"https://127.0.0.1:{ports[1]}/to-http")
-        if self.path == "/user":
-            return self.send(200, self.headers.get("Authorization", "nobody").encode())
-        if self.path == "/user-elsewhere":
-            return self.redirect(f"http://127.0.0.2:{ports[2]}/user")
-        if self.path == "/empty-204":
-            return self.send(204)
-        return self.send(404)
+            self.path = "/" + self.path.split("/", 3)[3]
+        start = self.headers.get("Range", "")
+        if self.path != "/log":
+            log.append(f"{self.path} {start or '-'}")
+        self.count = seen[self.path] = seen.get(self.path, 0) + 1
+        self.first = int(start.removeprefix("bytes=").rstrip("-")) if start else None
+        kind = self.path.split("/")[1].partition("@")[0]  # "/good@2/x": another mirror of the same kind
+        return getattr(self, "on_" + kind.replace("-", "_"), self.on_missing)()
 
 
-def serve(address, tls):
+def serve(address, certificate=(), ca=None):
     server = http.server.ThreadingHTTPServer((address, 0), Handler)
     server.daemon_threads = True
     server.handle_error = lambda *_: None
-    if tls:
+    if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*tls)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
+        context.load_cert_chain(*certificate)
+        if ca:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(ca)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     ports.append(server.server_port)
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
-for host in "127.0.0.1", "127.0.0.2":
-    serve(host, None)
-    serve(host, sys.argv[1:3])
-print(*ports, flush=True)
-sys.stdin.read()
+def main():
+    certificate = sys.argv[1:3]
+    for host in "127.0.0.1", "127.0.0.2":
+        serve(host)
+        serve(host, certificate)
+    serve("127.0.0.1", certificate, sys.argv[3] if len(sys.argv) > 3 else sys.argv[1])
+    # What comes after these is not even answered.
+    deaf = socket.create_server(("127.0.0.1", 0), backlog=0)
+    ports.append(deaf.getsockname()[1])
+    fill = []
+    for _ in range(4):
+        fill.append(socket.socket())
+        fill[-1].setblocking(False)
+        fill[-1].connect_ex(deaf.getsockname())
+    closed = socket.socket()
+    closed.bind(("127.0.0.1", 0))  # bound and not listening: nobody else takes it
+    ports.append(closed.getsockname()[1])
+    print(*ports, flush=True)
+    sys.stdin.read()
+
+
+main()

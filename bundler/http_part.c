@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http_part.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "file.h"
+#include "str.h"
+
+#define READ_SIZE (256U << 10)
+
+static int make_parent(const char *path, struct err *err)
+{
+	cleanup_free char *dir = NULL;
+	char *slash = NULL;
+
+	if (str_dup(&dir, path, err) < 0)
+		return -err->code;
+	slash = strrchr(dir, '/');
+	if (!slash || slash == dir)
+		return 0;
+	*slash = '\0';
+	return dir_make(dir, 0755, err);
+}
+
+static int open_file(struct http_part *part, struct err *err)
+{
+	const int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
+
+	part->fd = open(part->path, flags, 0644);
+	if (part->fd < 0 && errno == ENOENT) {
+		if (make_parent(part->path, err) < 0)
+			return -err->code;
+		part->fd = open(part->path, flags, 0644);
+	}
+	if (part->fd < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot create '%s'", part->path);
+	return 0;
+}
+
+int http_part_open(struct http_part *part, const char *dest, bool lasting, struct err *err)
+{
+	struct stat by_fd, by_name;
+	int r = 0;
+
+	if (!part->path)
+		r = lasting ? str_printf(&part->path, err, "%s.part", dest)
+			    : str_printf(&part->path, err, "%s.%ld.part", dest, (long)getpid());
+	/* Another process may rename it away between open and lock. */
+	while (r == 0) {
+		r = open_file(part, err);
+		if (r < 0)
+			break;
+		if (flock(part->fd, LOCK_EX | LOCK_NB) < 0) {
+			r = err_set(err, ERR_FAILED,
+				    "'%s' is being downloaded by another process; run again when "
+				    "that one has ended",
+				    part->path);
+			close(steal_fd(&part->fd));
+			break;
+		}
+		if (fstat(part->fd, &by_fd) == 0 && stat(part->path, &by_name) == 0 &&
+		    by_fd.st_ino == by_name.st_ino && by_fd.st_dev == by_name.st_dev)
+			break;
+		close(steal_fd(&part->fd));
+	}
+	return r;
+}
+
+int http_part_empty(struct http_part *part, struct err *err)
+{
+	if (ftruncate(part->fd, 0) < 0 || lseek(part->fd, 0, SEEK_SET) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot empty '%s'", part->path);
+	return 0;
+}
+
+int http_part_read(struct http_part *part, uint64_t max_bytes, struct digest *digest,
+		   uint64_t *ret_size, struct err *err)
+{
+	cleanup_free char *buf = NULL;
+	uint64_t total = 0;
+	struct stat st;
+	ssize_t n = 0;
+
+	*ret_size = 0;
+	if (fstat(part->fd, &st) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot examine '%s'", part->path);
+	if (st.st_size == 0)
+		return 0;
+	if ((uint64_t)st.st_size > max_bytes)
+		return http_part_empty(part, err);
+	buf = malloc(READ_SIZE);
+	if (!buf)
+		return err_nomem(err);
+	do {
+		n = read(part->fd, buf, READ_SIZE);
+		if (n > 0) {
+			digest_update(digest, buf, (size_t)n);
+			total += (uint64_t)n;
+		}
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	if (n < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot read '%s'", part->path);
+	*ret_size = total;
+	return 0;
+}
+
+int http_part_commit(struct http_part *part, const char *dest, struct err *err)
+{
+	if (rename(part->path, dest) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot rename '%s' to '%s'", part->path,
+				 dest);
+	http_part_close(part, true);
+	return 0;
+}
+
+void http_part_close(struct http_part *part, bool keep)
+{
+	if (part->fd < 0)
+		return;
+	if (!keep)
+		unlink(part->path);
+	close(steal_fd(&part->fd));
+}
+
+void http_part_release(struct http_part *part)
+{
+	http_part_close(part, true);
+	free(steal_ptr(&part->path));
+}
