@@ -171,6 +171,7 @@ else
 	fi
 	sed -i 's,path: Packages/,path: ../Packages/,' "$work/b.lock"
 	expect "urls refuses a lock that climbs" 3 "b.lock:" "$bundle" urls --lock "$work/b.lock"
+	rm "$work/b.lock"
 
 	definition platform:el9 postgresql-server
 	expect "an unsolvable request says why" 4 "nothing provides libldap.so.2()(64bit) needed by postgresql-server-13.18-1.el9" resolve
