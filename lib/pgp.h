@@ -108,4 +108,23 @@ struct pgp_signature {
 int pgp_signature_read(const char *name, const void *data, size_t size_bytes,
 		       struct pgp_signature *ret, struct err *err) MUST_CHECK;
 
+/* Who made a detached signature. */
+struct pgp_signer {
+	char fpr[PGP_FPR_SIZE]; /* of the primary key */
+	time_t signed_at;
+	bool key_expired; /* since then: worth a notice */
+};
+
+/*
+ * Verifies SIGNATURE, armored or binary, as one over DATA by one of KEYS whose fingerprint is in PINS
+ * (NULL-terminated, either case), or by a subkey that this key has bound; when there are several
+ * signatures, one suffices. ERR_VERIFY, saying by whom it is, when none is: by another key, by a
+ * revoked or weak one, with SHA-1, made before the key or after its expiry, or over other data. NAME
+ * is for messages.
+ */
+int pgp_verify_detached(const char *name, const void *signature, size_t signature_size,
+			const void *data, size_t size_bytes, const struct pgp_keys *keys,
+			const char *const *pins, struct pgp_signer *ret,
+			struct err *err) MUST_CHECK;
+
 #endif

@@ -5,8 +5,10 @@
 #include "cleanup.h"
 #include "pgp_packet.h"
 
-#define BEGIN_LINE "-----BEGIN PGP PUBLIC KEY BLOCK-----"
-#define END_LINE "-----END PGP PUBLIC KEY BLOCK-----"
+#define BEGIN_KEY "-----BEGIN PGP PUBLIC KEY BLOCK-----"
+#define END_KEY "-----END PGP PUBLIC KEY BLOCK-----"
+#define BEGIN_SIGNATURE "-----BEGIN PGP SIGNATURE-----"
+#define END_SIGNATURE "-----END PGP SIGNATURE-----"
 #define LINE_BYTES 48 /* of data in a line of 64 characters */
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -78,8 +80,8 @@ static bool decode_line(struct pgp_bytes line, uint8_t *ret, size_t *ret_size)
 	return true;
 }
 
-/* What follows a BEGIN line, to its END line. Lines may have any length up to 1000. */
-static bool decode_block(struct pgp_bytes *rest, struct str *out)
+/* What follows a BEGIN line, to END_LINE. Lines may have any length up to 1000. */
+static bool decode_block(struct pgp_bytes *rest, const char *end_line, struct str *out)
 {
 	struct pgp_bytes line;
 	uint8_t buf[768], sum[3];
@@ -90,7 +92,7 @@ static bool decode_block(struct pgp_bytes *rest, struct str *out)
 		if (!memchr(line.data, ':', line.size))
 			return false;
 	while (take_line(rest, &line)) {
-		if (line_is(line, END_LINE)) {
+		if (line_is(line, end_line)) {
 			ended = true;
 			break;
 		}
@@ -115,23 +117,34 @@ static bool decode_block(struct pgp_bytes *rest, struct str *out)
 				  ((uint32_t)sum[0] << 16 | (uint32_t)sum[1] << 8 | sum[2]);
 }
 
-int pgp_dearmor(const char *name, struct pgp_bytes text, struct str *out, struct err *err)
+/* Every block between the two lines; NOUN says what it holds. */
+static int dearmor(const char *name, struct pgp_bytes text, const char *begin_line,
+		   const char *end_line, const char *noun, struct str *out, struct err *err)
 {
 	struct pgp_bytes line;
 	unsigned int blocks = 0;
 
 	while (take_line(&text, &line)) {
-		if (!line_is(line, BEGIN_LINE))
+		if (!line_is(line, begin_line))
 			continue;
-		if (!decode_block(&text, out))
-			return err_set(err, ERR_VERIFY,
-				       "%s: block %u is no well-formed armored public key", name,
-				       blocks + 1);
+		if (!decode_block(&text, end_line, out))
+			return err_set(err, ERR_VERIFY, "%s: block %u is no well-formed armored %s",
+				       name, blocks + 1, noun);
 		blocks++;
 	}
 	if (blocks == 0)
-		return err_set(err, ERR_VERIFY, "%s: no OpenPGP public key in it", name);
+		return err_set(err, ERR_VERIFY, "%s: no OpenPGP %s in it", name, noun);
 	return str_check(out, err);
+}
+
+int pgp_dearmor(const char *name, struct pgp_bytes text, struct str *out, struct err *err)
+{
+	return dearmor(name, text, BEGIN_KEY, END_KEY, "public key", out, err);
+}
+
+int pgp_dearmor_signature(const char *name, struct pgp_bytes text, struct str *out, struct err *err)
+{
+	return dearmor(name, text, BEGIN_SIGNATURE, END_SIGNATURE, "signature", out, err);
 }
 
 static void encode(struct str *out, const uint8_t *data, size_t size)
@@ -155,13 +168,13 @@ int pgp_armor_add(struct str *out, struct pgp_bytes data, struct err *err)
 	uint32_t crc = crc24(data.data, data.size);
 	const uint8_t sum[3] = { (uint8_t)(crc >> 16), (uint8_t)(crc >> 8), (uint8_t)crc };
 
-	str_add(out, BEGIN_LINE "\n\n");
+	str_add(out, BEGIN_KEY "\n\n");
 	for (size_t i = 0; i < data.size; i += LINE_BYTES) {
 		encode(out, data.data + i, data.size - i < LINE_BYTES ? data.size - i : LINE_BYTES);
 		str_addc(out, '\n');
 	}
 	str_addc(out, '=');
 	encode(out, sum, sizeof(sum));
-	str_add(out, "\n" END_LINE "\n");
+	str_add(out, "\n" END_KEY "\n");
 	return str_check(out, err);
 }

@@ -9,7 +9,6 @@
 #define RSA_BITS_MAX 8192
 #define RSA_E_SIZE_MAX 8
 
-DEFINE_CLEANUP(EVP_PKEY *, EVP_PKEY_free);
 DEFINE_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free);
 
 /* Takes N bytes off REST; false when there are fewer. */
@@ -393,26 +392,67 @@ static bool is_rsa_signer(unsigned int algorithm)
 	return algorithm == PGP_RSA || algorithm == 3;
 }
 
+/* A running verification of SIG by KEY. */
+struct check {
+	EVP_PKEY *pkey;
+	EVP_MD_CTX *ctx;
+	struct pgp_bytes value;
+};
+
+static void check_release(struct check *check)
+{
+	EVP_PKEY_free(check->pkey);
+	EVP_MD_CTX_free(check->ctx);
+}
+
+static bool check_begin(struct check *check, const struct pgp_sig *sig,
+			const struct pgp_material *key)
+{
+	const EVP_MD *md = hash_of(sig->about.hash);
+	struct pgp_bytes rest = sig->mpis;
+
+	if (!md || !is_rsa_signer(sig->about.algorithm) || !is_rsa_signer(key->algorithm) ||
+	    !take_mpi(&rest, &check->value, NULL) || rest.size ||
+	    check->value.size > key->rsa_n.size)
+		return false;
+	check->pkey = rsa_key(key);
+	check->ctx = EVP_MD_CTX_new();
+	return check->pkey && check->ctx &&
+	       EVP_DigestVerifyInit(check->ctx, NULL, md, NULL, check->pkey) == 1;
+}
+
+static bool check_end(struct check *check, const struct pgp_sig *sig,
+		      const struct pgp_material *key)
+{
+	uint8_t padded[RSA_BITS_MAX / 8] = { 0 };
+
+	if (!hash_signature(check->ctx, sig->hashed))
+		return false;
+	/* PKCS #1 wants the modulus's length; an MPI has no leading zeros. */
+	memcpy(padded + key->rsa_n.size - check->value.size, check->value.data, check->value.size);
+	return EVP_DigestVerifyFinal(check->ctx, padded, key->rsa_n.size) == 1;
+}
+
 bool pgp_sig_verify(const struct pgp_sig *sig, const struct pgp_material *key,
 		    const struct pgp_material *primary, const struct pgp_material *subkey,
 		    struct pgp_bytes user_id)
 {
-	CLEANUP(EVP_PKEY_freep) EVP_PKEY *pkey = NULL;
-	CLEANUP(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = NULL;
-	const EVP_MD *md = hash_of(sig->about.hash);
-	struct pgp_bytes rest = sig->mpis, value;
-	uint8_t padded[RSA_BITS_MAX / 8] = { 0 };
+	CLEANUP(check_release) struct check check = { .pkey = NULL };
 
-	if (!md || !is_rsa_signer(sig->about.algorithm) || !is_rsa_signer(key->algorithm) ||
-	    !take_mpi(&rest, &value, NULL) || rest.size || value.size > key->rsa_n.size)
+	return check_begin(&check, sig, key) && hash_key(check.ctx, primary) &&
+	       (!subkey || hash_key(check.ctx, subkey)) &&
+	       (!user_id.data || hash_user_id(check.ctx, user_id)) && check_end(&check, sig, key);
+}
+
+bool pgp_sig_verify_data(const struct pgp_sig *sig, const struct pgp_material *key,
+			 struct pgp_bytes data)
+{
+	CLEANUP(check_release) struct check check = { .pkey = NULL };
+
+	if (sig->about.type != PGP_SIG_BINARY || sig->about.hash < PGP_SHA256 ||
+	    sig->about.hash > PGP_SHA512)
 		return false;
-	pkey = rsa_key(key);
-	ctx = EVP_MD_CTX_new();
-	if (!pkey || !ctx || EVP_DigestVerifyInit(ctx, NULL, md, NULL, pkey) != 1 ||
-	    !hash_key(ctx, primary) || (subkey && !hash_key(ctx, subkey)) ||
-	    (user_id.data && !hash_user_id(ctx, user_id)) || !hash_signature(ctx, sig->hashed))
-		return false;
-	/* PKCS #1 wants the modulus's length; an MPI has no leading zeros. */
-	memcpy(padded + key->rsa_n.size - value.size, value.data, value.size);
-	return EVP_DigestVerifyFinal(ctx, padded, key->rsa_n.size) == 1;
+	return check_begin(&check, sig, key) &&
+	       EVP_DigestVerifyUpdate(check.ctx, data.data, data.size) == 1 &&
+	       check_end(&check, sig, key);
 }

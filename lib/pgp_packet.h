@@ -26,6 +26,7 @@ enum pgp_tag {
 
 /* Section 5.2.1. */
 enum pgp_signature_type {
+	PGP_SIG_BINARY = 0x00,
 	PGP_SIG_CERTIFICATION = 0x10, /* to 0x13 */
 	PGP_SIG_CERTIFICATION_LAST = 0x13,
 	PGP_SIG_SUBKEY_BINDING = 0x18,
@@ -87,10 +88,18 @@ bool pgp_sig_verify(const struct pgp_sig *sig, const struct pgp_material *key,
 		    const struct pgp_material *primary, const struct pgp_material *subkey,
 		    struct pgp_bytes user_id);
 
+/* True when SIG is KEY's signature over DATA, a binary document (section 5.2.4). RSA with SHA-256 or
+ * better. */
+bool pgp_sig_verify_data(const struct pgp_sig *sig, const struct pgp_material *key,
+			 struct pgp_bytes data);
+
 /* Appends the binary content of every armored public key block of TEXT. ERR_VERIFY when a block is
  * malformed or there is none. */
 int pgp_dearmor(const char *name, struct pgp_bytes text, struct str *out,
 		struct err *err) MUST_CHECK;
+/* The same for armored signatures. */
+int pgp_dearmor_signature(const char *name, struct pgp_bytes text, struct str *out,
+			  struct err *err) MUST_CHECK;
 /* Appends DATA as one armored public key block. */
 int pgp_armor_add(struct str *out, struct pgp_bytes data, struct err *err) MUST_CHECK;
 

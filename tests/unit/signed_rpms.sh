@@ -4,6 +4,7 @@
 #   NAME.asc       public keys: vendor, other, weak (RSA 1024), dsa, ecdsa, subkey (a subkey signs), expired, revoked
 #   revoked-before.asc  the same key without its revocation
 #   NAME.rpm       pgha-test-1:2.0-3.noarch signed by NAME, and unsigned, sha1 (by vendor), late (by expired, after its end)
+#   document, NAME.sig  its detached signature by NAME; binary, text, sha1, sha512 (by vendor), two (other, vendor), late
 #   second.rpm     pgha-second-1:2.0-3.noarch signed by other
 set -euo pipefail
 dir=$1
@@ -72,6 +73,22 @@ faked() { # TIME: rpmsign option that lets gpg believe it
 for name in vendor other weak dsa subkey revoked; do
 	sign "$name" "$name"
 done
+
+seq 1 100 >"$dir/document"
+detach() { # NAME KEY [gpg options]
+	local name=$1 key=$2
+	shift 2
+	"${gpg[@]}" --armor --local-user "$key@example.org" "$@" --output "$dir/$name.sig" --detach-sign "$dir/document" 2>"$dir/gpg.log"
+}
+for name in vendor other weak dsa ecdsa subkey revoked; do
+	detach "$name" "$name"
+done
+detach binary vendor --no-armor
+detach text vendor --textmode
+detach sha1 vendor --digest-algo sha1
+detach sha512 vendor --digest-algo sha512
+detach two other --local-user vendor@example.org
+detach expired expired --faked-system-time 20200102T000000
 mv "$dir/unsigned-second.rpm" "$dir/second.rpm"
 sign second other
 sign sha1 vendor --define '_gpg_digest_algo sha1'
@@ -79,6 +96,7 @@ sign expired expired --define "$(faked 20200102T000000)"
 # gpg refuses to sign with an expired key: give it a longer life, and export the short one.
 gpg --batch --armor --export expired@example.org >"$dir/expired.asc"
 "${gpg[@]}" --faked-system-time 20200102T000000 --quick-set-expire "$(fingerprint expired)" 20d
+detach late expired --faked-system-time 20200110T000000
 sign late expired --define "$(faked 20200110T000000)"
 
 gpg --batch --armor --export revoked@example.org >"$dir/revoked-before.asc"

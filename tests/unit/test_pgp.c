@@ -359,6 +359,134 @@ static void a_wrong_checksum_of_the_armor_is_refused(void **state)
 	assert_fails(ERR_VERIFY, pgp_read("sum", data, size, &keys, &err));
 }
 
+static void read_all(const char *name, char **ret, size_t *ret_size)
+{
+	struct err err;
+
+	assert_ok(file_read(signed_path(name), 0, ERR_FAILED, ret, ret_size, &err));
+}
+
+/* Verifies SIGNATURE (a file's name) over the document by PIN's key; KEYS is the file of keys. */
+static int verify(const char *signature, const char *pin, const char *key_file,
+		  struct pgp_signer *ret, struct err *err)
+{
+	CLEANUP(pgp_keys_release) struct pgp_keys keys = PGP_KEYS_INIT;
+	CLEANUP(pgp_keys_release) struct pgp_keys pinned = PGP_KEYS_INIT;
+	cleanup_free char *document = NULL;
+	cleanup_free char *sig = NULL;
+	size_t size = 0;
+	size_t sig_size = 0;
+
+	load(signed_path(key_file), &keys);
+	load(signed_path(pin), &pinned);
+	read_all("document", &document, &size);
+	read_all(signature, &sig, &sig_size);
+	return pgp_verify_detached("document", sig, sig_size, document, size, &keys,
+				   (const char *const[]){ pinned.items[0].fpr, NULL }, ret, err);
+}
+
+static void a_detached_signature_by_a_pinned_key_verifies(void **state)
+{
+	static const struct {
+		const char *signature, *pin, *keys;
+		bool expired;
+	} rows[] = {
+		{ "vendor.sig", "vendor.asc", "vendor.asc", false },
+		{ "vendor.sig", "vendor.asc", "both.asc", false },
+		{ "binary.sig", "vendor.asc", "vendor.asc", false },
+		{ "sha512.sig", "vendor.asc", "vendor.asc", false },
+		{ "two.sig", "vendor.asc", "both.asc", false },
+		{ "two.sig", "other.asc", "other.asc", false },
+		{ "subkey.sig", "subkey.asc", "subkey.asc", false },
+		{ "expired.sig", "expired.asc", "expired.asc", true }, /* made before */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(pgp_keys_release) struct pgp_keys pinned = PGP_KEYS_INIT;
+		struct pgp_signer signer;
+		struct err err;
+
+		assert_ok(verify(rows[i].signature, rows[i].pin, rows[i].keys, &signer, &err));
+		load(signed_path(rows[i].pin), &pinned);
+		assert_string_equal(signer.fpr, pinned.items[0].fpr);
+		assert_int_equal(signer.key_expired, rows[i].expired);
+		assert_true(signer.signed_at > pinned.items[0].created - 1);
+	}
+}
+
+static void any_other_detached_signature_is_refused(void **state)
+{
+	static const struct {
+		const char *signature, *pin, *keys, *word;
+	} rows[] = {
+		{ "other.sig", "vendor.asc", "vendor.asc", "not signed by a pinned key" },
+		{ "other.sig", "vendor.asc", "both.asc", "which is not pinned" },
+		{ "vendor.sig", "vendor.asc", "other.asc", "not signed by a pinned key" },
+		{ "sha1.sig", "vendor.asc", "vendor.asc", "SHA-1" },
+		{ "text.sig", "vendor.asc", "vendor.asc", "none of version 4 over a document" },
+		{ "weak.sig", "weak.asc", "weak.asc", "1024" },
+		{ "dsa.sig", "dsa.asc", "dsa.asc", "DSA" },
+		{ "ecdsa.sig", "ecdsa.asc", "ecdsa.asc", "ECDSA" },
+		{ "revoked.sig", "revoked.asc", "revoked.asc", "revoked" },
+		{ "late.sig", "expired.asc", "expired.asc", "after that had expired" },
+		{ "document", "vendor.asc", "vendor.asc", "no OpenPGP signature" },
+		{ "vendor.asc", "vendor.asc", "vendor.asc", "no OpenPGP signature" },
+		{ "vendor.gpg", "vendor.asc", "vendor.asc", "something else" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct pgp_signer signer;
+		struct err err;
+
+		assert_fails(ERR_VERIFY,
+			     verify(rows[i].signature, rows[i].pin, rows[i].keys, &signer, &err));
+		assert_contains(err.msg, rows[i].word);
+	}
+}
+
+static void a_changed_bit_of_document_or_signature_is_refused(void **state)
+{
+	CLEANUP(pgp_keys_release) struct pgp_keys keys = PGP_KEYS_INIT;
+	cleanup_free char *document = NULL;
+	cleanup_free char *sig = NULL;
+	size_t size = 0;
+	size_t sig_size = 0;
+	struct pgp_signer signer;
+	struct err err;
+
+	(void)state;
+	load(signed_path("vendor.asc"), &keys);
+	read_all("document", &document, &size);
+	read_all("binary.sig", &sig, &sig_size);
+	const char *const pins[] = { keys.items[0].fpr, NULL };
+
+	for (size_t i = 0; i < sig_size; i++) {
+		/* Unhashed subpackets name the issuer, and prove nothing: they may change. */
+		bool verified = false;
+
+		sig[i] ^= 0x10;
+		verified = pgp_verify_detached("document", sig, sig_size, document, size, &keys,
+					       pins, &signer, &err) == 0;
+		assert_true(!verified || !strcmp(signer.fpr, keys.items[0].fpr));
+		assert_true(!verified || i < 80);
+		sig[i] ^= 0x10;
+		assert_fails(ERR_VERIFY, pgp_verify_detached("document", sig, i, document, size,
+							     &keys, pins, &signer, &err));
+	}
+	for (size_t i = 0; i < size; i += 7) {
+		document[i] ^= 1;
+		assert_fails(ERR_VERIFY, pgp_verify_detached("document", sig, sig_size, document,
+							     size, &keys, pins, &signer, &err));
+		document[i] ^= 1;
+	}
+	assert_ok(pgp_verify_detached("document", sig, sig_size, document, size, &keys, pins,
+				      &signer, &err));
+	assert_fails(ERR_VERIFY, pgp_verify_detached("document", sig, sig_size, document, size - 1,
+						     &keys, pins, &signer, &err));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -372,6 +500,9 @@ int main(void)
 		cmocka_unit_test(truncated_and_random_input_is_refused_quietly),
 		cmocka_unit_test(what_holds_no_public_key_is_refused),
 		cmocka_unit_test(a_wrong_checksum_of_the_armor_is_refused),
+		cmocka_unit_test(a_detached_signature_by_a_pinned_key_verifies),
+		cmocka_unit_test(any_other_detached_signature_is_refused),
+		cmocka_unit_test(a_changed_bit_of_document_or_signature_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, signed_set_up, signed_tear_down);
