@@ -52,19 +52,19 @@ static int load_item(struct metadata_repo *repo, enum repomd_type type, enum sol
 static int load_modules(struct metadata_repo *repo, struct err *err)
 {
 	const struct metadata_item *item = &repo->private->items[REPOMD_MODULES];
-	CLEANUP(str_release) struct str text = STR_INIT;
-	char *save = NULL;
+	CLEANUP(str_release) struct str block = STR_INIT;
 	int r = 0;
 
-	repo->artifacts = &repo->private->artifacts;
 	if (!repo->repo || item->fd < 0)
 		return 0;
 	lseek(item->fd, item->start, SEEK_SET);
-	r = fd_read_all(item->fd, "modules", MODULES_MAX, &text, err);
-	for (char *line = text.buf ? strtok_r(text.buf, "\n", &save) : NULL; r == 0 && line;
-	     line = strtok_r(NULL, "\n", &save))
-		r = strv_add(&repo->private->artifacts, line, err);
-	return r;
+	r = fd_read_all(item->fd, "modules", MODULES_MAX, &block, err);
+	if (r < 0 || !block.len)
+		return r;
+	repo->modules_size = block.len;
+	repo->private->modules = steal_ptr(&block.buf);
+	repo->modules = repo->private->modules;
+	return 0;
 }
 
 static int load_all(struct metadata *md, struct strv *warnings, struct err *err)
@@ -139,7 +139,6 @@ void metadata_release(struct metadata *md)
 			cleanup_closep(&private->items[k].fd);
 		}
 		repomd_release(&private->repomd);
-		strv_release(&private->artifacts);
 		free(private->modules);
 		free(private);
 	}

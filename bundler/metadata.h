@@ -45,7 +45,6 @@ struct metadata_repo {
 	Repo *repo;                         /* the pool's; NULL: skipped as unavailable */
 	char sha256[SHA256_HEX_SIZE];       /* of repomd.xml */
 	uint64_t revision;                  /* 0: none, or not a number */
-	const struct strv *artifacts;       /* packages of module streams */
 	const void *modules;                /* as modules_compile() made it; NULL: none */
 	size_t modules_size;
 	struct metadata_private *private; /* NULL: there is nothing more to read */

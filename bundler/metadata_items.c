@@ -162,17 +162,10 @@ static int download(struct metadata *md, struct makings *makings, struct err *er
 static int compile_modules(FILE *in, void *arg, struct err *err)
 {
 	const struct making *m = arg;
-	CLEANUP(strv_release) struct strv artifacts = STRV_INIT;
-	CLEANUP(str_release) struct str text = STR_INIT;
-	int r = modules_artifacts(file_of(m)->location, in, &artifacts, err);
+	CLEANUP(str_release) struct str block = STR_INIT;
+	int r = modules_compile(file_of(m)->location, in, &block, err);
 
-	strv_sort(&artifacts);
-	for (size_t i = 0; r == 0 && i < artifacts.count; i++)
-		str_addf(&text, "%s\n", artifacts.items[i]);
-	if (r == 0)
-		r = str_check(&text, err);
-	return r < 0 || !text.len ? r
-				  : fd_write_all(m->item->fd, "artifacts", text.buf, text.len, err);
+	return r < 0 ? r : fd_write_all(m->item->fd, "modules", block.buf, block.len, err);
 }
 
 /* In a process of its own. */

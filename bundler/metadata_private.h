@@ -22,7 +22,6 @@ struct metadata_private {
 	struct repomd repomd;
 	struct metadata_item items[REPOMD_TYPES];
 	char *modules; /* owned: what metadata_repo.modules points to */
-	struct strv artifacts;
 };
 
 /* metadata_repomd.c: asks for every repomd.xml, checks and parses it. A repository that may be skipped

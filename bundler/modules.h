@@ -18,25 +18,16 @@
 #include "repofile.h"
 #include "str.h"
 
-/*
- * Appends the artifacts of every stream that IN describes, each as name-[epoch:]version-release.arch
- * with the epoch only when it is not 0. Whatever else the documents hold is passed over, whether it
- * makes sense or not. NAME is for messages; ERR_VERIFY when it is not YAML.
- */
-int modules_artifacts(const char *name, FILE *in, struct strv *ret_nevras,
-		      struct err *err) MUST_CHECK;
-
 /* Changes with the layout of what modules_compile() makes; part of the cache's key. */
 #define MODULES_FORMAT 1
 
 /*
  * Reads modules.yaml into one block of bytes without pointers, which a cache may keep and a later
- * process map: what modules_add() takes. A document that makes no sense is left out, with a note in
- * WARNINGS, and the others stay (libmodulemd 2.14 rejects a whole file for a number that does not
- * fit). NAME is for messages; ERR_VERIFY when it is not YAML.
+ * process map: what modules_add() takes. A document that makes no sense is left out, and the block has a
+ * note that modules_resolve() gives; the others stay. NAME is for messages; ERR_VERIFY when it is not
+ * YAML.
  */
-int modules_compile(const char *name, FILE *in, struct str *ret_block, struct strv *warnings,
-		    struct err *err) MUST_CHECK;
+int modules_compile(const char *name, FILE *in, struct str *ret_block, struct err *err) MUST_CHECK;
 
 struct modules;
 
@@ -57,7 +48,8 @@ int modules_add(struct modules *modules, const char *repo, const void *block, si
  * stream), and default streams of modules that are neither there nor in DISABLE (names; "*" for
  * all), with what these require. ERR_NETWORK, with the streams by name and place, for a module or
  * stream that is not there (with the nearest ones), two streams of one module, and streams that
- * exclude one another or miss one; a default stream that cannot be active is a note in WARNINGS.
+ * exclude one another or miss one; a default stream that cannot be active is a note in WARNINGS,
+ * as is what modules_compile() left out.
  * WHERE is what a message begins with: "FILE:LINE:COLUMN" of the list ENABLE.
  */
 int modules_resolve(struct modules *modules, const struct strv *enable, const struct strv *disable,

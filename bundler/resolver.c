@@ -23,11 +23,6 @@ static int check_supported(const struct definition *def, struct err *err)
 {
 	const struct yaml_node *root = yaml_root(def->doc);
 
-	if (def->modules.enable.count)
-		return yaml_error(
-			yaml_get(yaml_get(root, "modules"), "enable"), err,
-			"enabling module streams is not supported: every stream counts as "
-			"disabled");
 	if (def->baseline)
 		return yaml_error(yaml_get(root, "baseline"), err,
 				  "only 'none' is supported: a closure that is complete from an "
@@ -86,6 +81,40 @@ static int read_repofiles(struct resolver *rs, struct strv *warnings, struct err
 	return r;
 }
 
+/* --- module streams --------------------------------------------------------------------------------- */
+
+/* "FILE:LINE:COLUMN" of the list, or of what is nearest to it. */
+static int place_of_modules(const struct definition *def, char **ret, struct err *err)
+{
+	const struct yaml_node *root = yaml_root(def->doc);
+	const struct yaml_node *modules = yaml_get(root, "modules");
+	const struct yaml_node *enable = yaml_get(modules, "enable");
+	const struct yaml_node *node = enable ? enable : modules ? modules : root;
+
+	return str_printf(ret, err, "%s:%u:%u", yaml_name(def->doc), node->line, node->column);
+}
+
+static int resolve_modules(struct resolver *rs, struct strv *warnings, struct err *err)
+{
+	const struct definition *def = rs->def;
+	cleanup_free char *where = NULL;
+	int r = modules_new(def->platform.id, def->platform.arch, &rs->modules, err);
+
+	for (size_t i = 0; r == 0 && i < rs->metadata.count; i++) {
+		const struct metadata_repo *repo = &rs->metadata.repos[i];
+
+		if (repo->modules)
+			r = modules_add(rs->modules, repo->source->id, repo->modules,
+					repo->modules_size, err);
+	}
+	if (r == 0)
+		r = place_of_modules(def, &where, err);
+	if (r == 0)
+		r = modules_resolve(rs->modules, &def->modules.enable, &def->modules.disable, where,
+				    warnings, err);
+	return r;
+}
+
 int resolver_open(const struct definition *def, const struct metadata_options *options,
 		  struct strv *warnings, struct resolver *ret, struct err *err)
 {
@@ -101,6 +130,8 @@ int resolver_open(const struct definition *def, const struct metadata_options *o
 	if (r == 0)
 		r = metadata_load(ret->solve.pool, def, &ret->repofiles, options, warnings,
 				  &ret->metadata, err);
+	if (r == 0)
+		r = resolve_modules(ret, warnings, err);
 	if (r == 0)
 		r = solve_prepare(&ret->solve, &ret->metadata, ret->modules, err);
 	return r;

@@ -55,26 +55,19 @@ static bool match_any(Pool *pool, Id p, const struct strv *patterns)
 	return false;
 }
 
-static int cmp_str(const void *a, const void *b)
+static bool is_hotfix(const char *repo, void *arg)
 {
-	return strcmp(a, *(const char *const *)b);
-}
+	const struct metadata *md = arg;
 
-static bool is_artifact(Pool *pool, Id p, const struct metadata *md)
-{
-	const char *nevra = solve_nevra(pool, p);
-
-	/* A stream's packages are hidden in whichever repository they are, as dnf does. */
 	for (size_t i = 0; i < md->count; i++)
-		if (md->repos[i].artifacts->count &&
-		    bsearch(nevra, md->repos[i].artifacts->items, md->repos[i].artifacts->count,
-			    sizeof(char *), cmp_str))
-			return true;
+		if (md->repos[i].repo && !strcmp(md->repos[i].repo->name, repo))
+			return md->repos[i].source->module_hotfixes;
 	return false;
 }
 
-static void hide(struct solve *solve, const struct metadata *md)
+static int hide(struct solve *solve, struct err *err)
 {
+	const struct metadata *md = solve->metadata;
 	Pool *pool = solve->pool;
 
 	for (size_t i = 0; i < md->count; i++) {
@@ -82,23 +75,27 @@ static void hide(struct solve *solve, const struct metadata *md)
 		Solvable *s = NULL;
 		Id p = 0;
 
+		if (!md->repos[i].repo ||
+		    (!source->includepkgs.count && !source->excludepkgs.count))
+			continue;
 		FOR_REPO_SOLVABLES(md->repos[i].repo, p, s) {
 			if ((source->includepkgs.count &&
 			     !match_any(pool, p, &source->includepkgs)) ||
 			    match_any(pool, p, &source->excludepkgs))
 				MAPCLR(pool->considered, p);
-			if (!source->module_hotfixes && is_artifact(pool, p, md)) {
-				MAPCLR(pool->considered, p);
-				MAPSET(&solve->modular, p);
-			}
 		}
 	}
+	if (!solve->modules)
+		return 0;
+	return modules_hide(solve->modules, pool, is_hotfix, solve->metadata, pool->considered,
+			    &solve->modular, err);
 }
 
 int solve_prepare(struct solve *solve, struct metadata *metadata, const struct modules *modules,
 		  struct err *err)
 {
 	Pool *pool = solve->pool;
+	int r = 0;
 
 	map_free(&solve->modular);
 	map_init(&solve->modular, pool->nsolvables);
@@ -110,9 +107,10 @@ int solve_prepare(struct solve *solve, struct metadata *metadata, const struct m
 	solve->metadata = metadata;
 	solve->modules = modules;
 	solve->prepared = pool->nsolvables;
-	hide(solve, metadata);
-	solve_refresh(solve);
-	return 0;
+	r = hide(solve, err);
+	if (r == 0)
+		solve_refresh(solve);
+	return r;
 }
 
 void solve_refresh(struct solve *solve)

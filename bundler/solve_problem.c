@@ -39,10 +39,10 @@ static const char *nearest_name(Pool *pool, const char *word)
 	return near;
 }
 
-static const char *what_hides(const struct solve *solve, Id p)
+static const char *what_hides(const struct solve *solve, Id p, char *buf, size_t size)
 {
-	if (MAPTST(&solve->modular, p))
-		return "it is in module streams only, and none is enabled";
+	if (MAPTST(&solve->modular, p) && solve->modules)
+		return modules_explain(solve->modules, solve->pool, p, buf, size);
 	if (!MAPTST(solve->pool->considered, p))
 		return "includepkgs or excludepkgs hides it";
 	return "it is there for other architectures only";
@@ -55,11 +55,12 @@ int solve_not_there(const struct solve *solve, const struct definition_request *
 	Id name = pool_str2id(pool, request->name, 0);
 	const char *why = NULL;
 	const char *near = NULL;
+	char hidden[400];
 	Id p = 0;
 
 	FOR_POOL_SOLVABLES(p)
 		if (name && pool_id2solvable(pool, p)->name == name)
-			why = what_hides(solve, p);
+			why = what_hides(solve, p, hidden, sizeof(hidden));
 	near = nearest_name(pool, request->name);
 	if (why)
 		err_set(err, ERR_NETWORK, "%s: no package '%s' (%s): %s", request->where,

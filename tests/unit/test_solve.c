@@ -13,7 +13,8 @@ struct setup {
 	struct solve solve;
 	struct repofile_repo sources[2];
 	struct metadata_repo repos[2];
-	struct strv artifacts[2];
+	struct modules *modules;
+	struct str block; /* of the modules */
 	struct definition_requests requests;
 	struct solve_result result;
 	struct err err;
@@ -30,7 +31,6 @@ static int set_up(void **state)
 		s->sources[i].priority = 99;
 		s->sources[i].cost = 1000;
 		s->repos[i].source = &s->sources[i];
-		s->repos[i].artifacts = &s->artifacts[i];
 	}
 	*state = s;
 	return 0;
@@ -41,12 +41,13 @@ static int tear_down(void **state)
 	struct setup *s = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(s->repos); i++) {
-		strv_release(&s->artifacts[i]);
 		strv_release(&s->sources[i].includepkgs);
 		strv_release(&s->sources[i].excludepkgs);
 	}
 	solve_result_release(&s->result);
 	solve_release(&s->solve);
+	modules_free(s->modules);
+	str_release(&s->block);
 	free(s->requests.items);
 	free(s);
 	return 0;
@@ -69,6 +70,27 @@ static void add_to(struct strv *list, const char *item)
 	assert_ok(strv_add(list, item, &err));
 }
 
+/* A module stream that nobody enables has ARTIFACT. */
+static void add_artifact(struct setup *s, const char *artifact)
+{
+	static const char format[] =
+		"document: modulemd\nversion: 2\n"
+		"data: {name: m, stream: '1', version: 1, context: c, arch: x86_64, summary: s,\n"
+		"  description: d, license: {module: [MIT]}, artifacts: {rpms: ['%s']}}\n";
+	CLEANUP(strv_release) struct strv none = STRV_INIT;
+	cleanup_free char *text = NULL;
+	cleanup_fclose FILE *in = NULL;
+	struct err err = ERR_INIT;
+
+	assert_ok(str_printf(&text, &err, format, artifact));
+	in = fmemopen(text, strlen(text), "r");
+	assert_non_null(in);
+	assert_ok(modules_new("platform:el8", "x86_64", &s->modules, &err));
+	assert_ok(modules_compile("modules.yaml", in, &s->block, &err));
+	assert_ok(modules_add(s->modules, "first", s->block.buf, s->block.len, &err));
+	assert_ok(modules_resolve(s->modules, &none, &none, "b:1:1", &none, &err));
+}
+
 /* Solves for NAMES, which end with NULL and are borrowed. */
 static int run(struct setup *s, const char *const *names)
 {
@@ -82,7 +104,7 @@ static int run(struct setup *s, const char *const *names)
 		s->requests.items[s->requests.count++] = (struct definition_request){
 			.name = (char *)(uintptr_t)*names, .reason = requested, .where = place
 		};
-	assert_ok(solve_prepare(&s->solve, &md, NULL, &err));
+	assert_ok(solve_prepare(&s->solve, &md, s->modules, &err));
 	return solve_run(&s->solve, &s->requests, NULL, &s->result, &s->err);
 }
 
@@ -257,7 +279,7 @@ static void module_streams_are_hidden_but_for_hotfix_repositories(void **state)
 {
 	struct setup *s = *state;
 
-	add_to(&s->artifacts[0], "app-1:2-1.x86_64");
+	add_artifact(s, "app-1:2-1.x86_64");
 	add_repo(s, 0, "=Pkg: app 1:2 1 x86_64\n=Pkg: app 1 1 x86_64\n");
 	add_repo(s, 1, "=Pkg: app 1:2 1 x86_64\n");
 	assert_int_equal(RUN(s, "app"), 0);
@@ -266,7 +288,7 @@ static void module_streams_are_hidden_but_for_hotfix_repositories(void **state)
 	tear_down(state);
 	set_up(state);
 	s = *state;
-	add_to(&s->artifacts[0], "app-1:2-1.x86_64");
+	add_artifact(s, "app-1:2-1.x86_64");
 	s->sources[1].module_hotfixes = true;
 	add_repo(s, 0, "=Pkg: app 1:2 1 x86_64\n=Pkg: app 1 1 x86_64\n");
 	add_repo(s, 1, "=Pkg: app 1:2 1 x86_64\n");
@@ -285,7 +307,7 @@ static void what_is_not_there_is_told_with_help(void **state)
 		{ "haproxi", "b:1:1: no package 'haproxi' (requested) in any repository (did you "
 			     "mean 'haproxy'?)" },
 		{ "zzzzzzzz", "no package 'zzzzzzzz' (requested) in any repository" },
-		{ "modular", "it is in module streams only, and none is enabled" },
+		{ "modular", "it belongs to m:1, and that stream is not enabled" },
 		{ "foreign", "it is there for other architectures only" },
 	};
 
@@ -296,7 +318,7 @@ static void what_is_not_there_is_told_with_help(void **state)
 		tear_down(state);
 		set_up(state);
 		s = *state;
-		add_to(&s->artifacts[0], "modular-1-1.x86_64");
+		add_artifact(s, "modular-0:1-1.x86_64");
 		add_repo(s, 0,
 			 "=Pkg: haproxy 1 1 x86_64\n=Prv: capability\n"
 			 "=Pkg: modular 1 1 x86_64\n"
