@@ -10,7 +10,7 @@ oracle=$root/tests/cli/dnf_oracle.py
 lab_repos=$(
 	# shellcheck source=../lab/rpms.sh
 	source "$root/tests/lab/rpms.sh"
-	cache_path repos "$(cache_key "$LAB_DIR/rpms.sh" "$(lab_image_key)")"
+	cache_path repos "$(lab_repos_key)"
 )
 
 # definition PLATFORM 'A, B' 'LINE OF YAML'…: $work/b.yaml with $work/all.repo

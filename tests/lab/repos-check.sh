@@ -51,11 +51,34 @@ signer() {
 # --- dnf ---------------------------------------------------------------------------------------------------------
 
 # Stock dnf, from nothing, over HTTPS, with the vendors' keys; scripts would need a running system.
-dnf_install() {
-	dnf --quiet --noplugins --assumeyes --installroot="$work/root" --releasever=8 --forcearch=x86_64 \
+dnf_lab() {
+	dnf --noplugins --assumeyes --installroot="$work/root" --releasever=8 --forcearch=x86_64 \
 		--setopt=module_platform_id=platform:el8 --setopt=reposdir="$run/repos" --setopt=cachedir="$work/dnf" \
 		--setopt=varsdir=/nonexistent --setopt=best=True --setopt=install_weak_deps=False \
-		--setopt=tsflags=noscripts,nodocs install "${REQUESTS[@]}"
+		--setopt=tsflags=noscripts,nodocs "$@"
+}
+
+dnf_install() { dnf_lab install "${REQUESTS[@]}"; }
+
+# As on RHEL 8: the default stream provides a name that PGDG's package provides too, so dnf drops PGDG's.
+dnf_hides() {
+	local said
+	! said=$(dnf_lab install postgresql17-server 2>&1) && echo "$said" && grep -q 'filtered out by modular filtering' <<<"$said"
+}
+
+dnf_disable() { dnf_lab module disable postgresql; }
+
+# An advisory that the build now installed resolves; its repository has an older one as well.
+dnf_advisory() {
+	[[ $(dnf_lab list --showduplicates --available python3.13-pip-wheel | grep -c '^python3.13-pip-wheel') == 2 ]] &&
+		dnf_lab updateinfo info --installed | grep CVE-2025-8869
+}
+
+metadata_signed() { # KEY REPOMD
+	local home
+	home=$(mktemp -d "$work/gpg.XXXXXX")
+	gpg --batch --quiet --homedir "$home" --import "$1"
+	gpg --batch --quiet --homedir "$home" --trust-model always --verify "$2.asc" "$2"
 }
 
 dnf_installed() { rpm --root "$work/root" -q "${REQUESTS[@]}"; }
@@ -73,7 +96,8 @@ image_install() {
 		while IFS= read -r file; do
 			name=$(rpm -qp --qf "%{name}" "$file")
 			rpm --quiet -q "$name" || { packages+=("$file"); names+=("$name"); }
-		done < <(find "$repos"/{baseos,appstream,pgdg17,pgdg-common,pgdg-rhel8-extras} -name "*.rpm")
+		done < <(find "$repos"/{baseos,appstream,pgdg17,pgdg-common,pgdg-rhel8-extras} -name "*.rpm" \
+			! -name "*.module_el8*" ! -name "python3.13-pip-wheel-*-0.*")
 		rpm --define "_pkgverify_level all" --install "${packages[@]}"
 		rpm --verify "${names[@]}"
 		getent passwd etcd postgres haproxy pgbouncer
@@ -113,8 +137,14 @@ check "the other vendor's key is no good" fails only_key "$repos/keys/RPM-GPG-KE
 check "an unsigned package is refused" fails only_key "$repos/keys/RPM-GPG-KEY-lab-pgdg.asc" "$repos/bad/unsigned"
 check "a package of an unpinned key is refused" fails only_key "$repos/keys/RPM-GPG-KEY-lab-pgdg.asc" "$repos/bad/unpinned"
 check "which its own key signed" only_key "$repos/bad/unpinned.asc" "$repos/bad/unpinned"
+check "pgdg17's metadata is signed by its vendor" metadata_signed "$repos/keys/RPM-GPG-KEY-lab-pgdg.asc" \
+	"$repos/pgdg17/repodata/repomd.xml"
+check "by no other key" fails metadata_signed "$repos/keys/RPM-GPG-KEY-lab-os.asc" "$repos/pgdg17/repodata/repomd.xml"
+check "the default stream hides PGDG's server from dnf" dnf_hides
+check "dnf disables the stream" dnf_disable
 check "dnf installs all services into an empty root" dnf_install
 check "and they are there" dnf_installed
+check "one of them resolves an advisory" dnf_advisory
 check "they install on the image with scripts, and run" image_install
 
 printf '%d passed, %d failed, 0 skipped\n' "$passed" "$failed"

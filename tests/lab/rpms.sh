@@ -4,7 +4,8 @@
 # The five yum repositories of the lab, split as in the field, of signed RPMs.
 #
 #     lab_repos    prints the folder: a repository in each of LAB_REPOSITORIES; keys/*.asc, the vendors' public keys;
-#                  fingerprints.yaml, the key of each repository; bad/unsigned and bad/unpinned, repositories of one
+#                  fingerprints.yaml, the key of each repository; traits.py says what else is in appstream; pgdg17's
+#                  repomd.xml is signed; bad/unsigned and bad/unpinned, repositories of one
 #                  package that must be refused, the latter signed by bad/unpinned.asc
 #
 # The private keys are thrown away when the packages are signed.
@@ -23,7 +24,7 @@ lab_service_rpms() {
 	cache_build service-rpms "$(lab_image_key)" rpms_build_services "$rootfs"
 }
 
-lab_repos_key() { cache_key "$LAB_DIR/rpms.sh" "$(lab_image_key)"; }
+lab_repos_key() { cache_key "$LAB_DIR"/{rpms.sh,traits.py} "$(lab_image_key)"; }
 
 lab_repos() {
 	local base services
@@ -46,14 +47,30 @@ rpms_build_services() {
 # Runs in a subshell of its own, as all builders of cache entries do.
 repos_build() {
 	local dir=$1 repository
-	need_commands gpg gpgconf rpmsign createrepo_c
+	need_commands gpg gpgconf rpmsign createrepo_c modifyrepo_c rpmbuild rpm2archive
 	repos_place "$@"
+	SOURCE_DATE_EPOCH=$LAB_SOURCE_DATE "$LAB_DIR/traits.py" rpms --out "$dir/appstream/Packages/p" \
+		"$dir"/appstream/Packages/p/python3.13-pip-wheel-*.rpm
 	GNUPGHOME=$(mktemp -d /tmp/labkeys.XXXXXX) # short: the name of the agent's socket is limited
 	export GNUPGHOME
 	printf "trust-model always\n" >"$GNUPGHOME/gpg.conf"
 	trap 'gpgconf --kill all; rm -rf "$GNUPGHOME"' EXIT
 	repos_sign "$dir"
 	for repository in "${LAB_REPOSITORIES[@]}" bad/unsigned bad/unpinned; do repos_index "$dir/$repository"; done
+	repos_traits "$dir"
+}
+
+# What is in the metadata beside packages; last, the signature over repomd.xml.
+repos_traits() {
+	local dir=$1 packages=$1/appstream/Packages extra=$1/.extra pip
+	mkdir "$extra"
+	pip=$(find "$packages/p" -name 'python3.13-pip-wheel-*' ! -name '*-0.*.rpm')
+	"$LAB_DIR/traits.py" modules >"$extra/modules.yaml"
+	"$LAB_DIR/traits.py" updateinfo "$pip" "$packages"/k/keepalived-*.rpm "$packages"/p/python3.13-3.*.rpm >"$extra/updateinfo.xml"
+	modifyrepo_c --mdtype=modules "$extra/modules.yaml" "$dir/appstream/repodata" >/dev/null
+	modifyrepo_c --mdtype=updateinfo "$extra/updateinfo.xml" "$dir/appstream/repodata" >/dev/null
+	rm -r "$extra"
+	gpg --batch --armor --local-user "=Lab pgdg <pgdg@lab.invalid>" --detach-sign "$dir/pgdg17/repodata/repomd.xml"
 }
 
 # repos_place DIR RPMS...: copies each package to its repository: by first letter where RHEL does so.
