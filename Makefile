@@ -16,7 +16,7 @@ DESTDIR ?=
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
 	-Wundef -Wwrite-strings
 HARDENING := -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fstack-clash-protection
-LDHARDENING := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+LDHARDENING := -pthread -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 CFLAGS ?= -O2 -g
 CI ?=
 WERROR ?= $(if $(CI),-Werror)
@@ -29,7 +29,7 @@ pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1))
 pkg_libs = $(shell $(PKG_CONFIG) --libs $(1))
 
 # Hidden: or a function of ours could take the place of one of the same name inside a shared library.
-ALL_CFLAGS = -std=gnu11 -fvisibility=hidden -D_GNU_SOURCE -DPGHA_VERSION='"$(VERSION)"' -iquote lib -MMD -MP $(WARNINGS) $(WERROR) \
+ALL_CFLAGS = -std=gnu11 -pthread -fvisibility=hidden -D_GNU_SOURCE -DPGHA_VERSION='"$(VERSION)"' -iquote lib -MMD -MP $(WARNINGS) $(WERROR) \
 	$(if $(SANITIZE),,$(HARDENING)) $(SANITIZE) $(CFLAGS) $(DEPS_CFLAGS)
 DEPS_CFLAGS := $(call pkg_cflags,$(LIB_PKGS) $(BUNDLER_PKGS))
 LIB_LIBS := $(call pkg_libs,$(LIB_PKGS))
