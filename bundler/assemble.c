@@ -200,11 +200,15 @@ static int link_rpm(const char *packages, const char *file, const char *cached, 
 	const struct timespec times[2] = { { .tv_sec = TAR_MTIME }, { .tv_sec = TAR_MTIME } };
 	cleanup_free char *target = realpath(cached, NULL);
 	cleanup_free char *link = NULL;
+	struct stat st;
 	int r = path_join(packages, file, &link, err);
 
 	if (r < 0)
 		return r;
-	if (!target || utimensat(AT_FDCWD, target, times, 0) < 0)
+	/* fetch has set them already: touched again, the file would count as changed. */
+	if (!target || stat(target, &st) < 0 ||
+	    ((st.st_mtim.tv_sec != TAR_MTIME || st.st_mtim.tv_nsec != 0) &&
+	     utimensat(AT_FDCWD, target, times, 0) < 0))
 		return err_errno(err, ERR_FAILED, errno, "cannot use '%s' of the cache", cached);
 	if (symlink(target, link) < 0 && errno == EEXIST)
 		return err_set(err, ERR_CONFIG, "two packages of the lock are called '%s'", file);

@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "dotenv.h"
 #include "file.h"
+#include "netopts.h"
 #include "progress.h"
 #include "readme.h"
 #include "resolve.h"
@@ -24,6 +25,8 @@ struct options {
 	const char *passphrases;
 	const char *cache;
 	const char *output;
+	const char *import_dir;
+	struct netopts net;
 };
 
 static const struct cli_option build_options[] = {
@@ -39,6 +42,9 @@ static const struct cli_option build_options[] = {
 	  false, offsetof(struct options, cache) },
 	{ "output", 'o', CLI_VALUE, "DIR", "where the tarball goes", true,
 	  offsetof(struct options, output) },
+	{ "import", 0, CLI_VALUE, "DIR", "take what is anywhere below DIR instead of downloading",
+	  false, offsetof(struct options, import_dir) },
+	NETOPTS(struct options, net),
 	CLI_OPTION_END,
 };
 
@@ -211,10 +217,13 @@ static int run(const void *data, int argc, char **argv, struct err *err)
 	CLEANUP(strv_release) struct strv warnings = STRV_INIT;
 	struct context_cluster cluster = { .cluster = NULL };
 	struct assemble a = { .def = &b.def, .lock = &b.lock, .fetched = &b.fetched };
-	int r = load_definition(&b, o->definition, err);
+	struct http_limits limits = { .parallel = 0 };
+	int r = netopts_parse(&o->net, &limits, err);
 
 	(void)argc;
 	(void)argv;
+	if (r == 0)
+		r = load_definition(&b, o->definition, err);
 	if (r == 0)
 		r = keys_passphrases_load(o->passphrases, &b.passphrases, err);
 	if (r == 0)
@@ -236,12 +245,17 @@ static int run(const void *data, int argc, char **argv, struct err *err)
 	if (r == 0 && o->lock)
 		r = lock_load(o->lock, &b.lock, err);
 	else if (r == 0)
-		r = resolve_lock(&b.def, &(struct metadata_options){ .cache = b.cache }, &warnings,
-				 &b.lock, err);
+		r = resolve_lock(&b.def,
+				 &(struct metadata_options){ .cache = b.cache, .limits = &limits },
+				 &warnings, &b.lock, err);
 	for (size_t i = 0; i < warnings.count; i++)
 		warning("%s", warnings.items[i]);
 	if (r == 0)
-		r = fetch_all(&b.lock, b.cache, &b.fetched, err);
+		r = fetch_all(&b.lock,
+			      &(struct fetch_options){ .cache = b.cache,
+						       .limits = &limits,
+						       .import_dir = o->import_dir },
+			      &b.fetched, err);
 	return r < 0 ? r : assemble(&b, &a, o->output, err);
 }
 

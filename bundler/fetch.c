@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fetch.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
-#include "cache.h"
+#include "artifact.h"
+#include "checked.h"
 #include "cleanup.h"
 #include "file.h"
-#include "http.h"
-#include "interrupt.h"
+#include "import.h"
+#include "keyrings.h"
 #include "progress.h"
-#include "rpmsig.h"
-#include "vendorkeys.h"
+#include "servers.h"
 #include "wheel.h"
+
+#define NAMES_SHOWN 40
 
 void fetch_result_release(struct fetch_result *result)
 {
@@ -28,309 +29,308 @@ void fetch_result_release(struct fetch_result *result)
 	*result = (struct fetch_result)FETCH_RESULT_INIT;
 }
 
-static struct http_settings settings_of(const struct lock_repo *repo)
-{
-	return (struct http_settings){ .sslcacert = repo->sslcacert,
-				       .sslclientcert = repo->sslclientcert,
-				       .sslclientkey = repo->sslclientkey };
-}
-
-/* -- packages -- */
-
-/* What is not in the cache comes to CACHE/incoming first, and enters when its signature was
- * checked. */
-struct downloads {
-	struct http_transfer *transfers;
-	struct http_settings *settings; /* one for each repository */
-	struct strv urls;
-	struct strv paths; /* of every package of the lock: below incoming, or in the cache */
-	size_t count;
+/* All of one run. */
+struct fetch {
+	const struct lock *lock;
+	const struct fetch_options *options;
+	struct artifacts all;
+	struct keyrings keyrings;
+	struct checked checked;
+	struct servers servers;
+	struct err wrong; /* packages that are refused; the run goes on, to tell all of them */
 };
 
-static void downloads_release(struct downloads *d)
+static void fetch_close(struct fetch *f)
 {
-	for (size_t i = 0; i < d->count; i++)
-		http_transfer_release(&d->transfers[i]);
-	free(d->transfers);
-	free(d->settings);
-	strv_release(&d->urls);
-	strv_release(&d->paths);
+	struct err problem = ERR_INIT;
+
+	/* Also after a failure: what was checked need not be checked again. */
+	if (checked_save(&f->checked, &problem) < 0)
+		warning("%s", problem.msg);
+	servers_release(&f->servers);
+	checked_release(&f->checked);
+	keyrings_release(&f->keyrings);
+	artifacts_release(&f->all);
 }
 
-/* True in RET when the package lies in the cache undamaged. */
-static int is_cached(const char *cache, const struct lock_rpm *rpm, bool *ret, struct err *err)
+static bool is_offline(const struct fetch *f)
 {
-	cleanup_close int fd = -1;
-	struct err damaged = ERR_INIT;
+	return f->options->limits && f->options->limits->offline;
+}
 
-	if (cache_open_verified(cache, rpm->sha256, &fd, &damaged) < 0) {
-		if (damaged.code != ERR_VERIFY) {
-			*err = damaged;
-			return -err->code;
-		}
-		notice("%s", damaged.msg);
+/* -- from a directory -- */
+
+static void take_imported(struct artifact **missing, const struct import_want *wants, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!wants[i].found)
+			continue;
+		missing[i]->state = ARTIFACT_ARRIVED;
+		missing[i]->origin = ORIGIN_IMPORT;
+		missing[i]->size_bytes = wants[i].got_bytes;
 	}
-	*ret = fd >= 0;
-	return 0;
 }
 
-static int plan_download(const struct lock *lock, const struct lock_rpm *rpm, const char *cache,
-			 struct downloads *d, struct err *err)
+static int import_missing(struct fetch *f, struct err *err)
 {
-	const struct lock_repo *repo = lock_find_repo(lock, rpm->repo);
-	char *url = NULL;
+	cleanup_free struct artifact **missing =
+		calloc(f->all.count + 1, sizeof(struct artifact *));
+	cleanup_free struct import_want *wants = calloc(f->all.count + 1, sizeof(*wants));
+	size_t count = 0;
+	int r;
 
-	if (strv_addf(&d->paths, err, "%s/incoming/%s", cache, rpm->sha256) < 0 ||
-	    lock_rpm_url(lock, rpm, &url, err) < 0 || strv_take(&d->urls, url, err) < 0)
-		return -err->code;
-	d->transfers[d->count++] = (struct http_transfer){
-		.url = url,
-		.settings = &d->settings[repo - (const struct lock_repo *)lock->repos.items],
-		.sha256 = rpm->sha256,
-		.size_bytes = rpm->size_bytes,
-		.dest = d->paths.items[d->paths.count - 1],
-	};
-	return 0;
-}
-
-static int plan_downloads(const struct lock *lock, const char *cache, struct downloads *d,
-			  struct fetch_result *ret, struct err *err)
-{
-	const struct lock_repo *repos = lock->repos.items;
-	const struct lock_rpm *rpms = lock->rpms.items;
-
-	d->transfers = calloc(lock->rpms.count + 1, sizeof(*d->transfers));
-	d->settings = calloc(lock->repos.count + 1, sizeof(*d->settings));
-	ret->rpms = calloc(lock->rpms.count + 1, sizeof(*ret->rpms));
-	if (!d->transfers || !d->settings || !ret->rpms)
+	if (!missing || !wants)
 		return err_nomem(err);
-	ret->rpm_count = lock->rpms.count;
-	for (size_t i = 0; i < lock->repos.count; i++)
-		d->settings[i] = settings_of(&repos[i]);
-	for (size_t i = 0; i < lock->rpms.count; i++) {
-		bool cached = false;
-		int r = cache_path(cache, rpms[i].sha256, &ret->rpms[i].path, err);
+	for (size_t i = 0; i < f->all.count; i++) {
+		struct artifact *a = &f->all.items[i];
 
-		if (r == 0)
-			r = is_cached(cache, &rpms[i], &cached, err);
-		if (r == 0 && cached)
-			r = strv_add(&d->paths, ret->rpms[i].path, err);
-		else if (r == 0)
-			r = plan_download(lock, &rpms[i], cache, d, err);
-		if (r < 0)
-			return r;
+		if (a->state != ARTIFACT_MISSING)
+			continue;
+		missing[count] = a;
+		wants[count++] = (struct import_want){ .file = a->file,
+						       .sha256 = a->sha256,
+						       .size_bytes = a->size_bytes,
+						       .dest = a->incoming };
 	}
-	return 0;
-}
-
-/* Puts a checked package at its place. */
-static int admit(const char *from, const char *to, struct err *err)
-{
-	cleanup_free char *dir = NULL;
-
-	if (strcmp(from, to) == 0)
+	if (count == 0)
 		return 0;
-	if (str_dup(&dir, to, err) < 0)
-		return -err->code;
-	*strrchr(dir, '/') = '\0';
-	if (dir_make(dir, 0755, err) < 0)
-		return -err->code;
-	if (rename(from, to) < 0)
-		return err_errno(err, ERR_FAILED, errno, "cannot rename '%s' to '%s'", from, to);
-	return 0;
+	r = import_dir(f->options->import_dir, f->options->cache, wants, count, err);
+	if (r == 0)
+		take_imported(missing, wants, count);
+	return r;
 }
 
-/* -- keys -- */
+/* -- from the network -- */
 
-static bool has_key(const struct fetch_result *ret, const char *fpr)
+static bool is_file_url(const char *url)
 {
-	for (size_t i = 0; i < ret->key_count; i++)
-		if (!strcasecmp(ret->keys[i].fpr, fpr))
+	return str_starts(url, "file:");
+}
+
+/* Without a network a file: repository still serves. */
+static bool is_reachable(struct fetch *f, const struct artifact *a)
+{
+	const struct strv *bases = NULL;
+
+	if (!is_offline(f))
+		return true;
+	if (a->wheel)
+		return a->wheel->url && is_file_url(a->wheel->url);
+	bases = &servers_source(&f->servers, a->repo)->bases;
+	for (size_t i = 0; i < bases->count; i++)
+		if (is_file_url(bases->items[i]))
 			return true;
 	return false;
 }
 
-static int keep_keys(const struct lock_repo *repo, const struct pgp_keys *keys,
-		     struct fetch_result *ret, struct err *err)
+static int check_reachable(struct fetch *f, struct err *err)
 {
-	for (size_t i = 0; i < repo->keys.count; i++) {
-		const struct pgp_key *key = pgp_find(keys, repo->keys.items[i]);
-		struct fetch_key *more = NULL;
-		int r;
-
-		if (!key || has_key(ret, key->fpr))
-			continue;
-		more = reallocarray(ret->keys, ret->key_count + 1, sizeof(*more));
-		if (!more)
-			return err_nomem(err);
-		ret->keys = more;
-		more += ret->key_count;
-		*more = (struct fetch_key){ .armor = NULL };
-		memcpy(more->fpr, key->fpr, sizeof(more->fpr));
-		r = pgp_armor(key, &more->armor, err);
-		if (r < 0)
-			return r;
-		ret->key_count++;
-	}
-	return 0;
-}
-
-static int cmp_keys(const void *a, const void *b)
-{
-	return strcmp(((const struct fetch_key *)a)->fpr, ((const struct fetch_key *)b)->fpr);
-}
-
-/* -- signatures -- */
-
-static int check_rpm(const struct lock_rpm *rpm, const char *path,
-		     const struct rpmsig_keyring *keyring, char ret_signer[PGP_FPR_SIZE],
-		     struct err *err)
-{
-	CLEANUP(rpmsig_info_release) struct rpmsig_info info = RPMSIG_INFO_INIT;
-	int r = rpmsig_check_file(keyring, path, &info, err);
-
-	if (r < 0)
-		return err_prefix(err, "package '%s' of repository '%s'", rpm->nevra, rpm->repo);
-	if (strcmp(info.nevra, rpm->nevra))
-		return err_set(err, ERR_VERIFY,
-			       "package '%s' of repository '%s' says in its signed header that it "
-			       "is '%s'",
-			       rpm->nevra, rpm->repo, info.nevra);
-	if (info.key_expired)
-		notice("%s: signed before key %s expired", rpm->nevra, info.signer);
-	memcpy(ret_signer, info.signer, PGP_FPR_SIZE);
-	return 0;
-}
-
-static size_t count_rpms(const struct lock *lock, const char *repo)
-{
-	const struct lock_rpm *rpms = lock->rpms.items;
 	size_t count = 0;
 
-	for (size_t i = 0; i < lock->rpms.count; i++)
-		count += !strcmp(rpms[i].repo, repo);
+	for (size_t i = 0; i < f->all.count; i++) {
+		const struct artifact *a = &f->all.items[i];
+
+		if (a->state != ARTIFACT_MISSING || is_reachable(f, a))
+			continue;
+		if (count++ == 0)
+			err_set(err, ERR_NETWORK, " ");
+		if (count <= NAMES_SHOWN)
+			err_detail(err, "%s", a->file);
+	}
+	if (count == 0)
+		return 0;
+	if (count > NAMES_SHOWN)
+		err_detail(err, "and %zu more", count - NAMES_SHOWN);
+	snprintf(err->msg, sizeof(err->msg),
+		 "%zu files are not in the cache '%s'%s%s%s: run without --offline, or fill a "
+		 "directory with what 'pgha-bundle urls' lists, and give it with --import",
+		 count, f->options->cache, f->options->import_dir ? " nor below '" : "",
+		 f->options->import_dir ? f->options->import_dir : "",
+		 f->options->import_dir ? "'" : "");
+	return -(int)err->code;
+}
+
+static size_t plan_downloads(struct fetch *f, struct http_transfer *transfers,
+			     struct artifact **ret_artifacts)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < f->all.count; i++) {
+		struct artifact *a = &f->all.items[i];
+
+		if (!a->rpm || a->state != ARTIFACT_MISSING)
+			continue;
+		ret_artifacts[count] = a;
+		transfers[count++] =
+			(struct http_transfer){ .source = servers_source(&f->servers, a->repo),
+						.path = a->rpm->path,
+						.sha256 = a->sha256,
+						.size_bytes = a->size_bytes,
+						.dest = a->incoming };
+	}
 	return count;
 }
 
-static int pins_missing(const struct lock_repo *repo, struct err *err)
+static int download_rpms(struct fetch *f, struct err *err)
 {
-	return err_set(err, ERR_VERIFY,
-		       "nothing is pinned for repository '%s': add '%s: [FINGERPRINT]' under "
-		       "'trust:' of the definition, and resolve again",
-		       repo->id, repo->id);
-}
-
-/* The keyring of one repository, from its pinned keys alone. */
-static int open_keyring(const struct lock_repo *repo, const char *cache, struct fetch_result *ret,
-			struct rpmsig_keyring **ret_keyring, struct err *err)
-{
-	CLEANUP(pgp_keys_release) struct pgp_keys keys = PGP_KEYS_INIT;
-	CLEANUP(strv_release) struct strv warnings = STRV_INIT;
-	const struct http_settings settings = settings_of(repo);
-	const struct vendorkeys what = { .repo = repo->id,
-					 .pins = &repo->keys,
-					 .gpgkey = &repo->gpgkey,
-					 .settings = &settings,
-					 .cache = cache };
-	int r = vendorkeys_load(&what, &warnings, &keys, &ret->downloaded, err);
-
-	for (size_t i = 0; i < warnings.count; i++)
-		warning("%s", warnings.items[i]);
-	if (r == 0)
-		r = rpmsig_keyring_new(&keys, (const char *const *)repo->keys.items, ret_keyring,
-				       err);
-	if (r == 0)
-		r = keep_keys(repo, &keys, ret, err);
-	return r < 0 ? err_prefix(err, "repository '%s'", repo->id) : 0;
-}
-
-/* One keyring for each of the lock's repositories; NULL for one without packages. */
-struct keyrings {
-	struct rpmsig_keyring **items;
-	size_t count;
-};
-
-static void keyrings_release(struct keyrings *k)
-{
-	for (size_t i = 0; k->items && i < k->count; i++)
-		rpmsig_keyring_free(k->items[i]);
-	free(k->items);
-}
-
-static int open_keyrings(const struct lock *lock, const char *cache, struct keyrings *k,
-			 struct fetch_result *ret, struct err *err)
-{
-	const struct lock_repo *repos = lock->repos.items;
+	cleanup_free struct http_transfer *transfers = calloc(f->all.count + 1, sizeof(*transfers));
+	cleanup_free struct artifact **wanted = calloc(f->all.count + 1, sizeof(struct artifact *));
+	size_t count = 0;
 	int r = 0;
 
-	k->items = calloc(lock->repos.count + 1, sizeof(*k->items));
-	if (!k->items)
+	if (!transfers || !wanted)
 		return err_nomem(err);
-	k->count = lock->repos.count;
-	for (size_t i = 0; r == 0 && i < k->count; i++) {
-		if (count_rpms(lock, repos[i].id) == 0)
-			continue;
-		r = repos[i].keys.count == 0
-			    ? pins_missing(&repos[i], err)
-			    : open_keyring(&repos[i], cache, ret, &k->items[i], err);
+	count = plan_downloads(f, transfers, wanted);
+	if (count > 0)
+		r = http_fetch(transfers, count, f->options->limits, "packages", err);
+	for (size_t i = 0; i < count; i++) {
+		if (r == 0) {
+			wanted[i]->state = ARTIFACT_ARRIVED;
+			/* What an earlier run has left complete was not downloaded now. */
+			wanted[i]->origin = transfers[i].downloaded ? ORIGIN_NETWORK : ORIGIN_CACHE;
+		}
+		http_transfer_release(&transfers[i]);
 	}
 	return r;
 }
 
-/* Checks every package, so that one run shows all that are wrong; none of those stays. */
-static int check_rpms(const struct lock *lock, const struct keyrings *k, const struct strv *paths,
-		      struct fetch_result *ret, struct err *err)
+static int bring_wheels(struct fetch *f, struct err *err)
 {
-	const struct lock_repo *repos = lock->repos.items;
-	const struct lock_rpm *rpms = lock->rpms.items;
+	cleanup_free struct wheel_want *wants = calloc(f->all.count + 1, sizeof(*wants));
+	cleanup_free char *dir = NULL;
+	size_t count = 0;
+	int r;
+
+	if (!wants)
+		return err_nomem(err);
+	for (size_t i = 0; i < f->all.count; i++) {
+		struct artifact *a = &f->all.items[i];
+
+		if (a->wheel && a->state == ARTIFACT_MISSING)
+			wants[count++] =
+				(struct wheel_want){ .wheel = a->wheel, .dest = a->incoming };
+	}
+	if (count == 0)
+		return 0;
+	r = path_join(f->options->cache, "incoming", &dir, err);
+	if (r == 0)
+		r = dir_make(dir, 0755, err);
+	if (r == 0)
+		r = wheel_fetch(f->lock, f->options->cache, wants, count, err);
+	for (size_t i = 0; r == 0 && i < f->all.count; i++) {
+		struct artifact *a = &f->all.items[i];
+		struct stat st = { .st_size = 0 };
+
+		if (!a->wheel || a->state != ARTIFACT_MISSING)
+			continue;
+		a->state = ARTIFACT_ARRIVED;
+		a->origin = a->wheel->url ? ORIGIN_NETWORK : ORIGIN_BUILT;
+		if (stat(a->incoming, &st) == 0)
+			a->size_bytes = (uint64_t)st.st_size;
+	}
+	return r;
+}
+
+static size_t count_missing(const struct fetch *f)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < f->all.count; i++)
+		count += f->all.items[i].state == ARTIFACT_MISSING;
+	return count;
+}
+
+static int download_missing(struct fetch *f, struct err *err)
+{
 	int r = 0;
 
-	for (size_t i = 0; i < lock->rpms.count; i++) {
-		const char *path = paths->items[i];
-		const struct lock_repo *repo = lock_find_repo(lock, rpms[i].repo);
-		struct err wrong = ERR_INIT;
+	if (count_missing(f) == 0)
+		return 0;
+	r = servers_open(&f->servers, err);
+	if (r == 0)
+		r = check_reachable(f, err);
+	if (r == 0)
+		r = download_rpms(f, err);
+	/* Signatures before pip: a wrong one is told without waiting for it. */
+	if (r == 0)
+		r = artifacts_admit(&f->all, &f->keyrings, &f->checked, &f->wrong, err);
+	return r < 0 || f->wrong.code ? r : bring_wheels(f, err);
+}
 
-		if (interrupt_check(err) < 0)
-			return -err->code;
-		if (check_rpm(&rpms[i], path, k->items[repo - repos], ret->rpms[i].signer,
-			      &wrong) == 0) {
-			if (admit(path, ret->rpms[i].path, err) < 0)
-				return -err->code;
-			continue;
+/* -- the whole -- */
+
+static int fill_result(const struct fetch *f, struct fetch_result *ret, struct err *err)
+{
+	int r = 0;
+
+	ret->rpms = calloc(f->lock->rpms.count + 1, sizeof(*ret->rpms));
+	if (!ret->rpms)
+		return err_nomem(err);
+	for (size_t i = 0; r == 0 && i < f->all.count; i++) {
+		const struct artifact *a = &f->all.items[i];
+		struct fetch_count *c = a->origin == ORIGIN_NETWORK  ? &ret->downloaded
+					: a->origin == ORIGIN_IMPORT ? &ret->imported
+								     : &ret->cached;
+
+		if (a->origin == ORIGIN_BUILT) {
+			ret->built++;
+		} else {
+			c->files++;
+			c->bytes += a->size_bytes;
 		}
-		if (unlink(path) < 0)
-			warning("cannot remove '%s': %s", path, strerror(errno));
-		if (r == 0)
-			*err = wrong;
-		else
-			err_detail(err, "%s", wrong.msg);
-		r = -(int)err->code;
+		if (a->rpm) {
+			memcpy(ret->rpms[ret->rpm_count].signer, a->signer, sizeof(a->signer));
+			r = str_dup(&ret->rpms[ret->rpm_count++].path, a->path, err);
+		} else {
+			r = strv_add(&ret->wheels, a->path, err);
+		}
 	}
 	return r;
 }
 
-static int fetch_rpms(const struct lock *lock, const char *cache, const struct keyrings *k,
-		      struct fetch_result *ret, struct err *err)
+/* A step goes on after a package was refused, so that one run tells all that are. */
+static int run(struct fetch *f, struct fetch_result *ret, struct err *err)
 {
-	CLEANUP(downloads_release) struct downloads d = { .count = 0 };
-	int r = plan_downloads(lock, cache, &d, ret, err);
+	struct checked *known = f->options->verify_cache ? NULL : &f->checked;
+	int r = keyrings_open(f->lock, f->options, &f->servers, &f->checked, &f->keyrings, ret,
+			      err);
 
+	/* Without keys no package is worth its download. */
 	if (r == 0)
-		r = http_fetch(d.transfers, d.count, NULL, "packages", err);
-	for (size_t i = 0; r == 0 && i < d.count; i++)
-		ret->downloaded += d.transfers[i].downloaded;
-	return r < 0 ? r : check_rpms(lock, k, &d.paths, ret, err);
+		r = artifacts_list(f->lock, f->options->cache, &f->all, err);
+	if (r == 0)
+		r = artifacts_look(&f->all, &f->keyrings, known, err);
+	if (r == 0)
+		r = artifacts_check_cached(&f->all, &f->keyrings, &f->checked, &f->wrong, err);
+	if (r == 0 && f->options->import_dir)
+		r = import_missing(f, err);
+	if (r == 0)
+		r = artifacts_admit(&f->all, &f->keyrings, &f->checked, &f->wrong, err);
+	if (r == 0)
+		r = download_missing(f, err);
+	if (r == 0)
+		r = artifacts_admit(&f->all, &f->keyrings, &f->checked, &f->wrong, err);
+	return r < 0 ? r : fill_result(f, ret, err);
 }
 
-/* Keys first: without them no package is worth its download. */
-int fetch_all(const struct lock *lock, const char *cache, struct fetch_result *ret, struct err *err)
+int fetch_all(const struct lock *lock, const struct fetch_options *options,
+	      struct fetch_result *ret, struct err *err)
 {
-	CLEANUP(keyrings_release) struct keyrings keyrings = { .items = NULL };
-	int r = open_keyrings(lock, cache, &keyrings, ret, err);
+	CLEANUP(fetch_close)
+	struct fetch f = {
+		.lock = lock,
+		.options = options,
+		.servers = { .lock = lock, .cache = options->cache, .limits = options->limits }
+	};
+	int r = checked_load(options->cache, &f.checked, err);
 
 	if (r == 0)
-		r = fetch_rpms(lock, cache, &keyrings, ret, err);
-	if (r == 0 && ret->key_count)
-		qsort(ret->keys, ret->key_count, sizeof(*ret->keys), cmp_keys);
-	return r < 0 ? r : wheel_fetch(lock, cache, &ret->wheels, &ret->downloaded, err);
+		r = run(&f, ret, err);
+	/* An interrupt ends all; any other trouble is worth less than a package that is refused. */
+	if (f.wrong.code == ERR_NONE || (r < 0 && err->code == ERR_INTERRUPTED))
+		return r;
+	if (r < 0)
+		err_detail(&f.wrong, "%s", err->msg);
+	*err = f.wrong;
+	return -(int)err->code;
 }

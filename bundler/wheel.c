@@ -150,11 +150,10 @@ static int build_sdists(const struct pip *pip, const struct pip_report *report,
 	return r < 0 ? r : compare_builds(dir, again, err);
 }
 
-/* Puts DIR/FILE into the cache; it must have the digest SHA256 unless that is empty, and gets it then. */
+/* Puts DIR/FILE into the cache and gives its digest. */
 static int keep_file(const char *cache, const char *dir, const char *file,
-		     char sha256[SHA256_HEX_SIZE], struct err *err)
+		     char ret_sha256[SHA256_HEX_SIZE], struct err *err)
 {
-	char hex[SHA256_HEX_SIZE];
 	cleanup_free char *path = NULL;
 	cleanup_free char *data = NULL;
 	size_t size = 0;
@@ -162,18 +161,7 @@ static int keep_file(const char *cache, const char *dir, const char *file,
 
 	if (r == 0)
 		r = file_read(path, WHEEL_SIZE_MAX, ERR_NETWORK, &data, &size, err);
-	if (r == 0)
-		r = sha256_hex(data, size, hex, err);
-	if (r < 0)
-		return r;
-	if (*sha256 && strcmp(hex, sha256))
-		return err_set(err, ERR_VERIFY,
-			       "wheel '%s' has SHA-256 %s, the lock wants %s: if it was built from "
-			       "source, resolve again on this host, or copy the cache of the one "
-			       "that did",
-			       file, hex, sha256);
-	memcpy(sha256, hex, sizeof(hex));
-	return cache_put(cache, data, size, hex, err);
+	return r < 0 ? r : cache_put(cache, data, size, ret_sha256, err);
 }
 
 static const struct pip_item *find_item(const struct pip_report *report, const char *name)
@@ -188,7 +176,7 @@ static int add_to_lock(const struct pip_item *item, const struct pip_item *sourc
 		       const char *cache, const char *built, struct lock *lock, struct err *err)
 {
 	struct lock_wheel *wheel = NULL;
-	char sha256[SHA256_HEX_SIZE] = "";
+	char sha256[SHA256_HEX_SIZE];
 	bool from_source = source && !is_wheel(source->url);
 	int r = lock_add_wheel(lock, &wheel, err);
 
@@ -322,11 +310,10 @@ int wheel_resolve(const struct definition *def, const char *cache, const struct 
 	return r;
 }
 
-/* Downloads those of LOCK's wheels that are not in CACHE, one pip for all, and builds the others. */
+/* Downloads WANTS into WORK, one pip for all, and builds those that have no URL. */
 static int bring_missing(const struct lock *lock, const struct pip *pip, const char *work,
-			 const bool *missing, struct err *err)
+			 const struct wheel_want *wants, size_t count, struct err *err)
 {
-	const struct lock_wheel *wheels = lock->wheels.items;
 	CLEANUP(strv_release) struct strv args = STRV_INIT;
 	bool download = false;
 	int r = strv_add(&args, "download", err);
@@ -337,76 +324,64 @@ static int bring_missing(const struct lock *lock, const struct pip *pip, const c
 		r = strv_addf(&args, err, "--dest=%s", work);
 	if (r == 0)
 		r = pip_target_args(pip, lock->platform.glibc, lock->platform.arch, &args, err);
-	for (size_t i = 0; r == 0 && i < lock->wheels.count; i++) {
-		if (!missing[i])
-			continue;
-		if (!wheels[i].url) {
-			r = build_sdist(pip, wheels[i].sdist.url, wheels[i].sdist.sha256, work,
-					err);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		const struct lock_wheel *w = wants[i].wheel;
+
+		if (!w->url) {
+			r = build_sdist(pip, w->sdist.url, w->sdist.sha256, work, err);
 			continue;
 		}
 		download = true;
-		r = strv_addf(&args, err, "%s#sha256=%s", wheels[i].url, wheels[i].sha256);
+		r = strv_addf(&args, err, "%s#sha256=%s", w->url, w->sha256);
 	}
 	if (r == 0 && download)
 		r = pip_run(pip, &args, err);
 	return r;
 }
 
-static int find_missing(const struct lock *lock, const char *cache, bool *missing,
-			size_t *ret_count, struct err *err)
+static int put_in_place(const struct wheel_want *want, const char *work, struct err *err)
 {
-	const struct lock_wheel *wheels = lock->wheels.items;
+	const struct lock_wheel *w = want->wheel;
+	cleanup_free char *path = NULL;
+	char hex[SHA256_HEX_SIZE];
+	int r = path_join(work, w->file, &path, err);
 
-	for (size_t i = 0; i < lock->wheels.count; i++) {
-		cleanup_close int fd = -1;
-		int r = cache_open_verified(cache, wheels[i].sha256, &fd, err);
-
-		/* A wheel that was damaged in the cache is gone from there now, and comes again. */
-		if (r < 0 && err->code != ERR_VERIFY)
-			return r;
-		missing[i] = fd < 0;
-		*ret_count += fd < 0;
-	}
+	if (r == 0)
+		r = sha256_file(path, hex, NULL, err);
+	if (r < 0)
+		return r;
+	if (strcmp(hex, w->sha256) != 0)
+		return err_set(err, ERR_VERIFY,
+			       "wheel '%s' has SHA-256 %s, the lock wants %s: if it was built from "
+			       "source, resolve again on this host, or copy the cache of the one "
+			       "that did",
+			       w->file, hex, w->sha256);
+	if (rename(path, want->dest) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot put '%s' in place", want->dest);
 	return 0;
 }
 
-int wheel_fetch(const struct lock *lock, const char *cache, struct strv *ret_paths,
-		size_t *ret_downloaded, struct err *err)
+int wheel_fetch(const struct lock *lock, const char *cache, const struct wheel_want *wants,
+		size_t count, struct err *err)
 {
-	const struct lock_wheel *wheels = lock->wheels.items;
-	cleanup_free bool *missing = calloc(lock->wheels.count + 1, sizeof(*missing));
 	CLEANUP(pip_release) struct pip pip = PIP_INIT;
 	CLEANUP(work_close) struct workdir work = WORKDIR_INIT;
-	size_t count = 0;
-	int r = missing ? find_missing(lock, cache, missing, &count, err) : err_nomem(err);
+	int r = 0;
 
-	if (r == 0 && count > 0) {
-		if (!lock->platform.python || !lock->platform.glibc)
-			return err_set(err, ERR_CONFIG,
-				       "the lock has wheels, but its platform "
-				       "lacks 'python' or 'glibc'");
-		notice("fetching %zu wheels", count);
-		r = pip_open(lock->platform.python, &pip, err);
-		if (r == 0)
-			r = work_open(cache, &work, err);
-		if (r == 0)
-			r = bring_missing(lock, &pip, work.path, missing, err);
-	}
-	for (size_t i = 0; r == 0 && i < lock->wheels.count; i++) {
-		char sha256[SHA256_HEX_SIZE];
-		char *path = NULL;
-
-		snprintf(sha256, sizeof(sha256), "%s", wheels[i].sha256);
-		if (missing[i])
-			r = keep_file(cache, work.path, wheels[i].file, sha256, err);
-		if (r == 0)
-			r = cache_path(cache, wheels[i].sha256, &path, err);
-		if (r == 0)
-			r = strv_take(ret_paths, path, err);
-	}
+	if (count == 0)
+		return 0;
+	if (!lock->platform.python || !lock->platform.glibc)
+		return err_set(err, ERR_CONFIG,
+			       "the lock has wheels, but its platform "
+			       "lacks 'python' or 'glibc'");
+	notice("fetching %zu wheels", count);
+	r = pip_open(lock->platform.python, &pip, err);
 	if (r == 0)
-		*ret_downloaded += count;
+		r = work_open(cache, &work, err);
+	if (r == 0)
+		r = bring_missing(lock, &pip, work.path, wants, count, err);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = put_in_place(&wants[i], work.path, err);
 	return r;
 }
 

@@ -21,13 +21,18 @@
 int wheel_resolve(const struct definition *def, const char *cache, const struct update *update,
 		  struct lock *lock, struct err *err) MUST_CHECK;
 
+/* A wheel that is not there, and where it goes. */
+struct wheel_want {
+	const struct lock_wheel *wheel; /* borrowed, as the next one */
+	const char *dest;
+};
+
 /*
- * Brings LOCK's wheels into CACHE and appends their paths to RET_PATHS in the lock's order;
- * built ones that are not there are built again and must have the lock's digest.
- * *RET_DOWNLOADED grows by what was not there.
+ * Brings COUNT of LOCK's wheels to their places by pip, inside CACHE; what was built from source is
+ * built again and must have the lock's digest.
  */
-int wheel_fetch(const struct lock *lock, const char *cache, struct strv *ret_paths,
-		size_t *ret_downloaded, struct err *err) MUST_CHECK;
+int wheel_fetch(const struct lock *lock, const char *cache, const struct wheel_want *wants,
+		size_t count, struct err *err) MUST_CHECK;
 
 /* requirements.lock: "name==version --hash=sha256:…" lines, sorted, as `pip --no-index
  * --require-hashes` reads them; the caller frees. */

@@ -253,6 +253,7 @@ static int check_signature(const struct rpmsig_keyring *k, Header h, const char 
 			       sig.created < signer->created ? "existed" : "had expired");
 	memcpy(info->signer, signer->fpr, sizeof(info->signer));
 	info->signed_at = sig.created;
+	info->key_expires = signer->expires;
 	info->key_expired = signer->expires && clock_now() >= signer->expires;
 	return 0;
 }

@@ -28,8 +28,9 @@ void rpmsig_keyring_free(struct rpmsig_keyring *keyring);
 struct rpmsig_info {
 	char signer[PGP_FPR_SIZE]; /* primary key */
 	time_t signed_at;
-	bool key_expired; /* the key has expired since: accepted, and worth a notice */
-	char *nevra;      /* of the verified header: name-[epoch:]version-release.arch, epoch only
+	time_t key_expires; /* 0: never */
+	bool key_expired;   /* the key has expired since: accepted, and worth a notice */
+	char *nevra;        /* of the verified header: name-[epoch:]version-release.arch, epoch only
 			     when not 0 */
 };
 

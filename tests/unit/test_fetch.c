@@ -129,6 +129,13 @@ static size_t cached_rpms(void)
 	return count_files(admitted) + count_files(incoming);
 }
 
+static int fetch(const struct lock *lock, struct fetch_result *ret, struct err *err)
+{
+	const struct fetch_options options = { .cache = cache };
+
+	return fetch_all(lock, &options, ret, err);
+}
+
 static void a_signed_package_enters_the_cache_with_its_signer(void **state)
 {
 	static const struct wanted w[] = { { "vendor", "vendor", "both.asc", NULL } };
@@ -143,7 +150,7 @@ static void a_signed_package_enters_the_cache_with_its_signer(void **state)
 	make_lock(w, 1, &lock);
 	rpm = lock.rpms.items;
 	fingerprint_of("vendor", fpr);
-	assert_ok(fetch_all(&lock, cache, &result, &err));
+	assert_ok(fetch(&lock, &result, &err));
 	assert_int_equal(result.rpm_count, 1);
 	assert_string_equal(result.rpms[0].signer, fpr);
 	assert_ok(sha256_file(result.rpms[0].path, hex, NULL, &err));
@@ -154,7 +161,8 @@ static void a_signed_package_enters_the_cache_with_its_signer(void **state)
 		pgp_read("armor", result.keys[0].armor, strlen(result.keys[0].armor), &keys, &err));
 	assert_int_equal(keys.count, 1);
 	assert_string_equal(keys.items[0].fpr, fpr);
-	assert_int_equal(result.downloaded, 2);
+	assert_int_equal(result.downloaded.files, 1);
+	assert_int_equal(result.new_keys, 1);
 	pgp_keys_release(&keys);
 }
 
@@ -170,8 +178,9 @@ static void a_second_run_needs_the_repository_no_more(void **state)
 
 	(void)state;
 	make_lock(w, 2, &lock);
-	assert_ok(fetch_all(&lock, cache, &first, &err));
-	assert_int_equal(first.downloaded, 4);
+	assert_ok(fetch(&lock, &first, &err));
+	assert_int_equal(first.downloaded.files, 2);
+	assert_int_equal(first.new_keys, 2);
 	repos = lock.repos.items;
 	for (size_t i = 0; i < lock.repos.count; i++) {
 		free(repos[i].baseurl);
@@ -179,8 +188,9 @@ static void a_second_run_needs_the_repository_no_more(void **state)
 		free(repos[i].gpgkey.items[0]);
 		assert_ok(str_dup(&repos[i].gpgkey.items[0], "file:///nonexistent/key", &err));
 	}
-	assert_ok(fetch_all(&lock, cache, &second, &err));
-	assert_int_equal(second.downloaded, 0);
+	assert_ok(fetch(&lock, &second, &err));
+	assert_int_equal(second.downloaded.files, 0);
+	assert_int_equal(second.cached.files, 2);
 	assert_int_equal(second.key_count, 2);
 	for (size_t i = 0; i < 2; i++)
 		assert_string_equal(second.rpms[i].signer, first.rpms[i].signer);
@@ -211,7 +221,7 @@ static void what_no_pinned_key_signed_never_stays_in_the_cache(void **state)
 		struct err err;
 
 		make_lock(&rows[i].w, 1, &lock);
-		assert_fails(ERR_VERIFY, fetch_all(&lock, cache, &result, &err));
+		assert_fails(ERR_VERIFY, fetch(&lock, &result, &err));
 		assert_contains(err.msg, rows[i].word);
 		assert_int_equal(cached_rpms(), 0);
 		clean(NULL);
@@ -229,7 +239,7 @@ static void each_repository_has_its_own_pins(void **state)
 
 	(void)state;
 	make_lock(w, 2, &lock);
-	assert_fails(ERR_VERIFY, fetch_all(&lock, cache, &result, &err));
+	assert_fails(ERR_VERIFY, fetch(&lock, &result, &err));
 	/* One run shows both, in the lock's order. */
 	assert_contains(err.msg, SECOND);
 	assert_contains(err.detail, NEVRA);
@@ -250,7 +260,7 @@ static void an_unsigned_package_planted_in_the_cache_is_found(void **state)
 	make_lock(w, 1, &lock);
 	assert_ok(file_read(signed_path("unsigned.rpm"), 0, ERR_FAILED, &data, &size, &err));
 	assert_ok(cache_put(cache, data, size, hex, &err));
-	assert_fails(ERR_VERIFY, fetch_all(&lock, cache, &result, &err));
+	assert_fails(ERR_VERIFY, fetch(&lock, &result, &err));
 	assert_int_equal(cached_rpms(), 0);
 }
 
@@ -265,12 +275,13 @@ static void a_damaged_package_or_key_in_the_cache_comes_again(void **state)
 
 	(void)state;
 	make_lock(w, 1, &lock);
-	assert_ok(fetch_all(&lock, cache, &first, &err));
+	assert_ok(fetch(&lock, &first, &err));
 	assert_ok(file_write_atomic(first.rpms[0].path, 0644, "damaged", 7, &err));
 	snprintf(path, sizeof(path), "%s/keys/%s.asc", cache, first.keys[0].fpr);
 	assert_ok(file_write_atomic(path, 0644, "damaged", 7, &err));
-	assert_ok(fetch_all(&lock, cache, &second, &err));
-	assert_int_equal(second.downloaded, 2);
+	assert_ok(fetch(&lock, &second, &err));
+	assert_int_equal(second.downloaded.files, 1);
+	assert_int_equal(second.new_keys, 1);
 }
 
 static void a_file_that_is_not_the_locks_is_refused(void **state)
@@ -285,7 +296,7 @@ static void a_file_that_is_not_the_locks_is_refused(void **state)
 	make_lock(w, 1, &lock);
 	rpm = lock.rpms.items;
 	rpm->sha256[0] = rpm->sha256[0] == '0' ? '1' : '0';
-	assert_fails(ERR_VERIFY, fetch_all(&lock, cache, &result, &err));
+	assert_fails(ERR_VERIFY, fetch(&lock, &result, &err));
 	assert_int_equal(cached_rpms(), 0);
 }
 

@@ -5,6 +5,7 @@
 
 #include "cache.h"
 #include "digest.h"
+#include "fetch.h"
 #include "file.h"
 #include "pip.h"
 #include "proc.h"
@@ -77,24 +78,26 @@ static void lock_platform_of(const struct definition *def, struct lock *lock)
 {
 	struct err err;
 
+	assert_ok(str_dup(&lock->platform.id, "platform:el8", &err));
 	assert_ok(str_dup(&lock->platform.python, def->platform.python, &err));
 	assert_ok(str_dup(&lock->platform.glibc, def->platform.glibc, &err));
 	assert_ok(str_dup(&lock->platform.arch, def->platform.arch, &err));
 }
 
-static void assert_fetches(const struct lock *lock, const char *cache, size_t downloads)
+static void assert_fetches(const struct lock *lock, const char *cache, size_t there, size_t built)
 {
+	const struct fetch_options options = { .cache = cache };
 	const struct lock_wheel *wheels = lock->wheels.items;
-	CLEANUP(strv_release) struct strv paths = STRV_INIT;
+	CLEANUP(fetch_result_release) struct fetch_result result = FETCH_RESULT_INIT;
 	char hex[SHA256_HEX_SIZE];
-	size_t downloaded = 0;
 	struct err err;
 
-	assert_ok(wheel_fetch(lock, cache, &paths, &downloaded, &err));
-	assert_int_equal(downloaded, downloads);
-	assert_int_equal(paths.count, lock->wheels.count);
-	for (size_t i = 0; i < paths.count; i++) {
-		assert_ok(sha256_file(paths.items[i], hex, NULL, &err));
+	assert_ok(fetch_all(lock, &options, &result, &err));
+	assert_int_equal(result.cached.files, there);
+	assert_int_equal(result.built, built);
+	assert_int_equal(result.wheels.count, lock->wheels.count);
+	for (size_t i = 0; i < result.wheels.count; i++) {
+		assert_ok(sha256_file(result.wheels.items[i], hex, NULL, &err));
 		assert_string_equal(hex, wheels[i].sha256);
 	}
 }
@@ -122,9 +125,9 @@ static void a_source_becomes_the_same_wheel_in_every_cache(void **state)
 	assert_null(wheels[1].url);
 	assert_contains(wheels[1].sdist.url, "source-1.0.tar.gz");
 
-	assert_fetches(&lock, in_dir("first"), 1); /* the built one is there already */
-	assert_fetches(&lock, in_dir("first"), 0);
-	assert_fetches(&lock, in_dir("second"), 2);
+	assert_fetches(&lock, in_dir("first"), 1, 0); /* the built one is there already */
+	assert_fetches(&lock, in_dir("first"), 2, 0);
+	assert_fetches(&lock, in_dir("second"), 0, 1);
 }
 
 static void a_source_whose_builds_differ_is_refused(void **state)
@@ -159,9 +162,9 @@ static void a_wheel_that_changed_in_the_index_is_refused(void **state)
 {
 	CLEANUP(definition_release) struct definition def = DEFINITION_INIT;
 	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
-	CLEANUP(strv_release) struct strv paths = STRV_INIT;
+	CLEANUP(fetch_result_release) struct fetch_result result = FETCH_RESULT_INIT;
+	const struct fetch_options options = { .cache = in_dir("third") };
 	struct lock_wheel *wheel = NULL;
-	size_t downloaded = 0;
 	struct err err;
 
 	(void)state;
@@ -172,8 +175,8 @@ static void a_wheel_that_changed_in_the_index_is_refused(void **state)
 	assert_ok(wheel_resolve(&def, in_dir("third"), NULL, &lock, &err));
 	wheel = lock.wheels.items;
 	wheel->sha256[0] = wheel->sha256[0] == '0' ? '1' : '0';
-	assert_fails(ERR_VERIFY, wheel_fetch(&lock, in_dir("third"), &paths, &downloaded, &err));
-	assert_int_equal(paths.count, 0);
+	assert_fails(ERR_VERIFY, fetch_all(&lock, &options, &result, &err));
+	assert_int_equal(result.wheels.count, 0);
 	assert_int_equal(access(in_dir("third/sha256"), F_OK), -1);
 }
 
