@@ -1,32 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "json.h"
 
-#include <string.h>
-
-/* The length of the UTF-8 sequence at P, which ends with NUL; 0 when there is none (RFC 3629). */
-static size_t utf8_len(const unsigned char *p)
-{
-	size_t len = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
-
-	if (*p > 0xf4)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	/* Longer than need be, a surrogate, or beyond Unicode. */
-	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) ||
-	    (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return len;
-}
-
 static void add_text(struct str *out, const char *text)
 {
 	const unsigned char *p = (const unsigned char *)text;
 
 	str_addc(out, '"');
 	while (*p) {
-		size_t len = utf8_len(p);
+		size_t len = str_utf8_len((const char *)p);
 
 		if (*p == '"' || *p == '\\')
 			str_addf(out, "\\%c", *p);

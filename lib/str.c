@@ -326,3 +326,38 @@ bool str_is_word(const char *text, const char *extra)
 	}
 	return p != text;
 }
+
+size_t str_utf8_len(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t len = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
+
+	if (*p > 0xf4)
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	/* Longer than need be, a surrogate, or beyond Unicode. */
+	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) ||
+	    (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+void str_add_plain(struct str *s, const char *text)
+{
+	while (*text) {
+		const unsigned char *p = (const unsigned char *)text;
+		size_t len = str_utf8_len(text);
+		/* C0, DEL, C1, and the marks that turn the writing's direction. */
+		bool moves = *p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0) ||
+			     (*p == 0xe2 && p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae) ||
+			     (*p == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9);
+
+		if (len && !moves)
+			str_add_len(s, text, len);
+		else
+			str_addc(s, '?');
+		text += len ? len : 1;
+	}
+}

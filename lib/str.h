@@ -90,6 +90,11 @@ void hex_encode(char *ret, const void *data, size_t size_bytes);
 /* The reverse, either case; false unless HEX is exactly 2 * SIZE digits. */
 bool hex_decode(void *ret, size_t size_bytes, const char *hex);
 
+/* The length of the UTF-8 sequence (RFC 3629) that TEXT begins with; 0 when it begins with none. */
+size_t str_utf8_len(const char *text);
+/* Appends TEXT for a terminal: what would move the cursor or is not UTF-8 becomes '?'. */
+void str_add_plain(struct str *s, const char *text);
+
 /* True when TEXT is only letters, digits and characters of EXTRA, and not empty. */
 bool str_is_word(const char *text, const char *extra);
 

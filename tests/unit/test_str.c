@@ -107,6 +107,30 @@ static void err_keeps_code_and_gains_context(void **state)
 	assert_string_equal(err.detail, "tried 3 times\n");
 }
 
+static void what_moves_the_cursor_is_not_printed(void **state)
+{
+	static const struct {
+		const char *text, *plain;
+	} cases[] = {
+		{ "a b", "a b" },
+		{ "\x1b[2Jx\n\x7f", "?[2Jx??" },
+		{ "\xc2\x9b"
+		  "1m",
+		  "?1m" },                              /* CSI in one character */
+		{ "\xe2\x80\xae\xe2\x81\xa6x", "??x" }, /* overrides of direction */
+		{ "\xc3\xa9\xe2\x82\xac\xf0\x9f\x90\x98", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x90\x98" },
+		{ "\xff\xc3", "??" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		CLEANUP(str_release) struct str s = STR_INIT;
+
+		str_add_plain(&s, cases[i].text);
+		assert_string_equal(s.buf, cases[i].plain);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +141,7 @@ int main(void)
 		cmocka_unit_test(nearest_word_is_found_and_far_ones_are_not),
 		cmocka_unit_test(hex_goes_both_ways),
 		cmocka_unit_test(err_keeps_code_and_gains_context),
+		cmocka_unit_test(what_moves_the_cursor_is_not_printed),
 	};
 
 	return RUN_TESTS(tests);
