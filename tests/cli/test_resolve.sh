@@ -31,17 +31,19 @@ add_repo() {
 resolve() { "$bundle" resolve -f "$work/b.yaml" -o "$work/b.lock" --cache "$cache"; }
 nevras() { sed -n 's/^  - nevra: "\?\([^"]*\)"\?$/\1/p' "$1"; }
 
-# judge NAME PLATFORM RELEASEVER COUNT PACKAGE…: resolve and dnf choose the same, COUNT packages (0: any number)
+# judge NAME PLATFORM RELEASEVER COUNT PACKAGE…: resolve and dnf choose the same, COUNT packages (0: any number). What both are
+# told beside: `modules`, a line of YAML, and `told`, options of the oracle.
+modules='' told=()
 judge() {
 	local name=$1 platform=$2 releasever=$3 count=$4
 	shift 4
-	definition "$platform" "$(printf '%s, ' "$@" | sed 's/, $//')"
+	definition "$platform" "$(printf '%s, ' "$@" | sed 's/, $//')" "$modules"
 	expect "$name: resolves" 0 "" resolve
 	nevras "$work/b.lock" | sort >"$work/ours.txt"
 	rm -rf "$work/root" "$work/repos.d"
 	mkdir -p "$work/root" "$work/repos.d"
 	cp "$work/all.repo" "$work/repos.d/"
-	capture "$oracle" "$work/root" "$work/repos.d" "$platform" "$releasever" x86_64 "$@"
+	capture "$oracle" "${told[@]}" "$work/root" "$work/repos.d" "$platform" "$releasever" x86_64 "$@"
 	if ((status == 2)); then
 		skip "$name: the same set as dnf" "dnf is not installed"
 		return
@@ -204,6 +206,24 @@ else
 	add_repo pgdg17 "$lab_repos/pgdg17"
 	add_repo pgdg-common "$lab_repos/pgdg-common"
 	add_repo pgdg-rhel8-extras "$lab_repos/pgdg-rhel8-extras" includepkgs=etcd,haproxy
+	definition platform:el8 postgresql17-server
+	expect "the default stream hides PGDG's server" 4 "no package 'postgresql17-server' (requested): the active stream \
+postgresql:10 hides it" resolve
+	rm -rf "$work/root" "$work/repos.d"
+	mkdir -p "$work/root" "$work/repos.d"
+	cp "$work/all.repo" "$work/repos.d/"
+	capture "$oracle" "$work/root" "$work/repos.d" platform:el8 8 x86_64 postgresql17-server
+	if ((status == 2)); then
+		skip "dnf hides it too" "dnf is not installed"
+	elif ((status == 1)) && [[ $err == *"filtered out by modular filtering"* ]]; then
+		ok "dnf hides it too"
+	else
+		not_ok "dnf hides it too" "exit status $status" "$out" "$err"
+	fi
+	judge "the server of the default stream" platform:el8 8 2 postgresql-server
+	modules='modules: {enable: ["postgresql:13"]}' told=(--enable postgresql:13)
+	judge "the server of another stream" platform:el8 8 2 postgresql-server
+	modules='modules: {disable: [postgresql]}' told=(--disable postgresql)
 	judge "the lab's services" platform:el8 8 0 etcd postgresql17-server haproxy pgbouncer python3.13 keepalived
 fi
 finish
