@@ -27,12 +27,16 @@ struct http_settings {
 	const char *proxy; /* URL; NULL: as http_proxy, https_proxy and no_proxy of the environment
 			      say; "": none */
 	const char *proxy_username, *proxy_password;
+	const char *proxy_auth_method; /* any, none, basic, digest, negotiate, ntlm; NULL: any */
+	const char *proxy_sslcacert, *proxy_sslclientcert, *proxy_sslclientkey; /* https proxies */
 	const char *username, *password; /* sent to the URL's own host only */
 	const char *user_agent;
-	unsigned int timeout_s; /* connecting, and how long it may be slower than MINRATE; 0: 30 */
-	uint64_t minrate_bytes; /* bytes per second; 0: 1000 */
-	unsigned int retries;   /* tries at one server, the first one counted; 0: 4 */
-	int ip_version;         /* 4 or 6; 0: whatever works */
+	unsigned int timeout_s;  /* connecting, and how long it may be slower than MINRATE; 0: 30 */
+	uint64_t minrate_bytes;  /* bytes per second; 0: 1000 */
+	unsigned int retries;    /* tries at one server, the first one counted; 0: 4 */
+	int ip_version;          /* 4 or 6; 0: whatever works */
+	uint64_t throttle_bytes; /* bytes per second at the most, of each transfer; 0: no limit */
+	bool sslverifystatus;    /* the server must prove that its certificate is not revoked */
 };
 
 /*

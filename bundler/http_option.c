@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "cleanup.h"
 #include "compat.h"
 #include "url.h"
 
@@ -54,6 +55,42 @@ static void set_speed(CURL *easy)
 	(void)set_long(easy, CURLOPT_BUFFERSIZE, BUFFER_SIZE);
 }
 
+/* What a proxy may be told of its password; "any" lets the proxy choose the strongest. */
+static bool set_proxy_auth(CURL *easy, const struct http_settings *s)
+{
+	static const struct {
+		const char *name;
+		unsigned long mask;
+	} methods[] = {
+		{ "any", CURLAUTH_ANY },
+		{ "none", CURLAUTH_NONE },
+		{ "basic", CURLAUTH_BASIC },
+		{ "digest", CURLAUTH_DIGEST },
+		{ "negotiate", CURLAUTH_NEGOTIATE },
+		{ "ntlm", CURLAUTH_NTLM },
+	};
+	const char *name = s->proxy_auth_method ? s->proxy_auth_method : "any";
+
+	if (!s->proxy_username)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
+		if (!strcmp(methods[i].name, name))
+			return curl_easy_setopt(easy, CURLOPT_PROXYAUTH, methods[i].mask) ==
+			       CURLE_OK;
+	return false;
+}
+
+static bool set_proxy(CURL *easy, const struct http_settings *s)
+{
+	return set_string(easy, CURLOPT_PROXY, s->proxy) &&
+	       set_string(easy, CURLOPT_PROXYUSERNAME, s->proxy_username) &&
+	       set_string(easy, CURLOPT_PROXYPASSWORD, s->proxy_password) &&
+	       set_string(easy, CURLOPT_PROXY_CAINFO, s->proxy_sslcacert) &&
+	       set_string(easy, CURLOPT_PROXY_SSLCERT, s->proxy_sslclientcert) &&
+	       set_string(easy, CURLOPT_PROXY_SSLKEY, s->proxy_sslclientkey) &&
+	       set_proxy_auth(easy, s);
+}
+
 static bool set_connection(CURL *easy, const struct http_settings *s)
 {
 	static const long versions[] = { [4] = CURL_IPRESOLVE_V4, [6] = CURL_IPRESOLVE_V6 };
@@ -61,10 +98,8 @@ static bool set_connection(CURL *easy, const struct http_settings *s)
 
 	return set_string(easy, CURLOPT_CAINFO, s->sslcacert) &&
 	       set_string(easy, CURLOPT_SSLCERT, s->sslclientcert) &&
-	       set_string(easy, CURLOPT_SSLKEY, s->sslclientkey) &&
-	       set_string(easy, CURLOPT_PROXY, s->proxy) &&
-	       set_string(easy, CURLOPT_PROXYUSERNAME, s->proxy_username) &&
-	       set_string(easy, CURLOPT_PROXYPASSWORD, s->proxy_password) &&
+	       set_string(easy, CURLOPT_SSLKEY, s->sslclientkey) && set_proxy(easy, s) &&
+	       (!s->sslverifystatus || set_long(easy, CURLOPT_SSL_VERIFYSTATUS, 1)) &&
 	       set_string(easy, CURLOPT_USERNAME, s->username) &&
 	       set_string(easy, CURLOPT_PASSWORD, s->password) &&
 	       set_string(easy, CURLOPT_USERAGENT,
@@ -139,6 +174,8 @@ int http_option_rate(CURL *easy, const struct http_settings *settings, uint64_t 
 	unsigned int timeout =
 		settings && settings->timeout_s ? settings->timeout_s : HTTP_TIMEOUT_S;
 
+	if (settings && settings->throttle_bytes && (!rate || settings->throttle_bytes < rate))
+		rate = settings->throttle_bytes;
 	if (rate && minrate > rate / 2)
 		minrate = rate / 2;
 	if (!set_long(easy, CURLOPT_LOW_SPEED_LIMIT, (long)(minrate ? minrate : 1)) ||

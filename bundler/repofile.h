@@ -25,6 +25,8 @@ struct repofile_repo {
 	char *sslclientkey;
 	char *proxy; /* NULL: as the environment says; "": none */
 	char *proxy_username, *proxy_password;
+	char *proxy_auth_method; /* any, none, basic, digest, negotiate, ntlm; NULL: any */
+	char *proxy_sslcacert, *proxy_sslclientcert, *proxy_sslclientkey; /* paths */
 	char *username, *password; /* passwords are cleansed by repofile_release() */
 	char *user_agent;
 	unsigned int timeout_s;  /* 0: the default, as in the next three */
@@ -33,6 +35,7 @@ struct repofile_repo {
 	unsigned int retries;
 	int ip_version;            /* 4, 6 or 0 */
 	int64_t metadata_expire_s; /* 0: ask each time (unless given); -1: never expires */
+	bool sslverifystatus;      /* the server must prove that its certificate is not revoked */
 	bool repo_gpgcheck;        /* repomd.xml must be signed by a key that is pinned for it */
 	bool skip_if_unavailable;
 	bool enabled;
@@ -43,21 +46,27 @@ struct repofile_repo {
 	struct strv excludepkgs;
 };
 
-/* Values for $releasever, $basearch and $arch; others come from DNF_VAR_NAME in the environment, as
- * for dnf. Borrowed; a variable that is NULL counts as unknown. */
+/*
+ * Values for $releasever (and its parts $releasever_major and $releasever_minor), $basearch and
+ * $arch. Others come from DNF_VAR_NAME or, for DNF0 to DNF9, NAME in the environment, or else from
+ * the first line of vars/NAME beside the .repo file; nothing of the machine's /etc/dnf is read.
+ * Borrowed; a variable that is NULL counts as unknown.
+ */
 struct repofile_vars {
 	const char *releasever;
 	const char *arch;
+	const char *file; /* the .repo file; NULL: no vars/; set by repofile_parse() itself */
 };
 
 struct repofile_list {
 	struct repofile_repo *items; /* in the order of the files and in the files */
 	size_t count;
-	struct repofile_vars vars; /* what they were read with */
+	struct repofile_vars vars; /* what they were read with; `file` is each repository's own */
 };
 
 /*
- * Appends the repositories of PATH, disabled ones too, and a line to WARNINGS for each harmless
+ * Appends the repositories of PATH, disabled ones too, with what its [main] says for all of them, and
+ * a line to WARNINGS for each harmless
  * option that has no effect here. Anything else is ERR_CONFIG with "file:line", also a repository
  * whose id LIST has already.
  */

@@ -69,7 +69,7 @@ static int lock_places(struct lock_repo *to, const struct repofile_repo *from, s
 		r = dup_or_null(&to->mirrorlist, from->mirrorlist, err);
 	if (r == 0)
 		r = dup_or_null(&to->metalink, from->metalink, err);
-	if (r == 0 && (from->proxy || from->username)) {
+	if (r == 0 && (from->proxy || from->proxy_username || from->username)) {
 		to->repofile = realpath(from->file, NULL);
 		if (!to->repofile)
 			r = err_errno(err, ERR_CONFIG, errno, "cannot find '%s'", from->file);

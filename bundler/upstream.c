@@ -17,6 +17,7 @@
 /* What a .repo file or a lock says about one repository's servers; all borrowed. */
 struct place {
 	struct upstream *to;
+	struct repofile_vars vars;      /* for what the list has */
 	const char *list;               /* URL of its list of mirrors, or NULL */
 	bool metalink;                  /* the list must be one */
 	bool skip;                      /* skip_if_unavailable */
@@ -28,7 +29,6 @@ struct place {
 struct opening {
 	const char *cache;
 	const struct http_limits *limits;
-	const struct repofile_vars *vars;
 	struct strv *warnings;
 	struct place *places;
 	size_t count;
@@ -119,13 +119,13 @@ static int add_mirrors(const struct place *p, const struct strv *mirrors, struct
 /* --- the two kinds of lists --------------------------------------------------------------------- */
 
 /* Appends URL with its variables replaced; one with an unknown variable is passed over. */
-static int add_expanded(const struct opening *o, const char *url, struct strv *mirrors,
+static int add_expanded(const struct place *p, const char *url, struct strv *mirrors,
 			struct err *err)
 {
 	struct err unknown = ERR_INIT;
 	char *text = NULL;
 
-	if (repofile_expand(url, o->vars, &text, &unknown) == 0)
+	if (repofile_expand(url, &p->vars, &text, &unknown) == 0)
 		return strv_take(mirrors, text, err);
 	if (unknown.code == ERR_CONFIG)
 		return 0;
@@ -134,7 +134,7 @@ static int add_expanded(const struct opening *o, const char *url, struct strv *m
 }
 
 /* A URL a line; everything else is no mirror, as for librepo. */
-static int read_mirrorlist(const struct opening *o, struct place *p, char *text, struct err *err)
+static int read_mirrorlist(const struct place *p, char *text, struct err *err)
 {
 	static const char blanks[] = " \t\r";
 	CLEANUP(strv_release) struct strv mirrors = STRV_INIT;
@@ -150,13 +150,13 @@ static int read_mirrorlist(const struct opening *o, struct place *p, char *text,
 		while (len && strchr(blanks, line[len - 1]))
 			line[--len] = '\0';
 		if (*line && *line != '#')
-			r = add_expanded(o, line, &mirrors, err);
+			r = add_expanded(p, line, &mirrors, err);
 	}
 	return r < 0 ? r : add_mirrors(p, &mirrors, err);
 }
 
 /* The best first; equal ones as they stand there. */
-static int add_preferred(const struct opening *o, const struct metalink *m, unsigned int preference,
+static int add_preferred(const struct place *p, const struct metalink *m, unsigned int preference,
 			 struct strv *mirrors, struct err *err)
 {
 	static const char suffix[] = "/repodata/repomd.xml";
@@ -169,13 +169,12 @@ static int add_preferred(const struct opening *o, const struct metalink *m, unsi
 		if (u->preference != preference || !str_ends(u->url, suffix))
 			continue;
 		base = strndup(u->url, strlen(u->url) - strlen(suffix));
-		r = base ? add_expanded(o, base, mirrors, err) : err_nomem(err);
+		r = base ? add_expanded(p, base, mirrors, err) : err_nomem(err);
 	}
 	return r;
 }
 
-static int read_metalink(const struct opening *o, struct place *p, const char *text, size_t size,
-			 struct err *err)
+static int read_metalink(const struct place *p, const char *text, size_t size, struct err *err)
 {
 	CLEANUP(metalink_release) struct metalink m = METALINK_INIT;
 	CLEANUP(strv_release) struct strv mirrors = STRV_INIT;
@@ -183,7 +182,7 @@ static int read_metalink(const struct opening *o, struct place *p, const char *t
 	int r = metalink_parse(text, size, &m, err);
 
 	for (unsigned int i = 0; r == 0 && i <= METALINK_PREFERENCE_MAX; i++)
-		r = add_preferred(o, &m, METALINK_PREFERENCE_MAX - i, &mirrors, err);
+		r = add_preferred(p, &m, METALINK_PREFERENCE_MAX - i, &mirrors, err);
 	if (r < 0)
 		return r;
 	u->digests = calloc(m.digest_count, sizeof(*u->digests));
@@ -197,8 +196,7 @@ static int read_metalink(const struct opening *o, struct place *p, const char *t
 	return add_mirrors(p, &mirrors, err);
 }
 
-static int read_list(const struct opening *o, struct place *p, const char *text, size_t size,
-		     struct err *err)
+static int read_list(const struct place *p, const char *text, size_t size, struct err *err)
 {
 	struct strv *bases = &p->to->source.bases;
 	size_t before = bases->count;
@@ -208,11 +206,11 @@ static int read_list(const struct opening *o, struct place *p, const char *text,
 	int r = 0;
 
 	if (p->metalink || xml) {
-		r = read_metalink(o, p, text, size, err);
+		r = read_metalink(p, text, size, err);
 	} else {
 		r = str_dup(&copy, text, err);
 		if (r == 0)
-			r = read_mirrorlist(o, p, copy, err);
+			r = read_mirrorlist(p, copy, err);
 	}
 	if (r == 0 && bases->count == before)
 		r = err_set(err, ERR_VERIFY, "it names no server that can be used");
@@ -265,7 +263,7 @@ static int read_kept(const struct opening *o, struct place *p, const struct err 
 			      "repository '%s': its list of mirrors cannot be had, that of %s is "
 			      "used: %s",
 			      p->to->id, when, why->msg);
-	return r < 0 ? r : read_list(o, p, text, size, err);
+	return r < 0 ? r : read_list(p, text, size, err);
 }
 
 static int read_place(const struct opening *o, struct place *p, struct err *err)
@@ -286,7 +284,7 @@ static int read_place(const struct opening *o, struct place *p, struct err *err)
 		return err_set(err, ERR_VERIFY,
 			       "repository '%s': list of mirrors '%s' is empty or no text",
 			       p->to->id, URL_SHOWN(p->list));
-	r = read_list(o, p, t->body.buf, t->body.len, err);
+	r = read_list(p, t->body.buf, t->body.len, err);
 	return r < 0 ? r : keep_list(p, t->body.buf, t->body.len, err);
 }
 
@@ -348,12 +346,16 @@ static void set_login(struct http_settings *to, const struct repofile_repo *from
 	to->proxy = from->proxy;
 	to->proxy_username = from->proxy_username;
 	to->proxy_password = from->proxy_password;
+	to->proxy_auth_method = from->proxy_auth_method;
+	to->proxy_sslcacert = from->proxy_sslcacert;
+	to->proxy_sslclientcert = from->proxy_sslclientcert;
+	to->proxy_sslclientkey = from->proxy_sslclientkey;
 	to->username = from->username;
 	to->password = from->password;
 }
 
 static int place_repo(struct place *p, struct upstream *u, const struct repofile_repo *repo,
-		      struct err *err)
+		      const struct repofile_vars *vars, struct err *err)
 {
 	struct http_settings *s = &u->source.settings;
 	int r = 0;
@@ -362,6 +364,8 @@ static int place_repo(struct place *p, struct upstream *u, const struct repofile
 	u->id = repo->id;
 	if (!repo->enabled)
 		return 0;
+	p->vars = *vars;
+	p->vars.file = repo->file;
 	set_login(s, repo);
 	s->sslcacert = repo->sslcacert;
 	s->sslclientcert = repo->sslclientcert;
@@ -371,6 +375,8 @@ static int place_repo(struct place *p, struct upstream *u, const struct repofile
 	s->minrate_bytes = repo->minrate_bytes;
 	s->retries = repo->retries;
 	s->ip_version = repo->ip_version;
+	s->throttle_bytes = repo->throttle_bytes;
+	s->sslverifystatus = repo->sslverifystatus;
 	p->skip = repo->skip_if_unavailable;
 	p->signed_metadata = repo->repo_gpgcheck;
 	p->list = repo->metalink ? repo->metalink : repo->mirrorlist;
@@ -385,14 +391,12 @@ int upstreams_open(const struct repofile_list *repos, const char *cache,
 		   struct err *err)
 {
 	CLEANUP(opening_release)
-	struct opening o = {
-		.cache = cache, .limits = limits, .vars = &repos->vars, .warnings = warnings
-	};
+	struct opening o = { .cache = cache, .limits = limits, .warnings = warnings };
 	int r = opening_init(&o, repos->count, ret, err);
 
 	for (; r == 0 && o.count < repos->count; o.count++)
 		r = place_repo(&o.places[o.count], &ret->items[o.count], &repos->items[o.count],
-			       err);
+			       &repos->vars, err);
 	return r < 0 ? r : open_places(&o, err);
 }
 
@@ -428,6 +432,8 @@ static int place_lock(struct place *p, struct upstream *u, const struct lock_rep
 	int r = 0;
 
 	p->to = u;
+	p->vars = *vars;
+	p->vars.file = repo->repofile;
 	u->id = repo->id;
 	s->sslcacert = repo->sslcacert;
 	s->sslclientcert = repo->sslclientcert;
@@ -451,9 +457,7 @@ int upstreams_open_lock(const struct lock *lock, const char *cache,
 	const struct repofile_vars vars = { .arch = lock->platform.arch,
 					    .releasever = repofile_releasever(lock->platform.id) };
 	CLEANUP(opening_release)
-	struct opening o = {
-		.cache = cache, .limits = limits, .vars = &vars, .warnings = warnings
-	};
+	struct opening o = { .cache = cache, .limits = limits, .warnings = warnings };
 	int r = opening_init(&o, lock->repos.count, ret, err);
 
 	for (; r == 0 && o.count < lock->repos.count; o.count++)
