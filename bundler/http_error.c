@@ -37,6 +37,7 @@ static const struct rule {
 	{ CURLE_HTTP2, HTTP_CONTINUE, ERR_NETWORK, ADVICE_RESUME },
 	{ CURLE_HTTP2_STREAM, HTTP_CONTINUE, ERR_NETWORK, ADVICE_RESUME },
 	{ CURLE_PEER_FAILED_VERIFICATION, HTTP_NEXT, ERR_NETWORK, ADVICE_TLS },
+	{ CURLE_SSL_CACERT, HTTP_NEXT, ERR_NETWORK, ADVICE_TLS }, /* before 7.62 another one */
 	{ CURLE_SSL_CONNECT_ERROR, HTTP_NEXT, ERR_NETWORK, ADVICE_TLS },
 	{ CURLE_SSL_CACERT_BADFILE, HTTP_GIVE_UP, ERR_CONFIG, "check `sslcacert`" },
 	{ CURLE_SSL_CERTPROBLEM, HTTP_GIVE_UP, ERR_CONFIG,
@@ -62,6 +63,9 @@ static const struct {
 			       "it redirects to something else than http and https",
 			       ADVICE_MIRROR },
 	[HTTP_STOP_HEADERS] = { HTTP_NEXT, ERR_NETWORK, "its headers do not end", ADVICE_MIRROR },
+	[HTTP_STOP_CLOSED] = { HTTP_AGAIN, ERR_NETWORK,
+			       "the connection was closed in the middle of the headers",
+			       ADVICE_RESUME },
 	[HTTP_STOP_RANGE] = { HTTP_ANEW, ERR_NETWORK,
 			      "it sends another range than the one that was asked for",
 			      ADVICE_MIRROR },

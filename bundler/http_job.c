@@ -196,6 +196,8 @@ static size_t on_header(char *data, size_t size, size_t nmemb, void *arg)
 		return stop(job, HTTP_STOP_HEADERS);
 	if (n > 5 && memcmp(data, "HTTP/", 5) == 0)
 		answer_reset(&job->answer);
+	if (n <= 2 && memchr("\r\n", data[0], 2))
+		job->answer.is_whole = true;
 	target = header_value(data, n, "location:", &len);
 	if (target) {
 		enum http_stop why = judge_redirect(job, target, len);
@@ -562,6 +564,10 @@ int http_job_ended(struct http_job *job, CURLcode code, struct http_failure *ret
 
 	*ret = (struct http_failure){ .verdict = HTTP_DONE };
 	curl_easy_getinfo(job->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (code == CURLE_OK && status && !job->answer.is_whole) {
+		stop(job, HTTP_STOP_CLOSED); /* libcurl takes that for an empty file */
+		code = CURLE_GOT_NOTHING;
+	}
 	if (code == CURLE_OK && is_good(job, status) && !job->body_begun && !begin_body(job))
 		code = CURLE_WRITE_ERROR; /* an answer without a single byte */
 	if (is_not_modified(job, code, status)) {

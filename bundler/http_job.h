@@ -13,7 +13,7 @@
 #include "http_part.h"
 #include "http_server.h"
 
-/* Why a callback of ours ended a transfer, and not libcurl. */
+/* Why a transfer ended that libcurl would have gone on with. */
 enum http_stop {
 	HTTP_STOP_NONE,
 	HTTP_STOP_LOCAL,     /* a file could not be written: job->local_err */
@@ -21,11 +21,13 @@ enum http_stop {
 	HTTP_STOP_DOWNGRADE, /* a redirect from https to http */
 	HTTP_STOP_SCHEME,    /* a redirect to something else than http and https */
 	HTTP_STOP_HEADERS,   /* headers without end */
+	HTTP_STOP_CLOSED,    /* the connection ended in the middle of the headers */
 	HTTP_STOP_RANGE,     /* another range than the one that was asked for */
 };
 
 /* What the last answer's headers said. */
 struct http_answer {
+	bool is_whole; /* an empty line ended them */
 	char *etag, *last_modified;
 	bool has_range;
 	uint64_t range_start;

@@ -12,6 +12,7 @@
 
 #include "file.h"
 #include "http.h"
+#include "http_part.h"
 #include "proc.h"
 
 #define BODY_SIZE 100000

@@ -119,6 +119,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.first is not None:
             return self.send_range()
         self.send_half()
+        time.sleep(0.3)  # a reset takes what was not read with it
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.wfile.close()
         return self.connection.close()
@@ -216,6 +217,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def on_endless_redirect(self):
         self.send_response(302)
         self.send_header("Location", "/good")
+        self.send_header("Content-Length", str(1 << 40))
         self.end_headers()
         self.write_for_ever(BODY)
 
