@@ -8,6 +8,7 @@
 extern const struct cli_command bundle_cmd_build;
 extern const struct cli_command bundle_cmd_fetch;
 extern const struct cli_command bundle_cmd_keys_init;
+extern const struct cli_command bundle_cmd_outdated;
 extern const struct cli_command bundle_cmd_show;
 extern const struct cli_command bundle_cmd_resolve;
 extern const struct cli_command bundle_cmd_urls;

@@ -5,6 +5,7 @@
 static const struct cli_command *const commands[] = {
 	&bundle_cmd_keys_init,
 	&bundle_cmd_resolve,
+	&bundle_cmd_outdated,
 	&bundle_cmd_urls,
 	&bundle_cmd_fetch,
 	&bundle_cmd_build,

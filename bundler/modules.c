@@ -91,6 +91,21 @@ const char *modules_active_stream(const struct module *module)
 	return NULL;
 }
 
+bool modules_is_active(const struct modules *modules, const char *name, const char *stream,
+		       const char *context)
+{
+	const struct module *module = modules_find(modules, name);
+
+	for (size_t i = 0; module && i < module->item_count; i++) {
+		const struct modules_item *item = &module->items[i];
+
+		if (item->active && !strcmp(item->stream, stream) &&
+		    (!*context || !strcmp(item->context, context)))
+			return true;
+	}
+	return false;
+}
+
 /* Whether an item before the one at I has its stream (and, unless REPO is NULL, is of REPO). */
 static bool seen_before(const struct module *module, size_t i, const char *repo)
 {

@@ -71,6 +71,9 @@ int modules_hide(const struct modules *modules, Pool *pool,
  */
 const char *modules_explain(const struct modules *modules, Pool *pool, Id p, char *buf,
 			    size_t size);
+/* Whether this context of this stream is active; "" stands for any context. */
+bool modules_is_active(const struct modules *modules, const char *name, const char *stream,
+		       const char *context);
 /* The module stream ("postgresql:16") that artifact P belongs to and is active, or NULL. Borrowed
  * until the next call. */
 const char *modules_stream(const struct modules *modules, Pool *pool, Id p);

@@ -13,20 +13,6 @@
 #include "resolver.h"
 #include "wheel.h"
 
-struct writer {
-	struct resolver rs;
-	struct solve_result result;
-	const char *cache;           /* borrowed, as the next two */
-	const struct update *update; /* or NULL */
-	struct lock *lock;
-};
-
-static void writer_release(struct writer *w)
-{
-	solve_result_release(&w->result);
-	resolver_release(&w->rs);
-}
-
 /* --- the lock -------------------------------------------------------------------------------------- */
 
 static int dup_or_null(char **ret, const char *text, struct err *err)
@@ -43,10 +29,9 @@ static int dup_list(struct strv *ret, const struct strv *list, struct err *err)
 	return r;
 }
 
-static int lock_platform(struct writer *w, struct err *err)
+static int lock_platform(const struct definition_platform *from, struct lock_platform *to,
+			 struct err *err)
 {
-	const struct definition_platform *from = &w->rs.def->platform;
-	struct lock_platform *to = &w->lock->platform;
 	int r = str_dup(&to->id, from->id, err);
 
 	if (r == 0)
@@ -77,10 +62,11 @@ static int lock_places(struct lock_repo *to, const struct repofile_repo *from, s
 	return r;
 }
 
-static int lock_repo(struct writer *w, const struct metadata_repo *from, struct err *err)
+static int lock_repo(const struct definition *def, const struct metadata_repo *from,
+		     struct lock *lock, struct err *err)
 {
 	struct lock_repo *to = NULL;
-	int r = lock_add_repo(w->lock, &to, err);
+	int r = lock_add_repo(lock, &to, err);
 
 	if (r == 0)
 		r = str_dup(&to->id, from->source->id, err);
@@ -90,7 +76,7 @@ static int lock_repo(struct writer *w, const struct metadata_repo *from, struct 
 		r = str_dup(&to->repomd, from->sha256, err);
 	to->revision = from->revision;
 	if (r == 0)
-		r = dup_list(&to->keys, definition_keys(w->rs.def, from->source->id), err);
+		r = dup_list(&to->keys, definition_keys(def, from->source->id), err);
 	if (r == 0)
 		r = dup_list(&to->gpgkey, &from->source->gpgkey, err);
 	if (r == 0)
@@ -102,16 +88,16 @@ static int lock_repo(struct writer *w, const struct metadata_repo *from, struct 
 	return r;
 }
 
-static int lock_rpm(struct writer *w, const struct solve_choice *choice, struct err *err)
+static int lock_rpm(Pool *pool, const struct solve_choice *choice, struct lock *lock,
+		    struct err *err)
 {
-	Pool *pool = w->rs.solve.pool;
 	Solvable *s = pool_id2solvable(pool, choice->solvable);
 	const char *sha256 = NULL;
 	const char *license = NULL;
 	const char *location = NULL;
 	Id type = 0;
 	struct lock_rpm *rpm = NULL;
-	int r = lock_add_rpm(w->lock, &rpm, err);
+	int r = lock_add_rpm(lock, &rpm, err);
 
 	if (r == 0)
 		r = str_dup(&rpm->nevra, choice->nevra, err);
@@ -148,19 +134,6 @@ static int lock_rpm(struct writer *w, const struct solve_choice *choice, struct 
 	return r;
 }
 
-static int fill_lock(struct writer *w, struct err *err)
-{
-	int r = lock_platform(w, err);
-
-	for (size_t i = 0; r == 0 && i < w->rs.metadata.count; i++)
-		r = lock_repo(w, &w->rs.metadata.repos[i], err);
-	for (size_t i = 0; r == 0 && i < w->result.count; i++)
-		r = lock_rpm(w, &w->result.items[i], err);
-	if (r == 0 && w->rs.def->wheels.requirements.count)
-		r = wheel_resolve(w->rs.def, w->cache, w->update, w->lock, err);
-	return r;
-}
-
 /* What metadata says comes from outside: only what a lock may hold leaves here. */
 static int check_lock(struct lock *lock, struct err *err)
 {
@@ -176,23 +149,39 @@ static int check_lock(struct lock *lock, struct err *err)
 	return r < 0 ? -(int)ERR_VERIFY : 0;
 }
 
+int resolve_fill(struct resolver *resolver, const struct solve_result *result, struct lock *ret,
+		 struct err *err)
+{
+	const struct metadata *md = &resolver->metadata;
+	int r = lock_platform(&resolver->def->platform, &ret->platform, err);
+
+	for (size_t i = 0; r == 0 && i < md->count; i++)
+		if (md->repos[i].repo) /* else skipped: nothing comes from there */
+			r = lock_repo(resolver->def, &md->repos[i], ret, err);
+	for (size_t i = 0; r == 0 && i < result->count; i++)
+		r = lock_rpm(resolver->solve.pool, &result->items[i], ret, err);
+	return r < 0 ? r : check_lock(ret, err);
+}
+
 static int resolve(const struct definition *def, const struct metadata_options *options,
 		   struct update *update, struct strv *warnings, struct lock *ret, struct err *err)
 {
-	CLEANUP(writer_release)
-	struct writer w = { .cache = options->cache, .update = update, .lock = ret };
-	int r = resolver_open(def, options, warnings, &w.rs, err);
+	CLEANUP(resolver_release) struct resolver rs = RESOLVER_INIT;
+	CLEANUP(solve_result_release) struct solve_result result = { .items = NULL };
+	int r = resolver_open(def, options, warnings, &rs, err);
 
 	if (r == 0 && update)
-		r = update_solve(update, &w.rs, &w.result, err);
+		r = update_solve(update, &rs, &result, err);
 	else if (r == 0)
-		r = resolver_solve(&w.rs, &w.result, err);
+		r = resolver_solve(&rs, &result, err);
 	if (r == 0)
-		r = fill_lock(&w, err);
+		r = resolve_fill(&rs, &result, ret, err);
+	if (r == 0 && def->wheels.requirements.count)
+		r = wheel_resolve(def, options->cache, update, ret, err);
 	if (r == 0)
 		r = check_lock(ret, err);
 	if (r == 0)
-		metadata_save(&w.rs.metadata);
+		metadata_save(&rs.metadata);
 	return r;
 }
 

@@ -7,6 +7,8 @@
 #include "err.h"
 #include "lock.h"
 #include "metadata.h"
+#include "resolver.h"
+#include "solve.h"
 #include "str.h"
 #include "update.h"
 
@@ -25,5 +27,9 @@ int resolve_lock(const struct definition *def, const struct metadata_options *op
 int resolve_update(const struct definition *def, const struct metadata_options *options,
 		   struct update *update, struct strv *warnings, struct lock *ret,
 		   struct err *err) MUST_CHECK;
+/* The platform, repositories and packages of RESULT, which is RESOLVER's; no wheels. ERR_VERIFY when
+ * metadata says what no lock may hold. */
+int resolve_fill(struct resolver *resolver, const struct solve_result *result, struct lock *ret,
+		 struct err *err) MUST_CHECK;
 
 #endif

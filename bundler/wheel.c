@@ -272,6 +272,31 @@ static int report_for_target(const struct pip *pip, const struct definition *def
 		     : 0;
 }
 
+static int open_pip(const struct definition *def, const char *cache, struct pip *ret,
+		    struct workdir *ret_work, struct err *err)
+{
+	int r = definition_need(def, "platform: python", def->platform.python, err);
+
+	if (r == 0)
+		r = definition_need(def, "platform: glibc", def->platform.glibc, err);
+	if (r == 0)
+		r = pip_open(def->platform.python, ret, err);
+	return r < 0 ? r : work_open(cache, ret_work, err);
+}
+
+int wheel_versions(const struct definition *def, const char *cache, struct pip_report *ret,
+		   struct err *err)
+{
+	CLEANUP(pip_release) struct pip pip = PIP_INIT;
+	CLEANUP(work_close) struct workdir work = WORKDIR_INIT;
+	int r = 0;
+
+	if (def->wheels.requirements.count == 0)
+		return 0;
+	r = open_pip(def, cache, &pip, &work, err);
+	return r < 0 ? r : wheel_choose(&pip, def, NULL, work.path, ret, err);
+}
+
 int wheel_resolve(const struct definition *def, const char *cache, const struct update *update,
 		  struct lock *lock, struct err *err)
 {
@@ -285,13 +310,7 @@ int wheel_resolve(const struct definition *def, const char *cache, const struct 
 
 	if (def->wheels.requirements.count == 0)
 		return 0;
-	r = definition_need(def, "platform: python", def->platform.python, err);
-	if (r == 0)
-		r = definition_need(def, "platform: glibc", def->platform.glibc, err);
-	if (r == 0)
-		r = pip_open(def->platform.python, &pip, err);
-	if (r == 0)
-		r = work_open(cache, &work, err);
+	r = open_pip(def, cache, &pip, &work, err);
 	if (r == 0)
 		r = path_join(work.path, "built", &built, err);
 	if (r == 0)

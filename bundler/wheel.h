@@ -10,6 +10,7 @@
 #include "definition.h"
 #include "err.h"
 #include "lock.h"
+#include "pip.h"
 #include "str.h"
 #include "update.h"
 
@@ -20,6 +21,11 @@
  */
 int wheel_resolve(const struct definition *def, const char *cache, const struct update *update,
 		  struct lock *lock, struct err *err) MUST_CHECK;
+
+/* What DEF's requirements resolve to now, and nothing more; the caller releases RET. Errors as
+ * wheel_resolve(). */
+int wheel_versions(const struct definition *def, const char *cache, struct pip_report *ret,
+		   struct err *err) MUST_CHECK;
 
 /* A wheel that is not there, and where it goes. */
 struct wheel_want {

@@ -195,7 +195,70 @@ definition 'a, z'
 expect "a reason that is gone" 0 "1 removed" resolve --update
 expect "gives way to one that holds" 0 "package a-1-1.x86_64" grep -A 6 "nevra: shared" "$lock"
 
+# --- outdated ---
+# shellcheck disable=SC2317 # called through expect
+outdated() { "$bundle" outdated -f "$work/b.yaml" --lock "$lock" --cache "$cache" "$@"; }
+definition 'app, side'
+repos base
+repo base 10 <<<"$text_1"
+rm "$lock"
+expect "a lock that will be out of date" 0 "" resolve
+expect "nothing is yet" 0 "nothing newer" outdated --exit-code
+repo base 11 <<-END
+	$text_1
+	lib-2-1.x86_64 requires: core
+	core-2-1.x86_64
+	advisory: RHBA-2026:2 bugfix None "lib bug fix" -: lib-2-1.x86_64
+	advisory: RHSA-2026:9 security Moderate "core security update" CVE-2026-12,CVE-2026-11: core-2-1.x86_64 core-2-1.i686
+	advisory: RHSA-2026:3 security Critical "side security update" CVE-2026-13: side-9-1.x86_64 core-2-1.x86_64
+	advisory: RHSA-2026:4 security Critical "done long ago" CVE-2025-1: side-1-1.x86_64 absent-2-1.x86_64
+	advisory: RHSA-2026:5 security Critical "another stream" CVE-2025-2: module=side:9:c0ffee side-9-1.x86_64
+END
+expect "what is newer" 0 "2 of 5 packages have another version" outdated
+cat >"$work/expected" <<-END
+	2 of 5 packages have another version in a fresh answer:
+	  up        core  1-1 -> 2-1
+	  up        lib   1-1 -> 2-1
+
+	advisories that an update fixes:
+	  Moderate   security     RHSA-2026:9     core security update
+	             CVE-2026-11, CVE-2026-12
+	             core.x86_64  1-1 -> 2-1
+	  -          bugfix       RHBA-2026:2     lib bug fix
+	             lib.x86_64  1-1 -> 2-1
+
+	advisories that an update from these repositories does not fix:
+	  Critical   security     RHSA-2026:3     side security update
+	             CVE-2026-13
+	             core.x86_64  1-1 -> 2-1
+	             side.x86_64  1-1 -> 9-1  (not in these repositories' answer)
+END
+if diff "$work/expected" "$work/.out" >"$work/diff"; then ok "with its advisories"; else not_ok "with its advisories" "$(<"$work/diff")"; fi
+expect "--exit-code" 1 "is out of date: 2 packages, 3 advisories" outdated --exit-code
+expect "JSON" 0 "" outdated --json
+if python3 - "$work/.out" <<-'END'; then ok "for machines"; else not_ok "for machines" "$out"; fi
+	import json, sys
+	told = json.load(open(sys.argv[1]))
+	assert [(c["name"], c["locked"], c["available"]) for c in told["outdated"]] == [("core", "1-1", "2-1"), ("lib", "1-1", "2-1")], told
+	assert [(a["id"], a["severity"], a["fixed"]) for a in told["advisories"]] == [
+	    ("RHSA-2026:3", "Critical", False), ("RHSA-2026:9", "Moderate", True), ("RHBA-2026:2", None, True)], told
+	assert told["advisories"][1]["cves"] == ["CVE-2026-11", "CVE-2026-12"], told
+END
+expect "outdated wants a lock" 2 "option '--lock FILE' is missing" "$bundle" outdated -f "$work/b.yaml"
+expect "after an update" 0 "2 up" resolve --update
+expect "what was fixed is gone" 0 "RHSA-2026:3" outdated
+if [[ $out == *RHSA-2026:9* || $out == *RHBA* ]]; then not_ok "and only that" "$out"; else ok "and only that"; fi
+
 # --- only the inputs count ---
+definition 'a, m, z'
+repo base 12 <<-END
+	a-1-1.x86_64 requires: shared, deep
+	m-1-1.x86_64 requires: shared
+	z-1-1.x86_64 requires: shared, deep
+	deep-1-1.x86_64
+	shared-1-1.x86_64
+END
+rm "$lock"
 definition 'a, m, z'
 expect "a fresh lock" 0 "" "$bundle" resolve -f "$work/b.yaml" -o "$lock" --cache "$work/c.fresh"
 for setting in LC_ALL=fr_FR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati LANG=C; do
