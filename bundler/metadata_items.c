@@ -27,7 +27,7 @@ struct making {
 struct makings {
 	struct making *items;
 	size_t count;
-	struct http_transfer *transfers; /* of their files, in the same order */
+	struct http_transfer *transfers; /* of their files */
 	struct offload_job *jobs;
 };
 
@@ -132,9 +132,19 @@ static int cmp_makings(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+/* Repositories may have a file in common, and it can be downloaded once. */
+static bool is_wanted(const struct http_transfer *transfers, size_t count, const char *dest)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(transfers[i].dest, dest))
+			return true;
+	return false;
+}
+
 static int download(struct metadata *md, struct makings *makings, struct err *err)
 {
 	bool missing = false;
+	size_t count = 0;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < makings->count; i++) {
@@ -146,14 +156,16 @@ static int download(struct metadata *md, struct makings *makings, struct err *er
 		if (r < 0)
 			return err_prefix(err, "%s", m->name);
 		missing = missing || access(m->item->path, F_OK) != 0;
-		makings->transfers[i] =
+		if (is_wanted(makings->transfers, count, m->item->path))
+			continue;
+		makings->transfers[count++] =
 			(struct http_transfer){ .source = &m->repo->private->upstream->source,
 						.path = file->location,
 						.sha256 = file->sha256,
 						.size_bytes = file->size_bytes,
 						.dest = m->item->path };
 	}
-	return http_fetch(makings->transfers, makings->count, md->options.limits,
+	return http_fetch(makings->transfers, count, md->options.limits,
 			  missing ? "metadata" : NULL, err);
 }
 
