@@ -447,9 +447,20 @@ static bool reason_of_need(const struct modules *m, const struct need *need, uns
 	return true;
 }
 
+static bool is_for_arch(const struct modules *m, const struct modules_item *item)
+{
+	Id arch = pool_id2solvable(m->pool, item->solvable)->arch;
+
+	return !m->pool->id2arch || (arch <= m->pool->lastarch && m->pool->id2arch[arch]);
+}
+
 static bool reason_of_item(const struct modules *m, const struct modules_item *item,
 			   unsigned int depth, struct str *out)
 {
+	if (!is_for_arch(m, item)) {
+		str_addf(out, "it is for the architecture %s", item->arch);
+		return true;
+	}
 	for (uint32_t i = 0; i < item->record.requires.count; i++) {
 		struct need need = { .item = item, .require = require_at(item, i) };
 
