@@ -13,8 +13,9 @@ PKG_CONFIG ?= pkg-config
 PREFIX ?= /usr/local
 DESTDIR ?=
 
+# gcc 10 misses fields also where a designated initializer leaves them zero on purpose.
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
-	-Wundef -Wwrite-strings
+	-Wundef -Wwrite-strings -Wno-missing-field-initializers
 HARDENING := -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fstack-clash-protection
 LDHARDENING := -pthread -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 CFLAGS ?= -O2 -g

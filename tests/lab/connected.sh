@@ -21,7 +21,7 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/debian.sh"
 
 # What building and testing pgha needs, on any suite.
 LAB_BUILD_PACKAGES=(build-essential pkg-config libcurl4-openssl-dev libarchive-dev libssl-dev librpm-dev libsolv-dev
-	libsolvext-dev libyaml-dev libcmocka-dev zlib1g-dev rpm rpm-common createrepo-c gnupg openssl ca-certificates python3)
+	libsolvext-dev libyaml-dev libcmocka-dev zlib1g-dev libexpat1-dev rpm rpm-common createrepo-c gnupg openssl ca-certificates python3)
 LAB_CONNECTED_PACKAGES=("${LAB_BUILD_PACKAGES[@]}" python3-pip python3-venv python3-dev git curl
 	procps nginx-light)
 
