@@ -125,6 +125,8 @@ static const struct schema_field definition_fields[] = {
 	SCHEMA_STRING(struct definition, installer, "installer", SCHEMA_NONEMPTY),
 	SCHEMA_STRUCT(struct definition, modules, "modules", 0, modules_fields),
 	SCHEMA_STRING(struct definition, baseline, "baseline", SCHEMA_NONEMPTY),
+	SCHEMA_STRV(struct definition, locked, "locked", 0),
+	SCHEMA_BOOL(struct definition, weak_deps, "weak_deps", 0),
 	SCHEMA_STRUCT(struct definition, wheels, "wheels", 0, wheels_fields),
 	SCHEMA_STRV(struct definition, services, "services", 0),
 	SCHEMA_STRV(struct definition, packages, "packages", 0),
@@ -253,6 +255,10 @@ int definition_load(const char *path, struct definition *ret, struct err *err)
 		r = check_requirements(ret, err);
 	if (r == 0)
 		r = join_paths(ret, err);
+	if (r == 0 && ret->locked.count && !ret->baseline)
+		r = yaml_error(yaml_get(yaml_root(ret->doc), "locked"), err,
+			       "packages can be locked only where there are some: 'baseline' is "
+			       "missing");
 	return r;
 }
 

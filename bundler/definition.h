@@ -3,6 +3,8 @@
 #ifndef PGHA_DEFINITION_H
 #define PGHA_DEFINITION_H
 
+#include <stdbool.h>
+
 #include "err.h"
 #include "schema.h"
 #include "str.h"
@@ -43,7 +45,9 @@ struct definition {
 	struct schema_list trust; /* of struct definition_trust, sorted by repo */
 	char *installer;          /* path */
 	struct definition_modules modules;
-	char *baseline; /* NULL for none, else the path of an inventory */
+	char *baseline;     /* NULL for none, else the path of an inventory */
+	struct strv locked; /* packages of the baseline that stay as they are: names, patterns */
+	bool weak_deps;     /* what is recommended too */
 	struct definition_wheels wheels;
 	struct strv services; /* names of directories under services/ beside the definition */
 	struct strv packages;

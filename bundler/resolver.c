@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "baseline.h"
 #include "cleanup.h"
 #include "yaml.h"
 
@@ -15,19 +16,6 @@ void resolver_release(struct resolver *resolver)
 	metadata_release(&resolver->metadata);
 	repofile_release(&resolver->repofiles);
 	*resolver = (struct resolver)RESOLVER_INIT;
-}
-
-/* --- what is not done yet must not be passed over -------------------------------------------------- */
-
-static int check_supported(const struct definition *def, struct err *err)
-{
-	const struct yaml_node *root = yaml_root(def->doc);
-
-	if (def->baseline)
-		return yaml_error(yaml_get(root, "baseline"), err,
-				  "only 'none' is supported: a closure that is complete from an "
-				  "empty root");
-	return 0;
 }
 
 /* --- repositories ---------------------------------------------------------------------------------- */
@@ -118,11 +106,10 @@ static int resolve_modules(struct resolver *rs, struct strv *warnings, struct er
 int resolver_open(const struct definition *def, const struct metadata_options *options,
 		  struct strv *warnings, struct resolver *ret, struct err *err)
 {
-	int r = check_supported(def, err);
+	int r = definition_requests(def, &ret->requests, err);
 
 	ret->def = def;
-	if (r == 0)
-		r = definition_requests(def, &ret->requests, err);
+	ret->warnings = warnings;
 	if (r == 0)
 		r = read_repofiles(ret, warnings, err);
 	if (r == 0)
@@ -130,6 +117,8 @@ int resolver_open(const struct definition *def, const struct metadata_options *o
 	if (r == 0)
 		r = metadata_load(ret->solve.pool, def, &ret->repofiles, options, warnings,
 				  &ret->metadata, err);
+	if (r == 0 && def->baseline)
+		r = baseline_load(ret->solve.pool, def->baseline, &def->platform, warnings, err);
 	if (r == 0)
 		r = resolve_modules(ret, warnings, err);
 	if (r == 0)
@@ -145,7 +134,11 @@ int resolver_solve(struct resolver *resolver, struct solve_result *ret, struct e
 int resolver_solve_keeping(struct resolver *resolver, const Queue *keep, const Queue *take,
 			   struct solve_result *ret, struct err *err)
 {
-	const struct solve_options options = { .keep = keep, .take = take };
+	const struct solve_options options = { .weak_deps = resolver->def->weak_deps,
+					       .keep = keep,
+					       .take = take,
+					       .locked = &resolver->def->locked,
+					       .warnings = resolver->warnings };
 
 	return solve_run(&resolver->solve, &resolver->requests, &options, ret, err);
 }

@@ -24,6 +24,7 @@ struct resolver {
 	struct modules *modules;
 	struct definition_requests requests;
 	struct solve solve;
+	struct strv *warnings; /* borrowed */
 };
 
 #define RESOLVER_INIT       \

@@ -161,34 +161,6 @@ static int take_choices(Pool *pool, Solver *solver, struct solve_result *ret, st
 
 /* --- solving --------------------------------------------------------------------------------------- */
 
-static int lock_installed(Pool *pool, const struct solve_options *options, Queue *jobs,
-			  struct err *err)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && options->locked && i < options->locked->count; i++) {
-		const char *pattern = options->locked->items[i];
-		bool found = false;
-		Solvable *s = NULL;
-		Id p = 0;
-
-		if (pool->installed) {
-			FOR_REPO_SOLVABLES(pool->installed, p, s) {
-				if (!pkgspec_match(pool, p, pattern))
-					continue;
-				queue_push2(jobs, SOLVER_LOCK | SOLVER_SOLVABLE, p);
-				found = true;
-			}
-		}
-		if (!found && options->warnings)
-			r = strv_addf(options->warnings, err,
-				      "'%s' is to stay as it is, and the baseline has no such "
-				      "package",
-				      pattern);
-	}
-	return r;
-}
-
 static int make_jobs(Pool *pool, struct solve_wants *wants, const struct solve_options *options,
 		     Queue *jobs, struct err *err)
 {
@@ -219,7 +191,8 @@ static int make_jobs(Pool *pool, struct solve_wants *wants, const struct solve_o
 		queue_push2(jobs, SOLVER_MULTIVERSION | SOLVER_SOLVABLE_PROVIDES,
 			    pool_str2id(pool, installonly[i], 1));
 	solve_keep_jobs(pool, options, jobs);
-	return lock_installed(pool, options, jobs, err);
+	solve_weak_jobs(pool, options, jobs);
+	return solve_lock_jobs(pool, options, jobs, err);
 }
 
 static Solver *make_solver(Pool *pool, const struct solve_options *options)

@@ -44,6 +44,13 @@ bool solve_wants_kept(Pool *pool, const struct solve_want *want,
 		      const struct solve_options *options);
 void solve_keep_jobs(Pool *pool, const struct solve_options *options, Queue *jobs);
 
+/* --- solve_installed.c: what the baseline has ------------------------------------------------------ */
+
+int solve_lock_jobs(Pool *pool, const struct solve_options *options, Queue *jobs,
+		    struct err *err) MUST_CHECK;
+/* What an installed package recommends and the host does not have is not brought in now. */
+void solve_weak_jobs(Pool *pool, const struct solve_options *options, Queue *jobs);
+
 /* --- solve_problem.c: why not --------------------------------------------------------------------- */
 
 /* Nothing is what REQUEST asks for. */

@@ -45,6 +45,7 @@ static void find_obsoleters(Pool *pool, struct solve_wants *wants)
 
 	queue_init(&deps);
 	FOR_POOL_SOLVABLES(p) {
+		queue_empty(&deps); /* which a list that is not there does not do */
 		solvable_lookup_deparray(pool_id2solvable(pool, p), SOLVABLE_OBSOLETES, &deps, 0);
 		if (deps.count && pkgspec_is_visible(pool, p))
 			queue_push(&wants->obsoleters, p);

@@ -6,6 +6,7 @@
 #include "cli.h"
 
 extern const struct cli_command install_install_command;
+extern const struct cli_command install_inventory_command;
 extern const struct cli_command install_verify_command;
 
 #endif

@@ -35,4 +35,13 @@
 #endif
 #endif
 
+#ifdef SOLVER_SOLVABLE
+/* libsolv before 0.7.20 cannot be told: a baseline with weak dependencies may bring in more there. */
+#ifdef SOLVER_EXCLUDEFROMWEAK
+#define COMPAT_SOLVER_EXCLUDEFROMWEAK SOLVER_EXCLUDEFROMWEAK
+#else
+#define COMPAT_SOLVER_EXCLUDEFROMWEAK 0
+#endif
+#endif
+
 #endif

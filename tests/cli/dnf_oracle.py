@@ -26,12 +26,15 @@ import sys
 try:
     import dnf
     import dnf.exceptions
+    import rpm
 except ImportError:
     print("dnf is not installed", file=sys.stderr)
     sys.exit(2)
 
 
 def open_base(args):
+    # Debian's rpm keeps a database in the user's home otherwise.
+    rpm.addMacro("_dbpath", "/var/lib/rpm")
     base = dnf.Base(dnf.conf.Conf())
     conf = base.conf
     conf.config_file_path = "/dev/null"
