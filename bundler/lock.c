@@ -116,6 +116,25 @@ static bool has_control(const char *text)
 	return false;
 }
 
+/* name-[epoch:]version-release.arch, none of them empty. */
+static bool is_nevra(const char *text)
+{
+	const char *arch = strrchr(text, '.');
+	const char *dash = arch;
+	size_t dashes = 0;
+
+	if (!is_token(text) || strchr(text, '/') || !arch || !arch[1])
+		return false;
+	for (const char *p = arch; p > text && dashes < 2; p--)
+		if (p[-1] == '-') {
+			if (p == dash)
+				return false;
+			dash = p - 1;
+			dashes++;
+		}
+	return dashes == 2 && dash > text;
+}
+
 static bool is_fingerprint(const char *text)
 {
 	size_t len = strlen(text);
@@ -149,6 +168,8 @@ static int check_places(const struct yaml_node *node, const struct lock_repo *re
 	if (!repo->baseurl && !repo->mirrorlist && !repo->metalink)
 		return yaml_error(node, err,
 				  "one of 'baseurl', 'mirrorlist' and 'metalink' is missing");
+	if (repo->mirrors.count && !repo->baseurl)
+		return yaml_error(at(node, "mirrors"), err, "there is no 'baseurl' before them");
 	if (repo->baseurl)
 		r = check_base(at(node, "baseurl"), repo->baseurl, err);
 	for (size_t i = 0; r == 0 && i < repo->mirrors.count; i++)
@@ -192,8 +213,10 @@ static int check_repo(const struct yaml_node *node, const struct lock_repo *repo
 static int check_rpm(const struct yaml_node *node, const struct lock *lock,
 		     const struct lock_rpm *rpm, struct err *err)
 {
-	if (!is_token(rpm->nevra) || strchr(rpm->nevra, '/'))
-		return yaml_error(at(node, "nevra"), err, "'%.200s' is no package", rpm->nevra);
+	if (!is_nevra(rpm->nevra))
+		return yaml_error(at(node, "nevra"), err,
+				  "'%.200s' is no package: name-version-release.arch is expected",
+				  rpm->nevra);
 	if (!lock_find_repo(lock, rpm->repo))
 		return yaml_error(at(node, "repo"), err, "no repository '%.60s' in this lock",
 				  rpm->repo);

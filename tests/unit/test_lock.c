@@ -27,7 +27,14 @@
 	"    sha256: " SHA "\n"     \
 	"    license: MIT\n"        \
 	"    reason: requested\n"
+#define NEVRA(nevra)                                                                       \
+	"rpms:\n  - {nevra: \"" nevra "\", repo: base, path: a.rpm, size: 1, sha256: " SHA \
+	", license: x, reason: y}\n"
 #define TAIL "wheels: []\n"
+/* A lock with one repository that has also MORE. */
+#define PLACES(more)                                                                       \
+	"pgha-lock: 1\nplatform: {id: \"platform:el8\", arch: x}\nrepos:\n  - {id: b" more \
+	", repomd: " SHA ", keys: []}\nrpms: []\n"
 
 static int parse(const char *text, struct lock *lock, struct err *err)
 {
@@ -170,17 +177,18 @@ static void a_hostile_lock_is_refused_with_its_place(void **state)
 		{ HEAD RPM("a.rpm") "  - {nevra: a-1-1.x86_64, repo: base, path: b.rpm, size: 1, "
 				    "sha256: " SHA ", license: x, reason: y}\n",
 		  "'a-1-1.x86_64' stands twice" },
-		{ HEAD "rpms:\n  - {nevra: a, repo: other, path: b.rpm, size: 1, sha256: " SHA
+		{ HEAD "rpms:\n  - {nevra: a-1-1.x, repo: other, path: b.rpm, size: 1, sha256: " SHA
 		       ", license: x, reason: y}\n",
-		  "t.lock:6:22: no repository 'other' in this lock" },
-		{ HEAD "rpms:\n  - {nevra: a, repo: base, path: b.rpm, size: -1, sha256: " SHA
+		  "t.lock:6:28: no repository 'other' in this lock" },
+		{ HEAD "rpms:\n  - {nevra: a-1-1.x, repo: base, path: b.rpm, size: -1, sha256: " SHA
 		       ", license: x, reason: y}\n",
 		  "'-1' is not a number" },
-		{ HEAD "rpms:\n  - {nevra: a, repo: base, path: b.rpm, size: 0, sha256: " SHA
+		{ HEAD "rpms:\n  - {nevra: a-1-1.x, repo: base, path: b.rpm, size: 0, sha256: " SHA
 		       ", license: x, reason: y}\n",
 		  "an RPM is not empty" },
-		{ HEAD "rpms:\n  - {nevra: a, repo: base, path: b.rpm, size: 1, sha256: abcd, "
-		       "license: x, reason: y}\n",
+		{ HEAD
+		  "rpms:\n  - {nevra: a-1-1.x, repo: base, path: b.rpm, size: 1, sha256: abcd, "
+		  "license: x, reason: y}\n",
 		  "64 lower-case hex digits" },
 		{ "pgha-lock: 1\nplatform: {id: \"platform:el8\", arch: x86_64}\nrepos:\n  - {id: "
 		  "b, baseurl: \"https://me:secret@x\", repomd: " SHA ", keys: []}\nrpms: []\n",
@@ -192,6 +200,47 @@ static void a_hostile_lock_is_refused_with_its_place(void **state)
 		{ "pgha-lock: 1\nplatform: {id: \"platform:el8\", arch: x86_64}\nrepos:\n  - {id: "
 		  "b, baseurl: \"https://x\", repomd: " SHA ", keys: [FD431D51]}\nrpms: []\n",
 		  "'FD431D51' is no fingerprint" },
+		{ HEAD NEVRA("a"), "'a' is no package" },
+		{ HEAD NEVRA("a-1.x86_64"), "is no package" },
+		{ HEAD NEVRA("a-1-1"), "is no package" },
+		{ HEAD NEVRA("a-1-1."), "is no package" },
+		{ HEAD NEVRA("a-1-.x86_64"), "is no package" },
+		{ HEAD NEVRA("a--1.x86_64"), "is no package" },
+		{ HEAD NEVRA("-1-1.x86_64"), "is no package" },
+		{ HEAD NEVRA("a/b-1-1.x86_64"), "is no package" },
+		{ HEAD NEVRA("a b-1-1.x86_64"), "is no package" },
+		{ PLACES(""),
+		  "t.lock:4:5: one of 'baseurl', 'mirrorlist' and 'metalink' is missing" },
+		{ PLACES(", baseurl: \"\""), "t.lock:4:" },
+		{ PLACES(", mirrors: [\"https://a\"]"), "is missing" },
+		{ PLACES(", metalink: \"https://m\", mirrors: [\"https://a\"]"),
+		  "t.lock:4:45: there is no 'baseurl' before them" },
+		{ PLACES(", baseurl: \"https://a/\""), "without a slash at its end" },
+		{ PLACES(", baseurl: \"https://a?x\""), "an https, http or file URL" },
+		{ PLACES(", baseurl: \"https://a\", mirrors: \"https://b\""), "t.lock:4:" },
+		{ PLACES(", baseurl: \"https://a\", mirrors: [\"ftp://b\"]"),
+		  "an https, http or file URL" },
+		{ PLACES(", baseurl: \"https://a\", mirrors: [\"https://u:p@b\"]"),
+		  "without credentials" },
+		{ PLACES(", baseurl: \"https://a\", mirrors: [\"https://b/\"]"),
+		  "without a slash at its end" },
+		{ PLACES(", mirrorlist: \"https://u:p@m\""), "a URL without credentials" },
+		{ PLACES(", mirrorlist: \"/etc/passwd\""), "a URL without credentials" },
+		{ PLACES(", mirrorlist: [\"https://m\"]"), "t.lock:4:" },
+		{ PLACES(", metalink: \"javascript:x\""), "a URL without credentials" },
+		{ PLACES(", metalink: \"https://m\\n\""), "a URL without credentials" },
+		{ PLACES(", metalink: \"https://m\", metalink: \"https://n\""), "t.lock:4:" },
+		{ PLACES(", metalink: \"https://m\", revision: -1"), "'-1' is not a number" },
+		{ PLACES(", metalink: \"https://m\", revision: \"1\""), "a number is expected" },
+		{ PLACES(", metalink: \"https://m\", revision: 99999999999999999999"),
+		  "is not a number" },
+		{ PLACES(", metalink: \"https://m\", revision: [1]"), "a number is expected" },
+		{ PLACES(", metalink: \"https://m\", repofile: etc/x.repo"), "an absolute path" },
+		{ PLACES(", metalink: \"https://m\", repofile: \"/etc/x\\n.repo\""),
+		  "an absolute path" },
+		{ PLACES(", metalink: \"https://m\", sslclientkey: \"~/key\""),
+		  "an absolute path" },
+		{ PLACES(", metalink: \"https://m\", password: x"), "unknown key 'password'" },
 	};
 
 	(void)state;
