@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "dotenv.h"
 #include "file.h"
+#include "metaopts.h"
 #include "netopts.h"
 #include "progress.h"
 #include "readme.h"
@@ -27,6 +28,7 @@ struct options {
 	const char *output;
 	const char *import_dir;
 	struct netopts net;
+	struct metaopts meta;
 };
 
 static const struct cli_option build_options[] = {
@@ -44,6 +46,7 @@ static const struct cli_option build_options[] = {
 	  offsetof(struct options, output) },
 	{ "import", 0, CLI_VALUE, "DIR", "take what is anywhere below DIR instead of downloading",
 	  false, offsetof(struct options, import_dir) },
+	METAOPTS(struct options, meta),
 	NETOPTS(struct options, net),
 	CLI_OPTION_END,
 };
@@ -217,7 +220,9 @@ static int run(const void *data, int argc, char **argv, struct err *err)
 	CLEANUP(strv_release) struct strv warnings = STRV_INIT;
 	struct context_cluster cluster = { .cluster = NULL };
 	struct assemble a = { .def = &b.def, .lock = &b.lock, .fetched = &b.fetched };
+	CLEANUP(strv_release) struct strv older = STRV_INIT;
 	struct http_limits limits = { .parallel = 0 };
+	struct metadata_options metadata = { .limits = &limits };
 	int r = netopts_parse(&o->net, &limits, err);
 
 	(void)argc;
@@ -241,13 +246,14 @@ static int run(const void *data, int argc, char **argv, struct err *err)
 	a.cluster = &cluster;
 	a.env = b.env;
 	a.passphrases = b.passphrases;
-	r = assemble_check(&a, err);
+	metadata.cache = b.cache;
+	r = metaopts_parse(&o->meta, &older, &metadata, err);
+	if (r == 0)
+		r = assemble_check(&a, err);
 	if (r == 0 && o->lock)
 		r = lock_load(o->lock, &b.lock, err);
 	else if (r == 0)
-		r = resolve_lock(&b.def,
-				 &(struct metadata_options){ .cache = b.cache, .limits = &limits },
-				 &warnings, &b.lock, err);
+		r = resolve_lock(&b.def, &metadata, &warnings, &b.lock, err);
 	for (size_t i = 0; i < warnings.count; i++)
 		warning("%s", warnings.items[i]);
 	if (r == 0)

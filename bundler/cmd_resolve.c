@@ -13,6 +13,8 @@
 #include "file.h"
 #include "json.h"
 #include "lock_diff.h"
+#include "metaopts.h"
+#include "netopts.h"
 #include "progress.h"
 #include "resolve.h"
 
@@ -24,6 +26,8 @@ struct options {
 	bool update;
 	bool check;
 	bool json;
+	struct netopts net;
+	struct metaopts meta;
 };
 
 static const struct cli_option resolve_options[] = {
@@ -42,6 +46,8 @@ static const struct cli_option resolve_options[] = {
 	  offsetof(struct options, json) },
 	{ "cache", 0, CLI_VALUE, "DIR", "downloads (default: $PGHA_CACHE_DIR or ~/.cache/pgha)",
 	  false, offsetof(struct options, cache) },
+	METAOPTS(struct options, meta),
+	NETOPTS(struct options, net),
 	CLI_OPTION_END,
 };
 
@@ -174,15 +180,20 @@ static int print_json(const struct work *w, struct err *err)
 
 static int solve_it(struct work *w, struct err *err)
 {
-	const struct metadata_options options = { .cache = w->cache,
-						  .seen = w->has_base ? &w->base : NULL };
-	int r = 0;
+	CLEANUP(strv_release) struct strv older = STRV_INIT;
+	struct http_limits limits = { .parallel = 0 };
+	struct metadata_options options = { .cache = w->cache,
+					    .limits = &limits,
+					    .seen = w->has_base ? &w->base : NULL };
+	int r = netopts_parse(&w->o->net, &limits, err);
 
 	w->update.base = &w->base;
 	w->update.names = &w->names;
-	if (w->o->update)
+	if (r == 0)
+		r = metaopts_parse(&w->o->meta, &older, &options, err);
+	if (r == 0 && w->o->update)
 		r = resolve_update(&w->def, &options, &w->update, &w->warnings, &w->lock, err);
-	else
+	else if (r == 0)
 		r = resolve_lock(&w->def, &options, &w->warnings, &w->lock, err);
 	for (size_t i = 0; i < w->warnings.count; i++)
 		warning("%s", w->warnings.items[i]);

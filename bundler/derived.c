@@ -50,14 +50,14 @@ static bool is_ours(const struct stat *st)
 }
 
 /* The directory, or -1. */
-static int open_dir(const char *cache)
+static int open_dir(const char *cache, const char *name)
 {
 	struct err ignored = ERR_INIT;
 	cleanup_free char *path = NULL;
 	cleanup_close int fd = -1;
 	struct stat st;
 
-	if (path_join(cache, "derived", &path, &ignored) < 0)
+	if (path_join(cache, name, &path, &ignored) < 0)
 		return -1;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0 || !is_ours(&st))
@@ -73,10 +73,11 @@ static bool read_head(int fd, const char *key, struct head *head)
 	       head->sha256[sizeof(head->sha256) - 1] == '\0';
 }
 
-int derived_open(const char *cache, const char *key)
+int derived_open(const char *cache, const char *dir, const char *key)
 {
-	cleanup_close int dir = open_dir(cache);
-	cleanup_close int fd = dir < 0 ? -1 : openat(dir, key, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_close int dir_fd = open_dir(cache, dir);
+	cleanup_close int fd =
+		dir_fd < 0 ? -1 : openat(dir_fd, key, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	char got[SHA256_HEX_SIZE];
 	struct err ignored = ERR_INIT;
 	struct head head;
@@ -86,7 +87,7 @@ int derived_open(const char *cache, const char *key)
 		return -1;
 	if (!read_head(fd, key, &head) || sha256_fd(fd, key, got, NULL, &ignored) < 0 ||
 	    strcmp(got, head.sha256) != 0) {
-		unlinkat(dir, key, 0);
+		unlinkat(dir_fd, key, 0);
 		return -1;
 	}
 	if (st.st_mtime + TOUCH_S < time(NULL))
@@ -163,12 +164,12 @@ static void remove_unused(int dir)
 	}
 }
 
-int derived_save(const char *cache, const char *key, int fd, struct err *err)
+int derived_save(const char *cache, const char *dir, const char *key, int fd, struct err *err)
 {
 	cleanup_free char *path = NULL;
 	cleanup_free char *temp = NULL;
-	cleanup_close int dir = -1;
-	int r = path_join(cache, "derived", &path, err);
+	cleanup_close int dir_fd = -1;
+	int r = path_join(cache, dir, &path, err);
 
 	if (r == 0)
 		r = dir_make(path, 0700, err);
@@ -176,19 +177,19 @@ int derived_save(const char *cache, const char *key, int fd, struct err *err)
 		r = str_printf(&temp, err, "%s.%ld", key, (long)getpid());
 	if (r < 0)
 		return r;
-	dir = open_dir(cache);
-	if (dir < 0)
+	dir_fd = open_dir(cache, dir);
+	if (dir_fd < 0)
 		return err_set(err, ERR_FAILED,
 			       "'%s' is not used: it must be a directory of your own that nobody "
 			       "else can write",
 			       path);
-	unlinkat(dir, temp, 0);
-	r = write_file(dir, key, temp, fd, err);
-	if (r == 0 && renameat(dir, temp, dir, key) < 0)
+	unlinkat(dir_fd, temp, 0);
+	r = write_file(dir_fd, key, temp, fd, err);
+	if (r == 0 && renameat(dir_fd, temp, dir_fd, key) < 0)
 		r = err_errno(err, ERR_FAILED, errno, "cannot rename '%s'", temp);
 	if (r < 0)
-		unlinkat(dir, temp, 0);
-	else
-		remove_unused(dir);
+		unlinkat(dir_fd, temp, 0);
+	else if (!strcmp(dir, DERIVED_FILES))
+		remove_unused(dir_fd);
 	return r;
 }

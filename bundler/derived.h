@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What was made of downloaded files and can be made again: CACHE/derived/KEY. The key is a digest of
+ * Files of ours in the cache, CACHE/DIR/KEY: what was made of downloads and can be made again
+ * (DERIVED_FILES), and what is remembered of repositories (DERIVED_SEEN). The key is a digest of
  * everything that the content depends on, and the file repeats it with a digest of the content, so
  * that one which is cut, changed or under another's name counts as not there. The directory is for its
  * owner alone: one that belongs to or can be written by somebody else is not used at all.
@@ -20,14 +21,18 @@
 int derived_key(const char *kind, const char *const *inputs, size_t count,
 		char ret_key[SHA256_HEX_SIZE], struct err *err) MUST_CHECK;
 
+#define DERIVED_FILES "derived"
+#define DERIVED_SEEN "repomd"
+
 /*
  * Opens the content for reading, the descriptor standing at its start and its end being the file's:
  * -1 when there is none that can be believed.
  */
-int derived_open(const char *cache, const char *key);
+int derived_open(const char *cache, const char *dir, const char *key);
 
-/* Keeps the content of FD, from its start to its end, and moves FD's offset. Removes those that were
- * not used for a month. */
-int derived_save(const char *cache, const char *key, int fd, struct err *err) MUST_CHECK;
+/* Keeps the content of FD, from its start to its end, and moves FD's offset. Of DERIVED_FILES, those
+ * that were not used for a month are removed. */
+int derived_save(const char *cache, const char *dir, const char *key, int fd,
+		 struct err *err) MUST_CHECK;
 
 #endif

@@ -27,10 +27,17 @@ static int add_repo(struct metadata *md, const struct repofile_repo *source,
 	repo->private->upstream = upstream;
 	for (size_t i = 0; i < REPOMD_TYPES; i++)
 		repo->private->items[i].fd = -1;
-	repo->repo = repo_create(md->pool, source->id);
-	repo->repo->priority = -source->priority; /* libsolv: higher is better */
-	repo->repo->subpriority = -source->cost;
 	return 0;
+}
+
+/* In the order of the .repo files, which decides between equal packages. */
+static void make_repo(struct metadata *md, struct metadata_repo *repo)
+{
+	if (repo->private->skipped)
+		return;
+	repo->repo = repo_create(md->pool, repo->source->id);
+	repo->repo->priority = -repo->source->priority; /* libsolv: higher is better */
+	repo->repo->subpriority = -repo->source->cost;
 }
 
 static int load_item(struct metadata_repo *repo, enum repomd_type type, enum solvfile_kind kind,
@@ -70,14 +77,20 @@ static int load_modules(struct metadata_repo *repo, struct err *err)
 static int load_all(struct metadata *md, struct strv *warnings, struct err *err)
 {
 	static const enum repomd_type types[] = { REPOMD_PRIMARY, REPOMD_MODULES };
+	struct err ignored = ERR_INIT;
 	int r = metadata_fetch_repomd(md, warnings, err);
 
 	if (r == 0)
-		r = metadata_make_items(md, types, ARRAY_SIZE(types), err);
-	for (size_t i = 0; r == 0 && i < md->count; i++)
+		r = metadata_make_items(md, types, ARRAY_SIZE(types), warnings, err);
+	for (size_t i = 0; r == 0 && i < md->count; i++) {
+		make_repo(md, &md->repos[i]);
 		r = load_item(&md->repos[i], REPOMD_PRIMARY, SOLVFILE_PRIMARY, err);
+	}
 	for (size_t i = 0; r == 0 && i < md->count; i++)
 		r = load_modules(&md->repos[i], err);
+	/* Not before everything that it names was verified. */
+	if (r == 0 && metadata_remember(md, &ignored) < 0)
+		r = strv_addf(warnings, err, "%s", ignored.msg);
 	return r;
 }
 
@@ -113,7 +126,7 @@ int metadata_need(struct metadata *md, enum metadata_part part, struct err *err)
 
 	if (md->parts & 1U << part)
 		return 0;
-	r = metadata_make_items(md, &rows[part].type, 1, err);
+	r = metadata_make_items(md, &rows[part].type, 1, NULL, err);
 	for (size_t i = 0; r == 0 && i < md->count; i++)
 		r = load_item(&md->repos[i], rows[part].type, rows[part].kind, err);
 	if (r == 0)
@@ -139,6 +152,7 @@ void metadata_release(struct metadata *md)
 			cleanup_closep(&private->items[k].fd);
 		}
 		repomd_release(&private->repomd);
+		metadata_kept_release(&private->kept);
 		free(private->modules);
 		free(private);
 	}

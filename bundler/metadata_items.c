@@ -18,10 +18,11 @@
 /* One item that has to be made. */
 struct making {
 	const struct metadata *md;
-	const struct metadata_repo *repo;
+	struct metadata_repo *repo;
 	struct metadata_item *item;
 	enum repomd_type type;
 	char *name; /* for messages */
+	bool there; /* its file is in the cache, with the right digest */
 };
 
 struct makings {
@@ -33,10 +34,8 @@ struct makings {
 
 static void makings_release(struct makings *m)
 {
-	for (size_t i = 0; i < m->count; i++) {
+	for (size_t i = 0; i < m->count; i++)
 		free(m->items[i].name);
-		http_transfer_release(&m->transfers[i]);
-	}
 	free(m->items);
 	free(m->transfers);
 	free(m->jobs);
@@ -85,11 +84,11 @@ static int look_up(struct metadata *md, struct metadata_repo *repo, enum repomd_
 	struct metadata_item *item = &repo->private->items[type];
 	struct making *m = &makings->items[makings->count];
 
-	if (!repo->repo || !repo->private->repomd.files[type].location || item->fd >= 0)
+	if (repo->private->skipped || !repo->private->repomd.files[type].location || item->fd >= 0)
 		return 0;
 	if (make_key(repo, type, err) < 0)
 		return -err->code;
-	item->fd = derived_open(md->options.cache, item->key);
+	item->fd = derived_open(md->options.cache, DERIVED_FILES, item->key);
 	if (item->fd >= 0) {
 		item->start = lseek(item->fd, 0, SEEK_CUR);
 		return 0;
@@ -132,41 +131,120 @@ static int cmp_makings(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-/* Repositories may have a file in common, and it can be downloaded once. */
-static bool is_wanted(const struct http_transfer *transfers, size_t count, const char *dest)
+static void plan_download(const struct making *m, bool may_skip, struct http_transfer *t)
 {
-	for (size_t i = 0; i < count; i++)
-		if (!strcmp(transfers[i].dest, dest))
-			return true;
-	return false;
+	const struct repomd_file *file = file_of(m);
+
+	*t = (struct http_transfer){ .source = &m->repo->private->upstream->source,
+				     .path = file->location,
+				     .sha256 = file->sha256,
+				     .size_bytes = file->size_bytes,
+				     .dest = m->item->path,
+				     .may_fail = may_skip && m->repo->source->skip_if_unavailable };
 }
 
-static int download(struct metadata *md, struct makings *makings, struct err *err)
+/* Leaves out what belongs to repositories that are skipped. */
+static void drop_skipped(struct makings *makings)
 {
-	bool missing = false;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < makings->count; i++) {
+		struct making *m = &makings->items[i];
+
+		if (m->repo->private->skipped)
+			free(m->name);
+		else
+			makings->items[kept++] = *m;
+	}
+	makings->count = kept;
+}
+
+static int skip(struct making *m, const struct err *why, struct strv *warnings, struct err *err)
+{
+	if (why->code != ERR_NETWORK) {
+		*err = *why;
+		return err_prefix(err, "%s", m->name);
+	}
+	if (m->repo->private->skipped)
+		return 0;
+	m->repo->private->skipped = true;
+	return strv_addf(warnings, err, "repository '%s' is skipped: %s", m->repo->source->id,
+			 why->msg);
+}
+
+/* Repositories may have a file in common, and it can be downloaded once. */
+static size_t plan_downloads(struct makings *makings, bool may_skip, struct making **from)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < makings->count; i++) {
+		struct making *m = &makings->items[i];
+		size_t k = 0;
+
+		while (k < count && strcmp(from[k]->item->path, m->item->path) != 0)
+			k++;
+		if (k < count || m->there || m->repo->private->skipped)
+			continue;
+		from[count] = m;
+		plan_download(m, may_skip, &makings->transfers[count++]);
+	}
+	return count;
+}
+
+/* What came for one repository is there for all. */
+static void note_there(struct makings *makings, const char *path)
+{
+	for (size_t i = 0; i < makings->count; i++)
+		if (!strcmp(makings->items[i].item->path, path))
+			makings->items[i].there = true;
+}
+
+/* One step of downloads; *RET_MORE when another repository may have what one did not. */
+static int download_some(struct metadata *md, struct makings *makings, const char *what,
+			 struct strv *warnings, bool *ret_more, struct err *err)
+{
+	cleanup_free struct making **from = calloc(makings->count, sizeof(struct making *));
 	size_t count = 0;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < makings->count; i++) {
-		struct making *m = &makings->items[i];
-		const struct repomd_file *file = file_of(m);
+	if (!from)
+		return err_nomem(err);
+	count = plan_downloads(makings, warnings != NULL, from);
+	*ret_more = false;
+	r = http_fetch(makings->transfers, count, md->options.limits, what, err);
+	for (size_t i = 0; i < count; i++) {
+		if (r == 0 && makings->transfers[i].failure.code) {
+			r = skip(from[i], &makings->transfers[i].failure, warnings, err);
+			*ret_more = true;
+		} else if (r == 0) {
+			note_there(makings, from[i]->item->path);
+		}
+		http_transfer_release(&makings->transfers[i]);
+	}
+	return r;
+}
 
-		if (!m->item->path)
-			r = cache_path(md->options.cache, file->sha256, &m->item->path, err);
-		if (r < 0)
+/* WARNINGS: NULL where no repository may be skipped any more. */
+static int download(struct metadata *md, struct makings *makings, struct strv *warnings,
+		    struct err *err)
+{
+	bool missing = false;
+	bool more = true;
+	int r = 0;
+
+	for (size_t i = 0; i < makings->count; i++) {
+		struct making *m = &makings->items[i];
+
+		if (!m->item->path &&
+		    cache_path(md->options.cache, file_of(m)->sha256, &m->item->path, err) < 0)
 			return err_prefix(err, "%s", m->name);
 		missing = missing || access(m->item->path, F_OK) != 0;
-		if (is_wanted(makings->transfers, count, m->item->path))
-			continue;
-		makings->transfers[count++] =
-			(struct http_transfer){ .source = &m->repo->private->upstream->source,
-						.path = file->location,
-						.sha256 = file->sha256,
-						.size_bytes = file->size_bytes,
-						.dest = m->item->path };
 	}
-	return http_fetch(makings->transfers, count, md->options.limits,
-			  missing ? "metadata" : NULL, err);
+	while (r == 0 && more)
+		r = download_some(md, makings, missing ? "metadata" : NULL, warnings, &more, err);
+	if (r == 0)
+		drop_skipped(makings);
+	return r;
 }
 
 /* --- making ------------------------------------------------------------------------------------- */
@@ -222,7 +300,7 @@ static int make_all(struct makings *makings, struct err *err)
 }
 
 int metadata_make_items(struct metadata *md, const enum repomd_type *types, size_t count,
-			struct err *err)
+			struct strv *warnings, struct err *err)
 {
 	CLEANUP(makings_release) struct makings makings = { .items = NULL };
 	int r = look_up_all(md, types, count, &makings, err);
@@ -230,7 +308,7 @@ int metadata_make_items(struct metadata *md, const enum repomd_type *types, size
 	if (r < 0 || !makings.count)
 		return r;
 	qsort(makings.items, makings.count, sizeof(*makings.items), cmp_makings);
-	r = download(md, &makings, err);
+	r = download(md, &makings, warnings, err);
 	return r < 0 ? r : make_all(&makings, err);
 }
 
@@ -245,7 +323,8 @@ int metadata_save_items(struct metadata *md, struct err *err)
 			if (!item->unsaved)
 				continue;
 			item->unsaved = false;
-			r = derived_save(md->options.cache, item->key, item->fd, err);
+			r = derived_save(md->options.cache, DERIVED_FILES, item->key, item->fd,
+					 err);
 		}
 	}
 	return r;

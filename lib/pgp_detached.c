@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "pgp_packet.h"
 
 #define SIGNATURE_FILE_MAX (256U << 10)
@@ -85,7 +86,7 @@ static int try_material(const struct detached *d, const struct pgp_sig *sig,
 		return -(int)err->code;
 	memcpy(ret->fpr, key->fpr, sizeof(ret->fpr));
 	ret->signed_at = sig->about.created;
-	ret->key_expired = expires && time(NULL) >= expires;
+	ret->key_expired = expires && clock_now() >= expires;
 	return 1;
 }
 

@@ -39,14 +39,14 @@ static void save(const char *under, const char *text)
 	struct err err;
 
 	assert_ok(fd_write_all(fd, "test", text, strlen(text), &err));
-	assert_ok(derived_save(cache, under, fd, &err));
+	assert_ok(derived_save(cache, DERIVED_FILES, under, fd, &err));
 }
 
 /* The content under KEY, or NULL. */
 static char *content(const char *under)
 {
 	CLEANUP(str_release) struct str text = STR_INIT;
-	cleanup_close int fd = derived_open(cache, under);
+	cleanup_close int fd = derived_open(cache, DERIVED_FILES, under);
 	char *ret = NULL;
 	struct err err;
 
@@ -164,7 +164,7 @@ static void what_others_can_write_is_not_used(void **state)
 
 		assert_int_equal(chmod(dir, 0700 | mode), 0);
 		assert_content(key, NULL);
-		assert_fails(ERR_FAILED, derived_save(cache, key, fd, &err));
+		assert_fails(ERR_FAILED, derived_save(cache, DERIVED_FILES, key, fd, &err));
 	}
 	assert_int_equal(chmod(dir, 0700), 0);
 	if (geteuid() != 0)
