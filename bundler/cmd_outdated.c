@@ -10,6 +10,8 @@
 #include "commands.h"
 #include "json.h"
 #include "lock_diff.h"
+#include "metaopts.h"
+#include "netopts.h"
 #include "progress.h"
 #include "resolve.h"
 #include "wheel.h"
@@ -21,6 +23,8 @@ struct options {
 	bool wheels;
 	bool exit_code;
 	bool json;
+	struct netopts net;
+	struct metaopts meta;
 };
 
 static const struct cli_option outdated_options[] = {
@@ -35,6 +39,8 @@ static const struct cli_option outdated_options[] = {
 	{ "json", 0, CLI_FLAG, NULL, "the same as JSON", false, offsetof(struct options, json) },
 	{ "cache", 0, CLI_VALUE, "DIR", "downloads (default: $PGHA_CACHE_DIR or ~/.cache/pgha)",
 	  false, offsetof(struct options, cache) },
+	METAOPTS(struct options, meta),
+	NETOPTS(struct options, net),
 	CLI_OPTION_END,
 };
 
@@ -44,6 +50,8 @@ struct work {
 	struct lock lock;
 	char *cache;
 	struct strv warnings;
+	struct http_limits limits;
+	struct strv older; /* ids of repositories */
 	struct resolver resolver;
 	struct solve_result result;
 	struct lock fresh;
@@ -60,6 +68,7 @@ static void work_release(struct work *w)
 	solve_result_release(&w->result);
 	resolver_release(&w->resolver);
 	strv_release(&w->warnings);
+	strv_release(&w->older);
 	free(w->cache);
 	lock_release(&w->lock);
 	definition_release(&w->def);
@@ -116,8 +125,15 @@ static bool is_told(const struct work *w, const struct lock_change *change)
 
 static int find_newer(struct work *w, struct err *err)
 {
-	const struct metadata_options options = { .cache = w->cache, .seen = &w->lock };
-	int r = resolver_open(&w->def, &options, &w->warnings, &w->resolver, err);
+	struct metadata_options options = { .cache = w->cache,
+					    .limits = &w->limits,
+					    .seen = &w->lock };
+	int r = netopts_parse(&w->o->net, &w->limits, err);
+
+	if (r == 0)
+		r = metaopts_parse(&w->o->meta, &w->older, &options, err);
+	if (r == 0)
+		r = resolver_open(&w->def, &options, &w->warnings, &w->resolver, err);
 
 	for (size_t i = 0; i < w->warnings.count; i++)
 		warning("%s", w->warnings.items[i]);

@@ -21,8 +21,9 @@ repos() {
 		printf '[%s]\nname=%s\nbaseurl=file://%s\ngpgcheck=0\n' "$name" "$name" "$work/$name" >>"$work/all.repo"
 	done
 }
+# These repositories go back and forth.
 # shellcheck disable=SC2317 # called through expect
-resolve() { "$bundle" resolve -f "$work/b.yaml" -o "$lock" --cache "$cache" "$@"; }
+resolve() { "$bundle" resolve -f "$work/b.yaml" -o "$lock" --cache "$cache" --accept-older base,extra "$@"; }
 nevras() { sed -n 's/^  - nevra: "\?\([^"]*\)"\?$/\1/p' "$lock" | paste -sd' '; }
 # locked NAME 'NEVRA NEVRA…': what the lock has now
 locked() { if [[ $(nevras) == "$2" ]]; then ok "$1"; else not_ok "$1" "$(nevras)" "not: $2"; fi; }
@@ -197,7 +198,7 @@ expect "gives way to one that holds" 0 "package a-1-1.x86_64" grep -A 6 "nevra: 
 
 # --- outdated ---
 # shellcheck disable=SC2317 # called through expect
-outdated() { "$bundle" outdated -f "$work/b.yaml" --lock "$lock" --cache "$cache" "$@"; }
+outdated() { "$bundle" outdated -f "$work/b.yaml" --lock "$lock" --cache "$cache" --accept-older base,extra "$@"; }
 definition 'app, side'
 repos base
 repo base 10 <<<"$text_1"
