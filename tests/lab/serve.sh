@@ -36,6 +36,7 @@ serve_start() {
 		export LAB_SERVE_PORT=$port LAB_REPOS_URL=https://127.0.0.1:$port
 		if serve_answers "$pid" "$run"; then
 			printf '%s\n' "$LAB_REPOS_URL" >"$run/url"
+			serve_mirrors "$run" "$repos"
 			serve_repo_file "$run" "$repos" >"$run/lab.repo"
 			sed 's/: \(.*\)/: [\1]/' "$repos/fingerprints.yaml" | paste -sd, | sed 's/.*/trust: {&}/; s/,/, /g' >"$run/trust.yaml"
 			log "repositories at $LAB_REPOS_URL (CA $run/ca.crt)"
@@ -107,7 +108,21 @@ serve_issue() {
 	rm "$1.csr" "$1.ext" ca.srl
 }
 
-# serve_repo_file RUN REPOS: RHEL's repositories want the client certificate, PGDG's are open.
+# A port that nothing listens on: of the first mirror of each list.
+SERVE_DEAD=https://127.0.0.1:1
+
+# serve_mirrors RUN REPOS: a metalink, as EPEL's, and a mirrorlist, as CentOS's. The second mirror is this server, the third this
+# server under another name.
+serve_mirrors() {
+	local run=$1 repos=$2 urls
+	mkdir -p "$run/mirrors"
+	urls=({$SERVE_DEAD,$LAB_REPOS_URL,https://localhost:$LAB_SERVE_PORT}/pub/x86_64)
+	"$LAB_DIR/traits.py" metalink "$repos/pgdg-rhel8-extras/repodata/repomd.xml" "${urls[@]/%//pgdg-rhel8-extras}" \
+		>"$run/mirrors/pgdg-rhel8-extras.xml"
+	printf '%s\n' "${urls[@]/%//pgdg-common/}" >"$run/mirrors/pgdg-common.list"
+}
+
+# serve_repo_file RUN REPOS: RHEL's repositories want the client certificate; PGDG's are open, and told in three ways.
 serve_repo_file() {
 	local run=$1 repos=$2 repository vendor
 	for repository in "${LAB_REPOSITORIES[@]}"; do
@@ -115,15 +130,22 @@ serve_repo_file() {
 		printf '[%s]\nname=Lab %s\nenabled=1\ngpgcheck=1\n' "$repository" "$repository"
 		printf 'gpgkey=file://%s/keys/RPM-GPG-KEY-lab-%s.asc\n' "$repos" "$vendor"
 		printf 'sslverify=1\nsslcacert=%s/ca.crt\n' "$run"
-		if [[ $vendor == os ]]; then
-			# shellcheck disable=SC2016 # yum's variable
-			printf 'baseurl=%s/entitled/$basearch/%s/\n' "$LAB_REPOS_URL" "$repository"
-			printf 'sslclientcert=%s/client.crt\nsslclientkey=%s/client.key\n' "$run" "$run"
-		else
-			# shellcheck disable=SC2016
-			printf 'baseurl=%s/pub/$basearch/%s/\n' "$LAB_REPOS_URL" "$repository"
-		fi
-		[[ $repository != pgdg-rhel8-extras ]] || printf 'includepkgs=etcd,haproxy\n'
+		serve_place "$run" "$repository"
 		printf '\n'
 	done
+}
+
+serve_place() { # RUN REPOSITORY
+	# shellcheck disable=SC2016 # yum's variable
+	case $2 in
+	pgdg17) printf 'baseurl=%s/pub/$basearch/%s/\nrepo_gpgcheck=1\n' "$LAB_REPOS_URL" "$2" ;;
+	pgdg-common) printf 'mirrorlist=%s/mirrors/%s.list\n' "$LAB_REPOS_URL" "$2" ;;
+	pgdg-rhel8-extras)
+		printf 'metalink=%s/mirrors/%s.xml\nincludepkgs=etcd,haproxy\n' "$LAB_REPOS_URL" "$2"
+		;;
+	*)
+		printf 'baseurl=%s/entitled/$basearch/%s/\n' "$LAB_REPOS_URL" "$2"
+		printf 'sslclientcert=%s/client.crt\nsslclientkey=%s/client.key\n' "$1" "$1"
+		;;
+	esac
 }
