@@ -23,14 +23,13 @@
 #define PER_HOST 6U
 #define CONNECTIONS_KEPT 64L
 #define WAIT_MS 500
-#define PAUSE_MS 500U /* before the second try; twice as long before each further one */
+#define RATE_SLACK_MS 100 /* as far as a limited rate may be exceeded */
+#define PAUSE_MS 500U     /* before the second try; twice as long before each further one */
 #define PAUSE_MAX_MS 30000U
 
 /* What lasts for the process: connections and TLS sessions serve the next call too. */
 static struct {
 	CURLM *multi;
-	CURL *idle[PARALLEL_MAX];
-	size_t idle_count;
 	bool initialised;
 } engine;
 
@@ -63,8 +62,6 @@ struct run {
 
 static void engine_release(void)
 {
-	while (engine.idle_count)
-		curl_easy_cleanup(engine.idle[--engine.idle_count]);
 	if (engine.multi)
 		curl_multi_cleanup(steal_ptr(&engine.multi));
 	http_hosts_release();
@@ -85,20 +82,6 @@ static int engine_init(struct err *err)
 	curl_multi_setopt(engine.multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
 	curl_multi_setopt(engine.multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT);
 	return 0;
-}
-
-static CURL *take_easy(void)
-{
-	return engine.idle_count ? engine.idle[--engine.idle_count] : curl_easy_init();
-}
-
-static void give_easy(CURL *easy)
-{
-	curl_easy_reset(easy);
-	if (engine.idle_count < PARALLEL_MAX)
-		engine.idle[engine.idle_count++] = easy;
-	else
-		curl_easy_cleanup(easy);
 }
 
 /* -- queues -- */
@@ -203,7 +186,7 @@ static int share_rate(const struct run *run, struct err *err)
 static void deactivate(struct run *run, struct http_job *job, CURL *easy)
 {
 	curl_multi_remove_handle(engine.multi, easy);
-	give_easy(easy);
+	curl_easy_cleanup(easy);
 	job->host->active--;
 	for (size_t i = 0; i < run->active_count; i++)
 		if (run->active[i] == job) {
@@ -214,7 +197,7 @@ static void deactivate(struct run *run, struct http_job *job, CURL *easy)
 
 static int activate(struct run *run, struct http_job *job, struct err *err)
 {
-	CURL *easy = take_easy();
+	CURL *easy = curl_easy_init();
 	int r;
 
 	if (!easy)
@@ -226,7 +209,7 @@ static int activate(struct run *run, struct http_job *job, struct err *err)
 		r = err_set(err, ERR_FAILED, "libcurl cannot start a download");
 	if (r < 0) {
 		job->easy = NULL;
-		give_easy(easy);
+		curl_easy_cleanup(easy);
 		return r;
 	}
 	run->active[run->active_count++] = job;
@@ -314,7 +297,7 @@ static bool is_ahead(const struct run *run)
 	uint64_t elapsed_ms = clock_monotonic_ms() - run->start_ms;
 
 	return run->rate_bytes &&
-	       run->counters.received_bytes / run->rate_bytes * 1000 > elapsed_ms + 1000;
+	       run->counters.received_bytes * 1000 / run->rate_bytes > elapsed_ms + RATE_SLACK_MS;
 }
 
 /* -- ends -- */
@@ -405,7 +388,7 @@ static void show_progress(struct run *run)
 static int wait_for_more(const struct run *run, struct err *err)
 {
 	uint64_t before = clock_monotonic_ms();
-	int wait_ms = WAIT_MS;
+	int wait_ms = run->rate_bytes ? RATE_SLACK_MS : WAIT_MS;
 	int ready = 0;
 
 	if (run->due_ms && run->due_ms < before + WAIT_MS)

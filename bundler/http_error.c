@@ -150,10 +150,10 @@ void http_error_judge(const struct http_job *job, CURLcode code, long status,
 	curl_easy_getinfo(job->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
 	if (job->stop != HTTP_STOP_NONE)
 		judge_stop(job, ret);
+	else if (proxy_status >= 400)
+		judge_status(job, proxy_status, ret); /* it refused the tunnel */
 	else if (code == CURLE_OK || code == CURLE_HTTP_RETURNED_ERROR)
 		judge_status(job, status, ret);
-	else if (proxy_status >= 400)
-		judge_status(job, proxy_status, ret);
 	else
 		judge_curl(job, code, ret);
 }

@@ -47,8 +47,7 @@ static bool set_safety(CURL *easy, const char *url)
 	       curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket) == CURLE_OK;
 }
 
-/* Nothing depends on these: a libcurl without HTTP/2 refuses the first, a handle that still has its
- * buffer of an earlier transfer the second. */
+/* Nothing depends on these: a libcurl without HTTP/2 refuses the first. */
 static void set_speed(CURL *easy)
 {
 	(void)set_long(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);

@@ -13,38 +13,75 @@
 #include "file.h"
 #include "http.h"
 #include "http_part.h"
-#include "proc.h"
+#include "x509.h"
 
 #define BODY_SIZE 100000
 
 static struct {
 	char dir[32];
-	char ca_file[64], key_file[64]; /* of a certificate for 127.0.0.1 that signed itself */
+	char ca_file[64]; /* of the authority of 127.0.0.1's certificate */
 	char dest[64], part[80];
 	unsigned int port, tls_port;             /* 127.0.0.1 */
 	unsigned int other_port, other_tls_port; /* 127.0.0.2 */
 	unsigned int client_port;                /* TLS with client certificates */
+	unsigned int expired_port;               /* TLS with a certificate of yesterday */
 	unsigned int deaf_port, closed_port;
 	pid_t pid;
 	int in;
 	char body[BODY_SIZE];
 	char digest[SHA256_HEX_SIZE];
-	char bases[8][64]; /* of scene_source() */
 } scene = { .dir = "/tmp/pgha-test-http-XXXXXX", .pid = -1, .in = -1 };
 
-static inline int scene_certify(const char *subject, const char *names, const char *days,
-				const char *key_file, const char *cert_file)
+/* Writes NAME.crt and NAME.key into the scene's directory: for USAGE, by ISSUER (NULL: by itself), until
+ * UNTIL. RET_CERT may be NULL. */
+static inline int scene_certify(const char *name, unsigned int usage, X509 *issuer,
+				EVP_PKEY *issuer_key, time_t until, X509 **ret_cert,
+				EVP_PKEY **ret_key)
 {
+	static const char *const addresses[] = { "127.0.0.1", NULL };
+	const struct x509_profile profile = { .organization = "test",
+					      .common_name = name,
+					      .sans = usage & X509_USE_SERVER ? addresses : NULL,
+					      .usage = usage,
+					      .not_before = until - 10 * (time_t)86400,
+					      .not_after = until };
+	CLEANUP(X509_freep) X509 *cert = NULL;
+	CLEANUP(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+	char path[64];
 	struct err err = ERR_INIT;
-	const char *argv[] = { "openssl", "req",    "-x509", "-newkey", "rsa:2048", "-nodes",
-			       "-days",   days,     "-subj", subject,   "-addext",  names,
-			       "-keyout", key_file, "-out",  cert_file, NULL };
-	struct proc proc = { .argv = argv };
 
-	return proc_check(&proc, NULL, &err);
+	if (x509_key_generate(X509_KEY_P256, &key, &err) < 0 ||
+	    x509_create(&profile, key, issuer, issuer_key, &cert, &err) < 0)
+		return -1;
+	snprintf(path, sizeof(path), "%s/%s.crt", scene.dir, name);
+	if (x509_write(path, cert, &err) < 0)
+		return -1;
+	snprintf(path, sizeof(path), "%s/%s.key", scene.dir, name);
+	if (x509_key_write(path, key, &err) < 0)
+		return -1;
+	if (ret_cert) {
+		*ret_cert = steal_ptr(&cert);
+		*ret_key = steal_ptr(&key);
+	}
+	return 0;
 }
 
-static inline int scene_start_server(const char *ca)
+/* "ca"; by it "server", "expired" and "client"; and "stranger", which nobody knows. */
+static inline int scene_certify_all(void)
+{
+	CLEANUP(X509_freep) X509 *ca = NULL;
+	CLEANUP(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+	time_t now = time(NULL), later = now + 86400;
+
+	if (scene_certify("ca", X509_USE_CA, NULL, NULL, later, &ca, &key) < 0 ||
+	    scene_certify("server", X509_USE_SERVER, ca, key, later, NULL, NULL) < 0 ||
+	    scene_certify("expired", X509_USE_SERVER, ca, key, now - 86400, NULL, NULL) < 0 ||
+	    scene_certify("client", X509_USE_CLIENT, ca, key, later, NULL, NULL) < 0)
+		return -1;
+	return scene_certify("stranger", X509_USE_CLIENT, NULL, NULL, later, NULL, NULL);
+}
+
+static inline int scene_start_server(void)
 {
 	cleanup_fclose FILE *f = NULL;
 	int in[2], out[2];
@@ -55,17 +92,16 @@ static inline int scene_start_server(const char *ca)
 	if (scene.pid == 0) {
 		dup2(in[0], 0);
 		dup2(out[1], 1);
-		execlp("python3", "python3", "tests/unit/http_server.py", scene.ca_file,
-		       scene.key_file, ca, NULL);
+		execlp("python3", "python3", "tests/unit/http_server.py", scene.dir, NULL);
 		_exit(127);
 	}
 	close(in[0]);
 	close(out[1]);
 	scene.in = in[1];
 	f = fdopen(out[0], "r");
-	if (!f || fscanf(f, "%u %u %u %u %u %u %u", &scene.port, &scene.tls_port, &scene.other_port,
-			 &scene.other_tls_port, &scene.client_port, &scene.deaf_port,
-			 &scene.closed_port) != 7)
+	if (!f || fscanf(f, "%u %u %u %u %u %u %u %u", &scene.port, &scene.tls_port,
+			 &scene.other_port, &scene.other_tls_port, &scene.client_port,
+			 &scene.expired_port, &scene.deaf_port, &scene.closed_port) != 8)
 		return -1;
 	return 0;
 }
@@ -82,13 +118,9 @@ static inline int scene_set_up(void **state)
 	    sha256_hex(scene.body, sizeof(scene.body), scene.digest, &err) < 0)
 		return -1;
 	snprintf(scene.ca_file, sizeof(scene.ca_file), "%s/ca.crt", scene.dir);
-	snprintf(scene.key_file, sizeof(scene.key_file), "%s/server.key", scene.dir);
 	snprintf(scene.dest, sizeof(scene.dest), "%s/a/b/file", scene.dir);
 	snprintf(scene.part, sizeof(scene.part), "%s.part", scene.dest);
-	if (scene_certify("/CN=127.0.0.1", "subjectAltName=IP:127.0.0.1", "2", scene.key_file,
-			  scene.ca_file) < 0)
-		return -1;
-	return scene_start_server(scene.ca_file);
+	return scene_certify_all() < 0 ? -1 : scene_start_server();
 }
 
 static inline int scene_tear_down(void **state)

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A scripted web server on loopback: good, slow and hostile ones, chosen by the path's first component.
 
-Arguments: CERT KEY [CA]. Prints its ports: HTTP and HTTPS on 127.0.0.1, HTTP and HTTPS on 127.0.0.2, HTTPS that demands a
-client certificate of CA, one on which nobody accepts, and one that is closed. Serves until its standard input ends.
-"/log" answers with the requests so far, a line "PATH RANGE" each.
+Argument: a directory with ca.crt, server.crt, expired.crt and their keys. Prints its ports: HTTP and HTTPS on 127.0.0.1,
+HTTP and HTTPS on 127.0.0.2, HTTPS that demands a client certificate of the CA, HTTPS with the expired certificate, one on
+which nobody accepts, and one that is closed. Serves until its standard input ends. "/log" answers with the requests so far, a line "PATH RANGE" each.
 """
 import http.server
 import select
@@ -22,6 +22,7 @@ ETAG = '"the-first"'
 MODIFIED = "Sat, 01 Aug 2026 10:00:00 GMT"
 log = []
 seen = {}
+clients = {}  # the connections on which a folder was asked for
 ports = []
 
 
@@ -75,6 +76,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def on_log(self):
         self.send(200, "".join(line + "\n" for line in log).encode())
+
+    def on_connections(self):  # "/connections/good/x": how many brought "/good/x/…"
+        self.send(200, str(len(clients.get(self.path.removeprefix("/connections"), ()))).encode())
 
     def on_good(self):  # knows no ranges
         self.send(200, BODY)
@@ -235,16 +239,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def may_pass(self):
         """Its user is "p" with the password "word"; with the host 127.0.0.2 as proxy everybody may pass."""
         user = self.headers.get("Proxy-Authorization", "nobody")
-        log.append(f"proxy {self.path} {user}")
+        log.append(f"proxy:{self.server.server_address[0]}:{self.path} {user}")
         if self.server.server_address[0] == "127.0.0.2" or user == "Basic cDp3b3Jk":
             return True
         self.send(407, headers=[("Proxy-Authenticate", 'Basic realm="test"')])
         return False
 
     def do_CONNECT(self):
-        self.close_connection = True
         if not self.may_pass():
             return
+        self.close_connection = True
         host, port = self.path.rsplit(":", 1)
         with socket.create_connection((host, int(port))) as far:
             self.send_response(200)
@@ -264,6 +268,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.path = "/" + self.path.split("/", 3)[3]
         start = self.headers.get("Range", "")
         if self.path != "/log":
+            clients.setdefault(self.path.rpartition("/")[0], set()).add(self.client_address)
             log.append(f"{self.path} {start or '-'}")
         self.count = seen[self.path] = seen.get(self.path, 0) + 1
         self.first = int(start.removeprefix("bytes=").rstrip("-")) if start else None
@@ -271,13 +276,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return getattr(self, "on_" + kind.replace("-", "_"), self.on_missing)()
 
 
-def serve(address, certificate=(), ca=None):
+def serve(address, certificate=None, ca=None):
     server = http.server.ThreadingHTTPServer((address, 0), Handler)
     server.daemon_threads = True
     server.handle_error = lambda *_: None
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*certificate)
+        context.load_cert_chain(f"{certificate}.crt", f"{certificate}.key")
         if ca:
             context.verify_mode = ssl.CERT_REQUIRED
             context.load_verify_locations(ca)
@@ -287,11 +292,12 @@ def serve(address, certificate=(), ca=None):
 
 
 def main():
-    certificate = sys.argv[1:3]
+    folder = sys.argv[1]
     for host in "127.0.0.1", "127.0.0.2":
         serve(host)
-        serve(host, certificate)
-    serve("127.0.0.1", certificate, sys.argv[3] if len(sys.argv) > 3 else sys.argv[1])
+        serve(host, f"{folder}/server")
+    serve("127.0.0.1", f"{folder}/server", f"{folder}/ca.crt")
+    serve("127.0.0.1", f"{folder}/expired")
     # What comes after these is not even answered.
     deaf = socket.create_server(("127.0.0.1", 0), backlog=0)
     ports.append(deaf.getsockname()[1])
