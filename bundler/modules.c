@@ -31,6 +31,10 @@ static void forget(struct modules *m)
 	m->item_count = 0;
 	m->module_count = 0;
 	m->slot_count = 0;
+	if (m->pool && m->pool->considered) {
+		map_free(m->pool->considered);
+		free(steal_ptr(&m->pool->considered));
+	}
 	if (m->pool)
 		pool_free(steal_ptr(&m->pool));
 }
