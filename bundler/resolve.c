@@ -163,6 +163,30 @@ int resolve_fill(struct resolver *resolver, const struct solve_result *result, s
 	return r < 0 ? r : check_lock(ret, err);
 }
 
+/* pip has its own settings and no --offline: without a local index it would ask the network. */
+static int resolve_wheels(const struct definition *def, const struct metadata_options *options,
+			  const struct update *update, struct strv *warnings, struct lock *ret,
+			  struct err *err)
+{
+	bool offline = options->limits && options->limits->offline && !getenv("PIP_NO_INDEX");
+	int r = 0;
+
+	if (!def->wheels.requirements.count)
+		return 0;
+	if (!offline)
+		return wheel_resolve(def, options->cache, update, ret, err);
+	if (!update)
+		return err_set(err, ERR_NETWORK,
+			       "wheels come from a Python index, and there is no network: resolve "
+			       "without --offline, carry a lock's wheels on with --update, or name "
+			       "a local index (PIP_NO_INDEX, PIP_FIND_LINKS)");
+	r = strv_add(warnings,
+		     "without the network the wheels stay as the lock has them: whether they are "
+		     "what the definition requires was not asked",
+		     err);
+	return r < 0 ? r : wheel_copy(update->base, ret, err);
+}
+
 static int resolve(const struct definition *def, const struct metadata_options *options,
 		   struct update *update, struct strv *warnings, struct lock *ret, struct err *err)
 {
@@ -176,8 +200,8 @@ static int resolve(const struct definition *def, const struct metadata_options *
 		r = resolver_solve(&rs, &result, err);
 	if (r == 0)
 		r = resolve_fill(&rs, &result, ret, err);
-	if (r == 0 && def->wheels.requirements.count)
-		r = wheel_resolve(def, options->cache, update, ret, err);
+	if (r == 0)
+		r = resolve_wheels(def, options, update, warnings, ret, err);
 	if (r == 0)
 		r = check_lock(ret, err);
 	if (r == 0)

@@ -305,8 +305,13 @@ int update_solve(struct update *update, struct resolver *resolver, struct solve_
 {
 	CLEANUP(hold_release) struct hold h = { .update = update, .resolver = resolver };
 	CLEANUP(solve_result_release) struct solve_result fresh = { .items = NULL };
-	int r = resolver_solve(resolver, &fresh, err);
+	struct strv *warnings = resolver->warnings;
+	int r = 0;
 
+	if (update->names->count)
+		resolver->warnings = NULL; /* the second solving says the same */
+	r = resolver_solve(resolver, &fresh, err);
+	resolver->warnings = warnings;
 	if (update->names->count && (r == 0 || err->code == ERR_NETWORK)) {
 		/* What cannot be had anew may well stay as it is: then nothing is taken. */
 		*err = (struct err)ERR_INIT;

@@ -225,6 +225,16 @@ static int copy_to_lock(const struct lock_wheel *from, struct lock *lock, struct
 	return r < 0 ? r : copy_text(&to->sdist.sha256, from->sdist.sha256, err);
 }
 
+int wheel_copy(const struct lock *from, struct lock *lock, struct err *err)
+{
+	const struct lock_wheel *wheels = from->wheels.items;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < from->wheels.count; i++)
+		r = copy_to_lock(&wheels[i], lock, err);
+	return r;
+}
+
 /* Those of REPORT that stay go into LOCK as they were; *RET_OTHERS counts the others. */
 static int add_kept(const struct pip_report *report, const struct update *update, struct lock *lock,
 		    size_t *ret_others, struct err *err)

@@ -22,6 +22,9 @@
 int wheel_resolve(const struct definition *def, const char *cache, const struct update *update,
 		  struct lock *lock, struct err *err) MUST_CHECK;
 
+/* All of FROM's wheels, as they are; what DEF requires is not asked. */
+int wheel_copy(const struct lock *from, struct lock *lock, struct err *err) MUST_CHECK;
+
 /* What DEF's requirements resolve to now, and nothing more; the caller releases RET. Errors as
  * wheel_resolve(). */
 int wheel_versions(const struct definition *def, const char *cache, struct pip_report *ret,

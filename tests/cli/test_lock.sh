@@ -275,4 +275,54 @@ for mask in 000 077; do
 	expect "the same bytes with umask $mask" 0 "" cmp "$lock" "$work/mask$mask.lock"
 	expect "and the same mode" 0 "644" stat -c %a "$work/mask$mask.lock"
 done
+# --- nor which server answers ---
+# Serves $work and writes its port to the file named.
+web_server() {
+	exec python3 -c '
+import http.server, os, sys
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_): pass
+os.chdir(sys.argv[1])
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
+with open(sys.argv[2] + ".new", "w") as out: out.write(str(server.server_port))
+os.rename(sys.argv[2] + ".new", sys.argv[2])
+server.serve_forever()' "$work" "$1"
+}
+web_server "$work/port1" 2>"$work/server1.err" &
+first_server=$!
+web_server "$work/port2" 2>"$work/server2.err" &
+second_server=$!
+trap 'kill "$first_server" "$second_server" 2>/dev/null || true; rm -rf "$work"' EXIT
+for ((i = 0; i < 100; i++)); do [[ -e $work/port1 && -e $work/port2 ]] && break || sleep 0.1; done
+one=http://127.0.0.1:$(<"$work/port1") two=http://127.0.0.1:$(<"$work/port2")
+printf '[base]\nname=base\nbaseurl=%s/base %s/base\ngpgcheck=0\n[extra]\nname=extra\nmirrorlist=%s/mirrors\ngpgcheck=0\n' \
+	"$one" "$two" "$two" >"$work/all.repo"
+definition 'a, m, z, other'
+printf '%s/extra\n%s/extra\n' "$one" "$two" >"$work/mirrors"
+expect "from two mirrors" 0 "6 packages" "$bundle" resolve -f "$work/b.yaml" -o "$lock" --cache "$work/c.both"
+expect "the lock has both, and the list" 0 "mirrors: [\"$two/base\"]" grep 'id: base' "$lock"
+expect "the list alone where there is no more" 0 "{id: extra, mirrorlist: \"$two/mirrors\", repomd" grep 'id: extra' "$lock"
+printf '%s/extra\n%s/extra\n' "$two" "$one" >"$work/mirrors"
+expect "the list in another order" 0 "" "$bundle" resolve -f "$work/b.yaml" -o "$work/again.lock" --cache "$work/c.order"
+expect "gives the same bytes" 0 "" cmp "$lock" "$work/again.lock"
+kill "$first_server"
+wait "$first_server" 2>/dev/null || true
+first_server=$second_server
+rm "$work/again.lock"
+expect "one mirror dead" 0 "" "$bundle" resolve -f "$work/b.yaml" -o "$work/again.lock" --cache "$work/c.dead"
+expect "gives the same bytes too" 0 "" cmp "$lock" "$work/again.lock"
+kill "$second_server"
+wait "$second_server" 2>/dev/null || true
+trap 'rm -rf "$work"' EXIT
+expect "without any server, from the cache" 0 "unchanged" "$bundle" resolve -f "$work/b.yaml" -o "$work/again.lock" --cache "$work/c.dead" --offline
+definition 'a, m, z, other' 'wheels: {requirements: [x]}'
+expect "wheels are not had without a network" 4 "carry a lock's wheels on with --update" \
+	env -u PIP_NO_INDEX "$bundle" resolve -f "$work/b.yaml" -o "$work/again.lock" --cache "$work/c.dead" --offline
+echo '  - {name: x, version: "1", file: x-1-py3-none-any.whl, url: "https://index.example/x.whl", sha256: '"$(sha256sum </dev/null | cut -d' ' -f1)}" \
+	>"$work/wheel"
+sed -i -e 's/^wheels: \[\]/wheels:/' -e "\$r $work/wheel" "$work/again.lock"
+expect "but carried on" 0 "1 wheels" \
+	env -u PIP_NO_INDEX "$bundle" resolve -f "$work/b.yaml" -o "$work/again.lock" --cache "$work/c.dead" --offline --update
+expect "with a word about it" 0 "the wheels stay as the lock has them" \
+	env -u PIP_NO_INDEX "$bundle" resolve -f "$work/b.yaml" -o "$work/again.lock" --cache "$work/c.dead" --offline --update a
 finish
