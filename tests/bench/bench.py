@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """pgha-bundle beside stock tools: time and peak memory, in one run and by turns.
 
-usage: bench.py resolve|scale|fetch --build DIR --data DIR --out FILE [--runs N] [--lab DIR] [--factors 1,2,4,8]
+usage: bench.py resolve|scale|fetch --build DIR --data DIR --out FILE [--runs N] [--lab DIR --many DIR] [--factors 1,2,4,8]
 
---data holds the CentOS Stream 9 repositories; --lab is where serve.sh put lab.repo and its certificates. What was
+--data holds the CentOS Stream 9 repositories; --lab is where serve.sh put lab.repo and its certificates; --many, many.sh's. What was
 measured is added to FILE (JSON) and printed. Nothing here fails because something was slow; it fails when a contender's answer is wrong.
 """
 import argparse
@@ -15,6 +15,8 @@ import re
 import shutil
 import subprocess
 import sys
+
+import yaml
 
 import grow
 from measure import Contender, Target, Wrong, bench, table
@@ -156,13 +158,22 @@ class Fetch:
               "[postgresql]\nname=postgresql\nstream=\nstate=disabled\nprofiles=\n")
         ours = self.scene.ours("", False)
         subprocess.run(ours.argv, check=True)
-        urls = subprocess.run([f"{args.build}/pgha-bundle", "urls", "--lock", self.scene.lock], check=True,
-                              stdout=subprocess.PIPE, text=True).stdout.split()
+        urls = self.urls()
         self.count = len(urls)
         self.dest = f"{work}/dest"
         self.curlrc = write(f"{work}/curlrc", "".join(
             f'url = "{url}"\noutput = "{self.dest}/{os.path.basename(url)}"\n' for url in urls))
         os.makedirs(self.dest, exist_ok=True)
+
+    def urls(self):
+        """Of each package, on the one server behind all mirrors."""
+        with open(f"{self.lab}/url", encoding="utf-8") as file:
+            server = file.read().strip()
+        with open(self.scene.lock, encoding="utf-8") as file:
+            lock = yaml.safe_load(file)
+        open_to_all = {repo["id"] for repo in lock["repos"] if not repo.get("sslclientcert")}
+        return [f"{server}/{'pub' if rpm['repo'] in open_to_all else 'entitled'}/x86_64/{rpm['repo']}/{rpm['path']}"
+                for rpm in lock["rpms"]]
 
     def fetch(self, name, cache, prepare, *more):
         argv = [f"{self.args.build}/pgha-bundle", "fetch", "--lock", self.scene.lock, "--cache", cache, *more]
@@ -192,7 +203,7 @@ class Fetch:
             if cold:
                 fresh(cache)
         argv = [word for word in self.scene.dnf_argv(cache) if word != "--noplugins"]
-        argv += ["--disableplugin=*", "--enableplugin=download", "download", "--resolve", f"--destdir={self.dest}",
+        argv += ["--disableplugin=*", "--enableplugin=download", "--assumeyes", "download", "--resolve", f"--destdir={self.dest}",
                  *self.scene.request]
         return Contender(name, argv, prepare=prepare, check=self.in_dest)
 
@@ -214,17 +225,32 @@ def bench_fetch(args, work):
                  f.dnf_download("dnf download --resolve", True)],
                 [Target("pgha-bundle resolve, fetch", "wall_s", "dnf download --resolve")], args.runs, args.tool, work)
 
-    files = cached_files(cache)
-    rpms = [path for path in files if not path.endswith(".asc")]
-    again = f.fetch("nothing to fetch", cache, lambda: None)
-    contenders = [again, Contender("sha256sum", ["sha256sum", "--", *rpms])]
-    targets = [Target("nothing to fetch", "wall_s", "", 0.050, 1000 / f.count,
-                      f"nothing to fetch, seconds per 1,000 files ({f.count} measured)")]
-    usage = subprocess.run([f"{args.build}/pgha-bundle", "fetch", "--help"], check=True, stdout=subprocess.PIPE, text=True).stdout
-    if "--verify-cache" in usage:
-        contenders.insert(1, f.fetch("--verify-cache", cache, lambda: None, "--verify-cache"))
-        targets.append(Target("--verify-cache", "wall_s", "sha256sum", 1.1))
-    yield bench(f"{f.count} files that are there", contenders, targets, args.runs, args.tool, work)
+    yield bench_nothing(args, work)
+
+    rpms = cached_files(cache)
+    yield bench(f"{f.count} files that are there, {sum(map(os.path.getsize, rpms)) >> 20} MiB",
+                [f.fetch("pgha-bundle --verify-cache", cache, lambda: None, "--verify-cache"),
+                 Contender("sha256sum", ["sha256sum", "--", *rpms])],
+                [Target("pgha-bundle --verify-cache", "wall_s", "sha256sum", 1.1)], args.runs, args.tool, work)
+
+
+def bench_nothing(args, work):
+    """What is there already, at what costs so much a file."""
+    many, cache = args.many, f"{work}/many-cache"
+    with open(f"{many}/fingerprint", encoding="ascii") as file:
+        trust = f"trust: {{many: [{file.read().strip()}]}}\n"
+    repo_file = write(f"{work}/many.repo", f"[many]\nname=many\nbaseurl=file://{many}/repo\ngpgcheck=1\ngpgkey=file://{many}/key.asc\n")
+    scene = Scene(args.build, f"{work}/many", repo_file, "platform:el8", ["many"], trust)
+    subprocess.run(scene.ours("", False).argv, check=True)
+    count = len(glob.glob(f"{many}/repo/*.rpm"))
+
+    def fetch(name, *more):
+        argv = [f"{args.build}/pgha-bundle", "fetch", "--lock", scene.lock, "--cache", cache, *more]
+        return Contender(name, argv, check=scene.same_count(r"^(\d+) packages"))
+    subprocess.run(fetch("").argv, check=True)
+    return bench(f"{count} files that are there", [fetch("nothing to fetch")],
+                 [Target("nothing to fetch", "wall_s", "", 0.050, 1000 / count, "nothing to fetch, seconds per 1,000 files")],
+                 args.runs, args.tool, work)
 
 
 BENCHMARKS = {"resolve": bench_resolve, "scale": bench_scale, "fetch": bench_fetch}
@@ -236,6 +262,7 @@ def main():
     parser.add_argument("--build", required=True, type=os.path.abspath)
     parser.add_argument("--data", type=os.path.abspath)
     parser.add_argument("--lab", type=os.path.abspath)
+    parser.add_argument("--many", type=os.path.abspath)
     parser.add_argument("--out", required=True)
     parser.add_argument("--work", required=True, type=os.path.abspath)
     parser.add_argument("--runs", type=int, default=5)

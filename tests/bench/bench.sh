@@ -9,6 +9,8 @@
 
 # shellcheck source=tests/lab/serve.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/../lab/serve.sh"
+# shellcheck source=tests/bench/many.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/many.sh"
 
 build=$(realpath -- "$1")
 docs=${2:-}
@@ -26,8 +28,10 @@ measure() { # NAME [OPTION...]
 bench_resolve() { measure resolve --data "$data"; }
 bench_scale() { measure scale --data "$data" --factors "${FACTORS:-1,2,4,8}"; }
 bench_fetch() {
+	local many
+	many=$(many_repo)
 	serve_start "$work"
-	measure fetch --lab "$work/repos"
+	measure fetch --many "$many" --lab "$work/repos"
 	serve_stop "$work"
 }
 

@@ -31,8 +31,8 @@ whatprovides and solves; cold, it parses each `primary.xml` once, checks nothing
     "fetch": """The closure of the lab's services over HTTPS on loopback, eight connections for each contender. pgha-bundle checks every
 digest and every signature; the others check neither. dnf has its metadata already in the first table and has to fetch them in the second.
 """,
-    "files": """All files are in the cache. `nothing to fetch` is `pgha-bundle fetch` with the cache's own record, `--verify-cache` reads
-every file again, and sha256sum is coreutils' on the same files.
+    "files": """All files are in the cache. First 1,000 small packages that the cache's own record says are right, then the closure of the
+lab's services, of which every byte is read again: sha256sum is coreutils' on the same files.
 """,
     "scale": """The same request to the same repositories made larger: their packages and renamed copies of them, each copy closed in itself
 (`tests/bench/grow.py`).
