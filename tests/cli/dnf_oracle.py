@@ -17,6 +17,8 @@ dnf is not installed.
   --installed           ROOT has packages: print what must be installed or upgraded, as dnf without --allowerasing
   --batch FILE          many requests, a line each, their packages with tabs between, over one reading of the metadata.
                         A line is printed for each: "ok" and the NEVRAs, or "no" and the reason, with tabs between
+  --advisories          ROOT has packages: print what advisories say of them that is not installed yet, a line each:
+                        ID TYPE SEVERITY NAME.ARCH EVR
   --streams             print the active module streams, NAME:STREAM a line, instead of packages
 """
 import argparse
@@ -26,6 +28,7 @@ import sys
 try:
     import dnf
     import dnf.exceptions
+    import hawkey
     import rpm
 except ImportError:
     print("dnf is not installed", file=sys.stderr)
@@ -33,8 +36,6 @@ except ImportError:
 
 
 def open_base(args):
-    # Debian's rpm keeps a database in the user's home otherwise.
-    rpm.addMacro("_dbpath", "/var/lib/rpm")
     base = dnf.Base(dnf.conf.Conf())
     conf = base.conf
     conf.config_file_path = "/dev/null"
@@ -61,7 +62,11 @@ def open_base(args):
     for repo in base.repos.iter_enabled():
         repo.gpgcheck = False
         repo.repo_gpgcheck = False
+    # Debian's rpm keeps a database in the user's home otherwise, and each reading of its configuration says so again.
+    rpm.addMacro("_dbpath", "/var/lib/rpm")
     base.fill_sack(load_system_repo=True)
+    if bool(base.sack.query().installed()) != args.installed:
+        sys.exit("the root is not what --installed says")
     return base
 
 
@@ -112,6 +117,13 @@ def solve(base, packages):
     return sorted(str(p) for p in base.transaction.install_set)
 
 
+def advisory_line(advisory, package):
+    kinds = {hawkey.ADVISORY_BUGFIX: "bugfix", hawkey.ADVISORY_ENHANCEMENT: "enhancement",
+             hawkey.ADVISORY_SECURITY: "security", hawkey.ADVISORY_NEWPACKAGE: "newpackage"}
+    return (f"{advisory.id} {kinds.get(advisory.type, '-')} {advisory.severity or '-'} "
+            f"{package.name}.{package.arch} {package.evr}\n")
+
+
 def solve_batch(base, file):
     with open(file, encoding="utf-8") as lines:
         for line in lines:
@@ -128,8 +140,11 @@ def main(args):
     base = set_modules(args)
     if any(package.startswith("@") for package in args.package) or args.batch:
         base.read_comps(arch_filter=True)
-    if not args.installed and len(base.sack.query().installed()):
-        sys.exit("the root is not empty")
+    if args.advisories:
+        # As `dnf updateinfo --available`.
+        found = base.sack.query().installed().latest(1).get_advisory_pkgs(hawkey.GT)
+        print("".join(sorted({advisory_line(p.get_advisory(base.sack), p) for p in found})), end="")
+        return 0
     if args.streams:
         container = base._moduleContainer
         active = {m.getNameStream() for m in container.getModulePackages() if container.isModuleActive(m)}
@@ -154,6 +169,7 @@ def parse_arguments():
     parser.add_argument("--no-best", dest="best", action="store_false")
     parser.add_argument("--installed", action="store_true")
     parser.add_argument("--batch")
+    parser.add_argument("--advisories", action="store_true")
     parser.add_argument("--streams", action="store_true")
     for name in ("root", "repo_dir", "platform", "releasever", "arch"):
         parser.add_argument(name)

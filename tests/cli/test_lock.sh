@@ -250,6 +250,76 @@ expect "after an update" 0 "2 up" resolve --update
 expect "what was fixed is gone" 0 "RHSA-2026:3" outdated
 if [[ $out == *RHSA-2026:9* || $out == *RHBA* ]]; then not_ok "and only that" "$out"; else ok "and only that"; fi
 
+# --- the same advisories as dnf's ---
+cat >"$work/modules.yaml" <<-END
+	---
+	document: modulemd
+	version: 2
+	data:
+	  name: m
+	  stream: "1"
+	  version: 1
+	  context: c0ffee
+	  arch: x86_64
+	  summary: m
+	  description: m
+	  license: {module: [MIT]}
+	  artifacts: {rpms: ["modular-0:1-1.module.x86_64", "modular-0:2-1.module.x86_64"]}
+	---
+	document: modulemd-defaults
+	version: 1
+	data: {module: m, stream: "1"}
+END
+repos base
+definition 'app, side, modular, epoch'
+rm "$lock"
+packages="$text_1
+	epoch-1:1-1.noarch
+	modular-1-1.module.x86_64
+	modules: $work/modules.yaml"
+repo base 20 <<<"$packages"
+expect "a lock with a stream's package" 0 "modular" resolve --json
+expect "to be carried on" 0 "" cp "$lock" "$work/before.lock"
+repo base 21 <<-END
+	$packages
+	modular-2-1.module.x86_64
+	core-2-1.x86_64
+	advisory: A-1 security Important "core" CVE-1: core-2-1.x86_64 core-2-1.i686 lib-1-1.x86_64
+	advisory: A-2 bugfix None "older" -: epoch-9-1.noarch side-0.9-1.x86_64
+	advisory: A-3 enhancement None "not there" -: epoch-1:2-1.noarch tool-1-2.x86_64
+	advisory: A-4 security Critical "stream" -: module=m:1:c0ffee modular-2-1.module.x86_64
+	advisory: A-5 security Critical "another stream" -: module=m:2:c0ffee modular-9-1.module.x86_64
+	advisory: A-6 security Low "another context" -: module=m:1:beef modular-9-1.module.x86_64
+	advisory: A-7 newpackage None "two streams" -: module=m:2:c0ffee module=m:1:c0ffee modular-3-1.module.x86_64 tool-1-3.noarch
+END
+expect "what is newer" 0 "" outdated --json
+python3 - "$work/.out" >"$work/ours" <<-'END'
+	import json, sys
+	for a in json.load(open(sys.argv[1]))["advisories"]:
+	    for p in a["packages"]:
+	        print(a["id"], a["type"], a["severity"] or "-", f"{p['name']}.{p['arch']}", p["fixed_in"])
+END
+nevras | tr ' ' '\n' >"$work/nevras"
+mkdir -p "$work/old/repodata" "$work/repos.d"
+gzip <"$work/base/repodata/primary.xml" >"$work/old/repodata/primary.xml.gz"
+cp "$work/all.repo" "$work/repos.d/"
+capture "$root/tests/cli/dnf_oracle.py" --advisories "$work/root" "$work/repos.d" platform:el8 8 x86_64
+if ((status == 2)); then
+	skip "dnf names the same advisories" "dnf is not installed"
+elif [[ ! -x $(command -v rpmbuild) ]]; then
+	skip "dnf names the same advisories" "rpmbuild is not installed"
+else
+	rm -rf "$work/root"
+	expect "a root with the lock's packages" 0 "" "$root/tests/cli/make_root.py" "$work/root" "$work/rpmbuild" "$work/nevras" "$work/old"
+	expect "dnf finds advisories" 0 "A-4 security Critical modular.x86_64 2-1.module" \
+		"$root/tests/cli/dnf_oracle.py" --advisories --installed "$work/root" "$work/repos.d" platform:el8 8 x86_64
+	if diff "$work/.out" <(sort "$work/ours") >"$work/diff"; then
+		ok "dnf names the same advisories"
+	else
+		not_ok "dnf names the same advisories" "$(<"$work/diff")"
+	fi
+fi
+
 # --- only the inputs count ---
 definition 'a, m, z'
 repo base 12 <<-END
