@@ -196,14 +196,39 @@ static int open_keyring(const struct opening *o, const struct lock_repo *repo, s
 	return r < 0 ? err_prefix(err, "repository '%s'", repo->id) : 0;
 }
 
-static bool has_rpms(const struct lock *lock, const char *repo)
+#define NAMES_SHOWN 3
+
+/* How many of the lock's packages come from there; the first ones' names go to RET unless that is
+ * NULL. */
+static size_t list_rpms(const struct lock *lock, const char *repo, struct str *ret)
 {
 	const struct lock_rpm *rpms = lock->rpms.items;
+	size_t count = 0;
 
-	for (size_t i = 0; i < lock->rpms.count; i++)
-		if (!strcmp(rpms[i].repo, repo))
-			return true;
-	return false;
+	for (size_t i = 0; i < lock->rpms.count; i++) {
+		if (strcmp(rpms[i].repo, repo) != 0)
+			continue;
+		if (ret && count < NAMES_SHOWN)
+			str_addf(ret, "%s%s", count ? ", " : "", rpms[i].nevra);
+		count++;
+	}
+	return count;
+}
+
+/* A repository whose packages nobody may vouch for; the next one may have the same trouble. */
+static void note_refused(const struct lock *lock, const char *repo, const struct err *why,
+			 struct err *all)
+{
+	CLEANUP(str_release) struct str names = STR_INIT;
+	size_t count = list_rpms(lock, repo, &names);
+
+	if (all->code == ERR_NONE)
+		*all = *why;
+	else
+		err_detail(all, "%s", why->msg);
+	if (names.buf)
+		err_detail(all, "packages from '%s': %s%s", repo, names.buf,
+			   count > NAMES_SHOWN ? ", ..." : "");
 }
 
 int keyrings_open(const struct lock *lock, const struct fetch_options *options,
@@ -214,16 +239,29 @@ int keyrings_open(const struct lock *lock, const struct fetch_options *options,
 		.options = options, .servers = servers, .checked = checked, .result = result
 	};
 	const struct lock_repo *repos = lock->repos.items;
-	int r = 0;
+	struct err refused = ERR_INIT;
 
 	ret->items = calloc(lock->repos.count + 1, sizeof(*ret->items));
 	if (!ret->items)
 		return err_nomem(err);
 	ret->count = lock->repos.count;
-	for (size_t i = 0; r == 0 && i < ret->count; i++)
-		if (has_rpms(lock, repos[i].id))
-			r = open_keyring(&o, &repos[i], i, &ret->items[i], err);
-	if (r == 0 && result->key_count)
+	for (size_t i = 0; i < ret->count; i++) {
+		struct err why = ERR_INIT;
+
+		if (list_rpms(lock, repos[i].id, NULL) == 0 ||
+		    open_keyring(&o, &repos[i], i, &ret->items[i], &why) == 0)
+			continue;
+		if (why.code != ERR_VERIFY) {
+			*err = why;
+			return -err->code;
+		}
+		note_refused(lock, repos[i].id, &why, &refused);
+	}
+	if (refused.code) {
+		*err = refused;
+		return -err->code;
+	}
+	if (result->key_count)
 		qsort(result->keys, result->key_count, sizeof(*result->keys), cmp_keys);
-	return r;
+	return 0;
 }

@@ -358,14 +358,18 @@ int pgp_key_check(const struct pgp_key *key, struct err *err)
 			"key %s (%s) is revoked: ask the vendor for the one that replaces it",
 			key->fpr, key->user_id);
 	if (key->algorithm != PGP_RSA && key->algorithm != 3)
-		return err_set(err, ERR_VERIFY, "key %s (%s) is %s: only RSA keys are accepted",
-			       key->fpr, key->user_id,
-			       key->algorithm == PGP_DSA     ? "DSA"
-			       : key->algorithm == PGP_ECDSA ? "ECDSA"
-			       : key->algorithm == PGP_EDDSA ? "EdDSA"
-							     : "of an unknown algorithm");
+		return err_set(
+			err, ERR_VERIFY,
+			"key %s (%s) is %s: only RSA keys are accepted, ask the vendor for one",
+			key->fpr, key->user_id,
+			key->algorithm == PGP_DSA     ? "DSA"
+			: key->algorithm == PGP_ECDSA ? "ECDSA"
+			: key->algorithm == PGP_EDDSA ? "EdDSA"
+						      : "of an unknown algorithm");
 	if (key->bits < PGP_RSA_BITS_MIN)
-		return err_set(err, ERR_VERIFY, "key %s (%s) is weak: RSA of %u bits, less than %d",
+		return err_set(err, ERR_VERIFY,
+			       "key %s (%s) is weak, RSA of %u bits, less than %d: ask the vendor "
+			       "for a stronger one",
 			       key->fpr, key->user_id, key->bits, PGP_RSA_BITS_MIN);
 	if (!key->self_signed)
 		return err_set(err, ERR_VERIFY,

@@ -29,10 +29,18 @@
 #define VERIFY_FLAGS \
 	(RPMVSF_NODSAHEADER | RPMVSF_NODSA | RPMVSF_NORSA | RPMVSF_NOMD5 | RPMVSF_NOSHA1HEADER)
 
+/* For reading what a file says of itself, to tell what is wrong with it. */
+#define READ_FLAGS (RPMVSF_MASK_NODIGESTS | RPMVSF_MASK_NOSIGNATURES)
+
+#define USER_ID_SIZE 96 /* as much as a message shows */
+#define PINS_SHOWN 3
+
 /* A key that may sign: a primary key or one of its bound subkeys. */
 struct signer {
 	char key_id[17];
 	char fpr[PGP_FPR_SIZE]; /* of the primary key */
+	char user_id[USER_ID_SIZE];
+	bool primary;
 	time_t created;
 	time_t expires; /* the earlier of both; 0: never */
 };
@@ -72,6 +80,8 @@ static void add_signer(struct rpmsig_keyring *k, const struct pgp_key *key, cons
 	*s = (struct signer){ .created = created, .expires = earlier(key->expires, expires) };
 	memcpy(s->key_id, fpr + 24, sizeof(s->key_id));
 	memcpy(s->fpr, key->fpr, sizeof(s->fpr));
+	snprintf(s->user_id, sizeof(s->user_id), "%s", key->user_id);
+	s->primary = !strcmp(fpr, key->fpr);
 }
 
 /* What librpm gets are our own filtered packets, without subkeys that nobody bound. */
@@ -178,24 +188,6 @@ static FD_t open_fd(int fd)
 	return lseek(fd, 0, SEEK_SET) < 0 ? NULL : fdDup(fd);
 }
 
-static int verify_all(rpmts ts, int fd, const char *name, struct err *err)
-{
-	struct rpmQVKArguments_s qva = { .qva_flags = 0 };
-	FD_t f = open_fd(fd);
-	int r;
-
-	if (!f)
-		return err_errno(err, ERR_FAILED, errno, "cannot read '%s'", name);
-	r = rpmVerifySignatures(&qva, ts, f, name);
-	Fclose(f);
-	if (r != 0)
-		return err_set(err, ERR_VERIFY,
-			       "'%s' is not signed by a pinned key, or was changed after it was "
-			       "signed: do not use it",
-			       name);
-	return 0;
-}
-
 static int read_header(rpmts ts, int fd, const char *name, Header *ret, struct err *err)
 {
 	FD_t f = open_fd(fd);
@@ -206,7 +198,7 @@ static int read_header(rpmts ts, int fd, const char *name, Header *ret, struct e
 	rc = rpmReadPackageFile(ts, f, name, ret);
 	Fclose(f);
 	if (rc != RPMRC_OK)
-		return err_set(err, ERR_VERIFY, "the header of '%s' does not verify", name);
+		return err_set(err, ERR_VERIFY, "'%s' is no intact package: do not use it", name);
 	return 0;
 }
 
@@ -218,39 +210,170 @@ static const struct signer *find_signer(const struct rpmsig_keyring *k, const ch
 	return NULL;
 }
 
+static const char *algorithm_name(unsigned int algorithm)
+{
+	return algorithm == PGP_DSA     ? "DSA"
+	       : algorithm == PGP_ECDSA ? "ECDSA"
+	       : algorithm == PGP_EDDSA ? "EdDSA"
+					: "an unknown algorithm";
+}
+
+static bool is_rsa(unsigned int algorithm)
+{
+	return algorithm == PGP_RSA || algorithm == 3; /* RSA that only signs */
+}
+
+static int not_pinned(const struct rpmsig_keyring *k, const struct pgp_signature *sig,
+		      const char *name, struct err *err)
+{
+	CLEANUP(str_release) struct str pins = STR_INIT;
+	unsigned int shown = 0;
+
+	for (size_t i = 0; i < k->count && shown < PINS_SHOWN; i++)
+		if (k->signers[i].primary)
+			str_addf(&pins, "%s%s (%s)", shown++ ? ", " : "", k->signers[i].fpr,
+				 k->signers[i].user_id);
+	if (str_check(&pins, err) < 0)
+		return -err->code;
+	return err_set(err, ERR_VERIFY,
+		       "'%s' is signed by the%s%s key %s, which is not pinned (pinned: %s): do not "
+		       "use it, unless the vendor says that this is his key; then pin it",
+		       name, is_rsa(sig->algorithm) ? "" : " ",
+		       is_rsa(sig->algorithm) ? "" : algorithm_name(sig->algorithm),
+		       *sig->issuer ? sig->issuer : "(of unknown ID)",
+		       pins.len ? pins.buf : "none");
+}
+
+static int judge_time(const struct signer *signer, const struct pgp_signature *sig,
+		      const char *name, struct err *err)
+{
+	bool early = sig->created < signer->created;
+	char when[CLOCK_TEXT_SIZE], end[CLOCK_TEXT_SIZE];
+
+	if (!early && (!signer->expires || sig->created < signer->expires))
+		return 0;
+	clock_format(sig->created, when);
+	clock_format(early ? signer->created : signer->expires, end);
+	return err_set(err, ERR_VERIFY,
+		       "'%s' was signed at %s, %s its key %s (%s) %s at %s: do not use it, and ask "
+		       "the vendor for one that is signed by a key in force",
+		       name, when, early ? "before" : "after", signer->fpr, signer->user_id,
+		       early ? "was made" : "had expired", end);
+}
+
+/* What a signature says of itself, as far as that is reason enough to refuse it. */
+static int judge(const struct rpmsig_keyring *k, const struct pgp_signature *sig, const char *name,
+		 const struct signer **ret, struct err *err)
+{
+	const struct signer *signer = find_signer(k, sig->issuer);
+
+	if (!signer)
+		return not_pinned(k, sig, name, err);
+	if (sig->type != SIGNATURE_OF_DATA)
+		return err_set(err, ERR_VERIFY,
+			       "'%s' has a signature of a wrong kind (0x%02x) by key %s (%s): do "
+			       "not use it",
+			       name, sig->type, signer->fpr, signer->user_id);
+	if (!is_rsa(sig->algorithm))
+		return err_set(err, ERR_VERIFY,
+			       "'%s' is signed by key %s (%s) with %s: only RSA is accepted", name,
+			       signer->fpr, signer->user_id, algorithm_name(sig->algorithm));
+	if (sig->hash != PGP_SHA256 && sig->hash != PGP_SHA384 && sig->hash != PGP_SHA512)
+		return err_set(err, ERR_VERIFY,
+			       "'%s' has a weak signature (%s) by key %s (%s): ask the vendor for "
+			       "one with SHA-256 or better",
+			       name,
+			       sig->hash == PGP_SHA1  ? "SHA-1"
+			       : sig->hash == PGP_MD5 ? "MD5"
+						      : "unknown hash",
+			       signer->fpr, signer->user_id);
+	*ret = signer;
+	return judge_time(signer, sig, name, err);
+}
+
+static int read_signature(Header h, rpmTagVal tag, const char *name, struct pgp_signature *ret,
+			  bool *ret_found, struct err *err)
+{
+	struct rpmtd_s td;
+	int r;
+
+	*ret_found = headerGet(h, tag, &td, HEADERGET_MINMEM);
+	if (!*ret_found)
+		return 0;
+	r = pgp_signature_read(name, td.data, td.count, ret, err);
+	rpmtdFreeData(&td);
+	return r;
+}
+
+/*
+ * librpm has refused the package: says why, from what the file says of itself, which nobody has
+ * verified, so it is only believed when it speaks against the package.
+ */
+static int explain(const struct rpmsig_keyring *k, int fd, const char *name, struct err *err)
+{
+	/* Over the header; then those that RPM 3 made, over header and payload. */
+	static const rpmTagVal tags[] = { RPMTAG_RSAHEADER, RPMTAG_DSAHEADER, RPMTAG_SIGPGP,
+					  RPMTAG_SIGGPG };
+	CLEANUP(rpmtsFreep) rpmts ts = rpmtsCreate();
+	CLEANUP(headerFreep) Header h = NULL;
+	struct pgp_signature sig;
+	const struct signer *signer = NULL;
+	bool found = false;
+	size_t i;
+
+	rpmtsSetVfyLevel(ts, 0);
+	rpmtsSetVfyFlags(ts, READ_FLAGS);
+	rpmtsSetVSFlags(ts, READ_FLAGS);
+	if (read_header(ts, fd, name, &h, err) < 0)
+		return -err->code;
+	for (i = 0; !found && i < sizeof(tags) / sizeof(tags[0]); i++)
+		if (read_signature(h, tags[i], name, &sig, &found, err) < 0)
+			return -err->code;
+	if (!found)
+		return err_set(err, ERR_VERIFY,
+			       "'%s' is not signed, it has digests at the most: do not use it, and "
+			       "ask the vendor for a signed one",
+			       name);
+	if (judge(k, &sig, name, &signer, err) < 0)
+		return -err->code;
+	if (tags[i - 1] != RPMTAG_RSAHEADER)
+		return err_set(err, ERR_VERIFY,
+			       "'%s' has no RSA signature over its header: do not use it", name);
+	return err_set(err, ERR_VERIFY,
+		       "'%s' was changed after key %s (%s) had signed it, or the signature is "
+		       "forged: do not use it",
+		       name, signer->fpr, signer->user_id);
+}
+
+static int verify_all(const struct rpmsig_keyring *k, rpmts ts, int fd, const char *name,
+		      struct err *err)
+{
+	struct rpmQVKArguments_s qva = { .qva_flags = 0 };
+	FD_t f = open_fd(fd);
+	int r;
+
+	if (!f)
+		return err_errno(err, ERR_FAILED, errno, "cannot read '%s'", name);
+	r = rpmVerifySignatures(&qva, ts, f, name);
+	Fclose(f);
+	return r == 0 ? 0 : explain(k, fd, name, err);
+}
+
 /* Who made the header's signature, which librpm has verified by now, and how. */
 static int check_signature(const struct rpmsig_keyring *k, Header h, const char *name,
 			   struct rpmsig_info *info, struct err *err)
 {
-	struct rpmtd_s td;
 	struct pgp_signature sig;
 	const struct signer *signer = NULL;
-	int r;
+	bool found = false;
 
-	if (!headerGet(h, RPMTAG_RSAHEADER, &td, HEADERGET_MINMEM))
-		return err_set(err, ERR_VERIFY, "'%s' has no RSA signature over its header", name);
-	r = pgp_signature_read(name, td.data, td.count, &sig, err);
-	rpmtdFreeData(&td);
-	if (r < 0)
-		return r;
-	if (sig.type != SIGNATURE_OF_DATA)
-		return err_set(err, ERR_VERIFY, "'%s' has a signature of a wrong kind (0x%02x)",
-			       name, sig.type);
-	if (sig.hash != PGP_SHA256 && sig.hash != PGP_SHA384 && sig.hash != PGP_SHA512)
+	if (read_signature(h, RPMTAG_RSAHEADER, name, &sig, &found, err) < 0)
+		return -err->code;
+	if (!found)
 		return err_set(err, ERR_VERIFY,
-			       "'%s' has a weak signature (%s): SHA-256 or better is needed", name,
-			       sig.hash == PGP_SHA1  ? "SHA-1"
-			       : sig.hash == PGP_MD5 ? "MD5"
-						     : "unknown hash");
-	signer = find_signer(k, sig.issuer);
-	if (!signer)
-		return err_set(err, ERR_VERIFY, "'%s' is signed by key %s, which is not pinned",
-			       name, sig.issuer);
-	if (sig.created < signer->created || (signer->expires && sig.created >= signer->expires))
-		return err_set(err, ERR_VERIFY, "'%s' was signed %s its key %s %s: do not use it",
-			       name, sig.created < signer->created ? "before" : "after",
-			       signer->fpr,
-			       sig.created < signer->created ? "existed" : "had expired");
+			       "'%s' has no RSA signature over its header: do not use it", name);
+	if (judge(k, &sig, name, &signer, err) < 0)
+		return -err->code;
 	memcpy(info->signer, signer->fpr, sizeof(info->signer));
 	info->signed_at = sig.created;
 	info->key_expires = signer->expires;
@@ -281,7 +404,7 @@ static int check(const struct rpmsig_keyring *k, rpmts ts, int fd, const char *n
 	CLEANUP(headerFreep) Header h = NULL;
 	struct rpmsig_info found = RPMSIG_INFO_INIT;
 
-	if (verify_all(ts, fd, name, err) < 0 || read_header(ts, fd, name, &h, err) < 0 ||
+	if (verify_all(k, ts, fd, name, err) < 0 || read_header(ts, fd, name, &h, err) < 0 ||
 	    check_signature(k, h, name, &found, err) < 0 ||
 	    read_nevra(h, name, &found.nevra, err) < 0)
 		return -err->code;

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Makes throw-away OpenPGP keys and small RPMs in DIR for test_pgp.c, test_rpmsig.c and test_fetch.c:
-#   NAME.asc       public keys: vendor, other, weak (RSA 1024), dsa, ecdsa, subkey (a subkey signs), expired, revoked
+#   NAME.asc       public keys: vendor, other, weak (RSA 1024), dsa, ecdsa, eddsa, subkey (a subkey signs), expired, revoked
 #   revoked-before.asc  the same key without its revocation
 #   NAME.rpm       pgha-test-1:2.0-3.noarch signed by NAME, and unsigned, sha1 (by vendor), late (by expired, after its end)
 #   document, NAME.sig  its detached signature by NAME; binary, text, sha1, sha512 (by vendor), two (other, vendor), late
@@ -29,6 +29,7 @@ make_key other rsa2048 never
 make_key weak rsa1024 never
 make_key dsa dsa2048 never
 make_key ecdsa nistp256 never
+make_key eddsa ed25519 never
 make_key subkey rsa2048 never
 make_key expired rsa2048 2d --faked-system-time 20200101T000000
 make_key revoked rsa2048 never
@@ -73,6 +74,7 @@ faked() { # TIME: rpmsign option that lets gpg believe it
 for name in vendor other weak dsa subkey revoked; do
 	sign "$name" "$name"
 done
+sign eddsa eddsa || rm "$dir/eddsa.rpm" # rpm before 4.16 cannot
 
 seq 1 100 >"$dir/document"
 detach() { # NAME KEY [gpg options]
@@ -103,7 +105,7 @@ gpg --batch --armor --export revoked@example.org >"$dir/revoked-before.asc"
 revocation=$GNUPGHOME/openpgp-revocs.d/$(fingerprint revoked).rev
 sed 's/^:---/---/' "$revocation" | "${gpg[@]}" --import 2>"$dir/gpg.log"
 
-for name in vendor other weak dsa ecdsa subkey revoked; do
+for name in vendor other weak dsa ecdsa eddsa subkey revoked; do
 	gpg --batch --armor --export "$name@example.org" >"$dir/$name.asc"
 done
 gpg --batch --export vendor@example.org >"$dir/vendor.gpg"

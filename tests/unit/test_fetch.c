@@ -203,14 +203,17 @@ static void what_no_pinned_key_signed_never_stays_in_the_cache(void **state)
 		struct wanted w;
 		const char *word;
 	} rows[] = {
-		{ { "unsigned", "vendor", "vendor.asc", NULL }, "not signed" },
-		{ { "other", "vendor", "both.asc", NULL }, "not signed by a pinned key" },
+		{ { "unsigned", "vendor", "vendor.asc", NULL }, "'" NEVRA "' is not signed" },
+		{ { "other", "vendor", "both.asc", NULL }, "which is not pinned (pinned: " },
 		{ { "vendor", "vendor", "vendor.asc", "pgha-test-1:2.0-4.noarch" }, NEVRA },
 		{ { "vendor", NULL, "vendor.asc", NULL }, "'r0: [FINGERPRINT]'" },
 		{ { "vendor", "vendor", NULL, NULL }, "gpgkey=URL" },
 		{ { "vendor", "vendor", "other.asc", NULL }, "not among" },
 		{ { "revoked", "revoked", "revoked.asc", NULL }, "revoked" },
 		{ { "weak", "weak", "weak.asc", NULL }, "weak" },
+		{ { "dsa", "dsa", "dsa.asc", NULL }, "DSA" },
+		{ { "sha1", "vendor", "vendor.asc", NULL }, "weak signature (SHA-1) by key" },
+		{ { "late", "expired", "expired.asc", NULL }, "after its key" },
 		{ { "vendor", "vendor", "vendor.rpm", NULL }, "r0" }, /* no key at all */
 	};
 

@@ -60,9 +60,7 @@ static void assert_refused(const char *key, const char *rpm, const char *word)
 
 	assert_fails(ERR_VERIFY, rpmsig_check_file(k, signed_path(rpm), &info, &err));
 	assert_contains(err.msg, rpm);
-	/* rpm 4.20 judges expiry and hash too, before us and in its own words. */
-	if (!strstr(err.msg, word) && !strstr(err.detail, "librpm: "))
-		fail_msg("'%s' is not in: %s\n%s", word, err.msg, err.detail);
+	assert_contains(err.msg, word);
 	assert_null(info.nevra);
 	assert_string_equal(info.signer, "");
 }
@@ -89,13 +87,13 @@ static void a_signature_from_before_the_key_expired_is_accepted(void **state)
 static void a_signature_from_after_the_key_expired_is_refused(void **state)
 {
 	(void)state;
-	assert_refused("expired", "late.rpm", "expired");
+	assert_refused("expired", "late.rpm", "2020-01-10T00:00:00Z, after its key");
 }
 
 static void an_unsigned_package_is_refused(void **state)
 {
 	(void)state;
-	assert_refused("vendor", "unsigned.rpm", "not signed");
+	assert_refused("vendor", "unsigned.rpm", "is not signed, it has digests at the most");
 }
 
 static void another_vendors_signature_is_refused(void **state)
@@ -103,8 +101,10 @@ static void another_vendors_signature_is_refused(void **state)
 	(void)state;
 	assert_refused("vendor", "other.rpm", "pinned");
 	assert_refused("other", "vendor.rpm", "pinned");
-	assert_refused("vendor", "dsa.rpm", "");
-	assert_refused("vendor", "weak.rpm", "");
+	assert_refused("vendor", "dsa.rpm", "signed by the DSA key");
+	if (access(signed_path("eddsa.rpm"), F_OK) == 0)
+		assert_refused("vendor", "eddsa.rpm", "signed by the EdDSA key");
+	assert_refused("vendor", "weak.rpm", "pinned");
 }
 
 static void a_weak_hash_is_refused(void **state)
@@ -170,7 +170,11 @@ static void pinned_keys_must_be_there_and_sound(void **state)
 {
 	static const struct {
 		const char *file, *word;
-	} rows[] = { { "revoked.asc", "revoked" }, { "weak.asc", "weak" }, { "dsa.asc", "DSA" } };
+	} rows[] = { { "revoked.asc", "revoked" },
+		     { "weak.asc", "weak" },
+		     { "dsa.asc", "DSA" },
+		     { "ecdsa.asc", "ECDSA" },
+		     { "eddsa.asc", "EdDSA" } };
 	static const char *const nobody[] = { "0123456789012345678901234567890123456789", NULL };
 	static const char *const none[] = { NULL };
 	struct rpmsig_keyring *k = NULL;
