@@ -322,10 +322,15 @@ int fetch_all(const struct lock *lock, const struct fetch_options *options,
 		.options = options,
 		.servers = { .lock = lock, .cache = options->cache, .limits = options->limits }
 	};
+	size_t refused = 0;
 	int r = checked_load(options->cache, &f.checked, err);
 
 	if (r == 0)
 		r = run(&f, ret, err);
+	for (size_t i = 0; i < f.all.count; i++)
+		refused += f.all.items[i].state == ARTIFACT_REFUSED;
+	if (refused > 1)
+		err_prefix(&f.wrong, "%zu packages are refused, the first one", refused);
 	/* An interrupt ends all; any other trouble is worth less than a package that is refused. */
 	if (f.wrong.code == ERR_NONE || (r < 0 && err->code == ERR_INTERRUPTED))
 		return r;

@@ -160,13 +160,15 @@ static bool line_ends(const char *line, size_t n, const char *suffix)
 
 /* True for a line of librpm that tells why: not what is well, the file's name, or a kind of
  * signature that does not count anyway. */
-static bool line_tells(const char *line, size_t n)
+static bool line_tells(const char *line, size_t n, const char *name)
 {
-	return n && !line_ends(line, n, ": OK") && !line_ends(line, n, ".rpm:") &&
+	bool is_name = n == strlen(name) + 1 && !memcmp(line, name, n - 1);
+
+	return n && !line_ends(line, n, ": OK") && !is_name &&
 	       (!line_ends(line, n, ": NOTFOUND") || str_starts(line, "Header RSA"));
 }
 
-static void add_details(struct err *err, const struct str *log)
+static void add_details(struct err *err, const struct str *log, const char *name)
 {
 	const char *line = log->buf;
 
@@ -177,7 +179,7 @@ static void add_details(struct err *err, const struct str *log)
 			line++;
 			n--;
 		}
-		if (line_tells(line, n))
+		if (line_tells(line, n, name))
 			err_detail(err, "librpm: %.*s", n < 200 ? (int)n : 200, line);
 		line += n + (line[n] == '\n');
 	}
@@ -430,7 +432,7 @@ int rpmsig_check(const struct rpmsig_keyring *keyring, int fd, const char *name,
 	rpmlogSetMask(mask);
 	rpmlogSetCallback(NULL, NULL);
 	if (r < 0)
-		add_details(err, &log);
+		add_details(err, &log, name);
 	return r;
 }
 
