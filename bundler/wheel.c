@@ -74,6 +74,20 @@ static int wheel_file(const char *url, char **ret_file, struct err *err)
 	return 0;
 }
 
+int wheel_sdist_file(const struct lock_wheel *wheel, char **ret_file, struct err *err)
+{
+	cleanup_free char *file = NULL;
+	int r = url_file(wheel->sdist.url, &file, err);
+
+	if (r < 0)
+		return r;
+	if (!str_is_word(file, "._-+!") || file[0] == '.')
+		return err_set(err, ERR_VERIFY, "'%.200s' names no source archive",
+			       wheel->sdist.url);
+	*ret_file = steal_ptr(&file);
+	return 0;
+}
+
 static bool is_wheel(const char *url)
 {
 	struct err ignored = ERR_INIT;

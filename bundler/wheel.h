@@ -43,6 +43,9 @@ struct wheel_want {
 int wheel_fetch(const struct lock *lock, const char *cache, const struct wheel_want *wants,
 		size_t count, struct err *err) MUST_CHECK;
 
+/* How the source archive of a wheel that was built is called; the caller frees. */
+int wheel_sdist_file(const struct lock_wheel *wheel, char **ret_file, struct err *err) MUST_CHECK;
+
 /* requirements.lock: "name==version --hash=sha256:…" lines, sorted, as `pip --no-index
  * --require-hashes` reads them; the caller frees. */
 int wheel_requirements(const struct lock *lock, char **ret_text, struct err *err) MUST_CHECK;

@@ -9,7 +9,7 @@ apt_packages=(
 	libcurl4-openssl-dev libarchive-dev libssl-dev librpm-dev libsolv-dev libsolvext-dev libyaml-dev zlib1g-dev libexpat1-dev
 	libcmocka-dev
 	# what pgha-bundle runs, and the tests beside it
-	createrepo-c rpm python3 python3-venv python3-pip openssl gnupg dnf dnf-plugins-core
+	createrepo-c rpm python3 python3-venv python3-pip openssl gnupg dnf dnf-plugins-core curl wget aria2
 	# make lint
 	clang-format clang-tidy cppcheck shellcheck git
 	# the lab
