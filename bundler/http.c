@@ -30,6 +30,7 @@
 /* What lasts for the process: connections and TLS sessions serve the next call too. */
 static struct {
 	CURLM *multi;
+	pid_t pid; /* whose connections these are: not those of a child that was forked */
 	bool initialised;
 } engine;
 
@@ -62,6 +63,8 @@ struct run {
 
 static void engine_release(void)
 {
+	if (engine.pid != getpid())
+		return;
 	if (engine.multi)
 		curl_multi_cleanup(steal_ptr(&engine.multi));
 	http_hosts_release();
@@ -74,8 +77,9 @@ static int engine_init(struct err *err)
 	if (!engine.initialised && atexit(engine_release) != 0)
 		return err_nomem(err);
 	engine.initialised = true;
-	if (engine.multi)
+	if (engine.multi && engine.pid == getpid())
 		return 0;
+	engine.pid = getpid();
 	engine.multi = curl_multi_init();
 	if (!engine.multi)
 		return err_nomem(err);

@@ -96,9 +96,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         rate = int(self.path.split("/")[2])
         self.send(206 if first else 200, b"",
                   [("Content-Range", f"bytes {first}-{len(BODY) - 1}/{len(BODY)}")] if first else (), len(BODY) - first)
-        for i in range(first, len(BODY), rate // 10):
-            self.wfile.write(BODY[i:i + rate // 10])
-            time.sleep(0.1)
+        for i in range(first, len(BODY), rate // 50):
+            time.sleep(0.02)
+            self.wfile.write(BODY[i:i + rate // 50])
 
     def on_user(self):
         self.send(200, self.headers.get("Authorization", "nobody").encode())
