@@ -146,7 +146,7 @@ static bool is_key(const char *name)
 /* Temporary files of killed runs, too. */
 static void remove_unused(int dir)
 {
-	cleanup_close int fd = dup(dir);
+	cleanup_close int fd = fcntl(dir, F_DUPFD_CLOEXEC, 0);
 	cleanup_closedir DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry = NULL;
 	const time_t limit = time(NULL) - UNUSED_S;

@@ -196,7 +196,7 @@ static size_t on_header(char *data, size_t size, size_t nmemb, void *arg)
 		return stop(job, HTTP_STOP_HEADERS);
 	if (n > 5 && memcmp(data, "HTTP/", 5) == 0)
 		answer_reset(&job->answer);
-	if (n <= 2 && memchr("\r\n", data[0], 2))
+	if (n <= 2 && (data[0] == '\r' || data[0] == '\n'))
 		job->answer.is_whole = true;
 	target = header_value(data, n, "location:", &len);
 	if (target) {

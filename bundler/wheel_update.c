@@ -94,7 +94,8 @@ static int pin_one_by_one(const struct pip *pip, const struct definition *def, s
 			r = report_with(pip, def, pins, work, &tried, err);
 		if (r < 0 && err->code == ERR_NETWORK) {
 			*err = (struct err)ERR_INIT;
-			free(steal_ptr(&pins->items[--pins->count]));
+			pins->count--;
+			free(steal_ptr(&pins->items[pins->count]));
 			r = 0;
 		}
 	}

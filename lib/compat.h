@@ -28,8 +28,7 @@
 #endif
 /* Since 7.64 an answer without headers can be refused. */
 #if LIBCURL_VERSION_NUM >= 0x074000
-#define COMPAT_CURL_NO_HTTP09(easy) \
-	(curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L) == CURLE_OK)
+#define COMPAT_CURL_NO_HTTP09(easy) (curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L) == CURLE_OK)
 #else
 #define COMPAT_CURL_NO_HTTP09(easy) true
 #endif

@@ -363,7 +363,10 @@ first_server=$!
 web_server "$work/port2" 2>"$work/server2.err" &
 second_server=$!
 trap 'kill "$first_server" "$second_server" 2>/dev/null || true; rm -rf "$work"' EXIT
-for ((i = 0; i < 100; i++)); do [[ -e $work/port1 && -e $work/port2 ]] && break || sleep 0.1; done
+for ((i = 0; i < 100; i++)); do
+	[[ -e $work/port1 && -e $work/port2 ]] && break
+	sleep 0.1
+done
 one=http://127.0.0.1:$(<"$work/port1") two=http://127.0.0.1:$(<"$work/port2")
 printf '[base]\nname=base\nbaseurl=%s/base %s/base\ngpgcheck=0\n[extra]\nname=extra\nmirrorlist=%s/mirrors\ngpgcheck=0\n' \
 	"$one" "$two" "$two" >"$work/all.repo"

@@ -17,6 +17,7 @@ judge() {
 	local name="enable [$enable] disable [$disable]: $*"
 	printf 'pgha: 1\nplatform: {id: "platform:el9", arch: x86_64}\nrepos: [all.repo]\npackages: [%s]\n' \
 		"$(printf '"%s", ' "$@" | sed 's/, $//')" >"$work/b.yaml"
+	# shellcheck disable=SC2086 # lists of words
 	printf 'modules: {enable: [%s], disable: [%s]}\n' "$(printf '"%s",' $enable)" "$(printf '"%s",' $disable)" |
 		sed 's/"",//g' >>"$work/b.yaml"
 	for word in $enable; do options+=("--enable=$word"); done

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Repositories as people have them: mirror lists, metalinks, dead mirrors, passwords, proxies; over HTTP from this machine.
+# shellcheck disable=SC2016 # dollars that nobody must expand are what this is about
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
