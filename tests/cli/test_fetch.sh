@@ -48,6 +48,12 @@ cached_path() { # RPM
 one_message() {
 	if (($(grep -cvE '^(  |packages: |checking the cache: )' <<<"$err") == 1)); then ok "$1"; else not_ok "$1" "$err"; fi
 }
+# flip FILE OFFSET: inverts one byte
+flip() {
+	local byte
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+	printf '%b' "\\x$(printf %02x $((255 - byte)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
 # have NAME TEXT…: each is in what the last command said
 have() {
 	local name=$1 text
@@ -94,7 +100,7 @@ rm -rf "$cache"
 lock "vendor -"
 expect "a repository without a pin is refused" 5 "add 'r0: [FINGERPRINT]' under 'trust:'" fetch
 cp "$s/vendor.rpm" "$s/changed.rpm"
-printf '\xff' | dd of="$s/changed.rpm" bs=1 seek=$(($(stat -c %s "$s/changed.rpm") - 20)) conv=notrunc status=none
+flip "$s/changed.rpm" $(($(stat -c %s "$s/changed.rpm") - 20))
 refused "a package that was changed after it was signed" "changed vendor" "'$nevra' was changed after key $vendor had signed it"
 
 rm -rf "$cache"
@@ -125,7 +131,7 @@ expect "--verify-cache does" 0 "checking the cache: 2 done" fetch --verify-cache
 touch "$(cached_path vendor)"
 expect "a file that was touched is checked again" 0 "checking the cache: 1 done" fetch
 cp --preserve=timestamps "$(cached_path vendor)" "$work/vendor.copy"
-printf '\xff' | dd of="$(cached_path vendor)" bs=1 seek=5000 conv=notrunc status=none
+flip "$(cached_path vendor)" 5000
 touch -r "$work/vendor.copy" "$(cached_path vendor)"
 expect "a file that was changed behind its time is found, and comes again" 4 "was damaged" fetch
 have "from a server, which is not there" "127.0.0.1:9"
@@ -134,7 +140,7 @@ expect "with a server it does" 0 "1 downloaded" fetch
 sed -i "s/^\(file .*\) $nevra\$/\1 pgha-test-1:2.0-4.noarch/" "$cache/checked"
 expect "a record of another package is not believed" 0 "checking the cache: 1 done" fetch
 # A record that lies, as only the operator himself could write it: it is believed until --verify-cache.
-printf '\xff' | dd of="$(cached_path vendor)" bs=1 seek=5000 conv=notrunc status=none
+flip "$(cached_path vendor)" 5000
 python3 - "$cache/checked" "$(cached_path vendor)" <<'PY'
 import os, sys
 record, path = sys.argv[1:]
