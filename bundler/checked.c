@@ -135,6 +135,7 @@ static bool parse(struct checked *c, char *text, struct err *err)
 	if (c->count)
 		qsort(c->files, c->count, sizeof(*c->files), cmp_files);
 	c->sorted = c->count;
+	c->changed = false;
 	return true;
 }
 

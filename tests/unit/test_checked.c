@@ -178,6 +178,23 @@ static void a_damaged_record_is_an_empty_one(void **state)
 	assert_false(is_known());
 }
 
+static void nothing_new_leaves_the_record_as_it_is(void **state)
+{
+	CLEANUP(checked_release) struct checked c = CHECKED_INIT;
+	struct stat before, after, st;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	remember();
+	state_of(record, &before);
+	state_of(path, &st);
+	assert_ok(checked_load(cache, &c, &err));
+	assert_non_null(checked_find(&c, abc, &st));
+	assert_ok(checked_save(&c, &err));
+	state_of(record, &after);
+	assert_int_equal(before.st_ino, after.st_ino);
+}
+
 static void files_that_are_gone_leave_the_record(void **state)
 {
 	cleanup_free char *text = NULL;
@@ -205,6 +222,7 @@ int main(void)
 		cmocka_unit_test_setup(a_file_that_was_touched_in_any_way_is_not_known, fresh),
 		cmocka_unit_test_setup(a_cache_that_others_may_write_to_has_no_record, fresh),
 		cmocka_unit_test_setup(a_damaged_record_is_an_empty_one, fresh),
+		cmocka_unit_test_setup(nothing_new_leaves_the_record_as_it_is, fresh),
 		cmocka_unit_test_setup(files_that_are_gone_leave_the_record, fresh),
 	};
 
