@@ -276,7 +276,7 @@ def main():
     try:
         for result in BENCHMARKS[args.benchmark](args, args.work):
             print("\n".join(table(result)), flush=True)
-            results.append(result)
+            results = [old for old in results if old["name"] != result["name"]] + [result]
     except Wrong as wrong:
         sys.exit(f"bench: {wrong}")
     write(args.out, json.dumps(results, indent=1) + "\n")

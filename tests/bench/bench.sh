@@ -4,7 +4,7 @@
 # Measures pgha-bundle beside stock tools, prints the table, and leaves it in BUILD/bench/results.json.
 # usage: bench.sh BUILD [--docs]          --docs: writes docs/benchmarks.md and its plot as well
 #
-# RUNS=N (5) rounds; ONLY='resolve fetch scale' chooses; FACTORS=1,2,4,8 of `scale`; PGHA_LAB_RUN=DIR another place than a new one
+# RUNS=N (5) rounds; ONLY='resolve fetch scale' chooses, and leaves what was measured of the others; FACTORS=1,2,4,8 of `scale`; PGHA_LAB_RUN=DIR another place than a new one
 # for the lab's web server. What needs root, or data that is not here, is skipped and said.
 
 # shellcheck source=tests/lab/serve.sh
@@ -49,7 +49,7 @@ work=$(mktemp -d /var/tmp/pgha-bench.XXXXXX)
 trap 'serve_stop "$work"; rm -rf "$work"' EXIT
 chmod 0755 "$work" # the web server's account reads there
 mkdir -p "$build/bench"
-rm -f "$results"
+[[ -n ${ONLY:-} ]] || rm -f "$results"
 for name in ${ONLY:-resolve fetch scale}; do
 	lacking=$(why_not "$name")
 	if [[ -n $lacking ]]; then
