@@ -246,12 +246,15 @@ static int copy_text(char **ret, const char *text, struct err *err)
 static int start_advisory(Solvable *s, struct advisory *a, struct err *err)
 {
 	Pool *pool = s->repo->pool;
+	const char *severity = solvable_lookup_str(s, UPDATE_SEVERITY);
 	int r = str_dup(&a->id, pool_id2str(pool, s->name) + strlen(PREFIX), err);
 
 	if (r == 0)
 		r = copy_text(&a->type, solvable_lookup_str(s, SOLVABLE_PATCHCATEGORY), err);
+	if (severity && !strcasecmp(severity, "none")) /* as RHEL writes where there is none */
+		severity = NULL;
 	if (r == 0)
-		r = copy_text(&a->severity, solvable_lookup_str(s, UPDATE_SEVERITY), err);
+		r = copy_text(&a->severity, severity, err);
 	if (r == 0)
 		r = copy_text(&a->title, solvable_lookup_str(s, SOLVABLE_SUMMARY), err);
 	return r;

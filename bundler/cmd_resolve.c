@@ -129,7 +129,9 @@ static int tell(const struct work *w, struct err *err)
 {
 	const struct lock_rpm *rpms = w->lock.rpms.items;
 	CLEANUP(strv_release) struct strv lines = STRV_INIT;
+	CLEANUP(str_release) struct str repos = STR_INIT;
 	cleanup_free char *summary = NULL;
+	cleanup_free char *where = NULL;
 	uint64_t bytes = 0;
 	int r = lock_diff_summary(&w->diff, &summary, err);
 
@@ -150,9 +152,12 @@ static int tell(const struct work *w, struct err *err)
 	}
 	if (w->diff.platform)
 		notice("the platform is another one");
-	notice("%s%s", summary, w->diff.repos.count ? "; repositories changed:" : "");
 	for (size_t i = 0; i < w->diff.repos.count; i++)
-		notice("  %s", w->diff.repos.items[i]);
+		str_addf(&repos, "%s%s", i ? ", " : "; other metadata: ", w->diff.repos.items[i]);
+	r = str_done(&repos, &where, err);
+	if (r < 0)
+		return r;
+	notice("%s%s", summary, where);
 	for (size_t i = 0; i < lines.count; i++)
 		notice("  %s", lines.items[i]);
 	return 0;

@@ -87,7 +87,7 @@ repo extra 2 <<-END
 	unrelated-1-1.x86_64
 END
 cp "$lock" "$work/before.lock"
-expect "a repository that changed elsewhere" 0 "no package changes; repositories changed:" resolve
+expect "a repository that changed elsewhere" 0 "no package changes; other metadata: extra" resolve
 changed_lines "changes the line of that repository alone" "- {id: extra"
 
 # --- what is there is no lock ---
