@@ -124,6 +124,7 @@ void solve_refresh(struct solve *solve)
 		MAPCLR(pool->considered, p);
 	pool_addfileprovides(pool);
 	pool_createwhatprovides(pool);
+	solve_files_assume(solve);
 }
 
 /* --- the answer --------------------------------------------------------------------------------- */
@@ -233,19 +234,33 @@ static int solve_wants(struct solve *solve, struct solve_wants *wants,
 	return r;
 }
 
+static int solve_once(struct solve *solve, const struct definition_requests *requests,
+		      const struct solve_options *options, struct solve_result *ret,
+		      struct err *err)
+{
+	CLEANUP(solve_wants_release) struct solve_wants wants = { .items = NULL };
+	int r = solve_find_wants(solve, requests, options, &wants, err);
+
+	return r < 0 ? r : solve_wants(solve, &wants, options, ret, err);
+}
+
 int solve_run(struct solve *solve, const struct definition_requests *requests,
 	      const struct solve_options *options, struct solve_result *ret, struct err *err)
 {
 	static const struct solve_options defaults = { .weak_deps = false };
-	CLEANUP(solve_wants_release) struct solve_wants wants = { .items = NULL };
 	int r = 0;
 
 	if (!options)
 		options = &defaults;
-	r = solve_find_wants(solve, requests, options, &wants, err);
+	if (solve_files_needed(solve, options))
+		r = solve_files_load(solve, err);
 	if (r == 0)
-		r = solve_wants(solve, &wants, options, ret, err);
-	return r;
+		r = solve_once(solve, requests, options, ret, err);
+	if (r < 0 || !solve_files_decide(solve, options, ret))
+		return r;
+	solve_result_release(ret);
+	r = solve_files_load(solve, err);
+	return r < 0 ? r : solve_once(solve, requests, options, ret, err);
 }
 
 void solve_result_release(struct solve_result *result)

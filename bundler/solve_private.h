@@ -51,6 +51,20 @@ int solve_lock_jobs(Pool *pool, const struct solve_options *options, Queue *jobs
 /* What an installed package recommends and the host does not have is not brought in now. */
 void solve_weak_jobs(Pool *pool, const struct solve_options *options, Queue *jobs);
 
+/* --- solve_files.c: paths that only filelists have ------------------------------------------------ */
+
+/* Whether primary.xml has PATH, if any package does: what createrepo puts there. */
+bool solve_files_in_primary(const char *path);
+/* While filelists are not read, lets such paths count as provided; after pool_createwhatprovides(). */
+void solve_files_assume(struct solve *solve);
+/* Whether that would be wrong because of what packages say. */
+bool solve_files_needed(const struct solve *solve, const struct solve_options *options);
+/* Whether RESULT, which was found so, hangs on it. */
+bool solve_files_decide(const struct solve *solve, const struct solve_options *options,
+			const struct solve_result *result);
+/* Reads them, and makes the pool ready again. */
+int solve_files_load(struct solve *solve, struct err *err) MUST_CHECK;
+
 /* --- solve_problem.c: why not --------------------------------------------------------------------- */
 
 /* Nothing is what REQUEST asks for. */

@@ -136,8 +136,7 @@ static bool is_in_primary(const char *spec)
 {
 	cleanup_free char *fixed = strndup(spec, strcspn(spec, "*?["));
 
-	return fixed && (str_starts(fixed, "/etc/") || strstr(fixed, "bin/") ||
-			 !strcmp(spec, "/usr/lib/sendmail"));
+	return fixed && solve_files_in_primary(fixed);
 }
 
 static int load_part(struct solve *solve, enum metadata_part part, struct err *err)
