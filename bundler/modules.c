@@ -120,9 +120,8 @@ static bool seen_before(const struct module *module, size_t i, const char *repo)
 	return false;
 }
 
-void modules_list_streams(const struct modules *m, const struct module *module, struct err *err)
+void modules_list_streams(const struct module *module, struct err *err)
 {
-	(void)m;
 	for (size_t i = 0; i < module->item_count; i++) {
 		const struct modules_item *item = &module->items[i];
 		const char *def = module->defaults.stream;
@@ -280,8 +279,8 @@ static int no_module(const struct modules *m, const char *name, const char *wher
 	return err_set(err, ERR_NETWORK, "%s: no module '%.80s' in any repository", where, name);
 }
 
-static int no_stream(const struct modules *m, const struct module *module, const char *stream,
-		     const char *where, struct err *err)
+static int no_stream(const struct module *module, const char *stream, const char *where,
+		     struct err *err)
 {
 	const char *near = nearest_stream(module, stream);
 
@@ -293,18 +292,17 @@ static int no_stream(const struct modules *m, const struct module *module, const
 		err_set(err, ERR_NETWORK,
 			"%s: module '%s' has no stream '%.80s'; it has these:", where, module->name,
 			stream);
-	modules_list_streams(m, module, err);
+	modules_list_streams(module, err);
 	return -(int)err->code;
 }
 
-static int no_default(const struct modules *m, const struct module *module, const char *where,
-		      struct err *err)
+static int no_default(const struct module *module, const char *where, struct err *err)
 {
 	err_set(err, ERR_NETWORK,
 		"%s: module '%s' has no default stream%s: say which one, as NAME:STREAM", where,
 		module->name,
 		module->defaults.conflict ? " (repositories name different ones)" : "");
-	modules_list_streams(m, module, err);
+	modules_list_streams(module, err);
 	return -(int)err->code;
 }
 
@@ -322,11 +320,10 @@ static int enable(struct modules *m, const char *spec, const char *where, struct
 	if (!module)
 		return no_module(m, name, where, err);
 	if (!colon && !module->defaults.stream)
-		return no_default(m, module, where, err);
+		return no_default(module, where, err);
 	item = modules_find_stream(module, colon ? colon + 1 : module->defaults.stream);
 	if (!item)
-		return no_stream(m, module, colon ? colon + 1 : module->defaults.stream, where,
-				 err);
+		return no_stream(module, colon ? colon + 1 : module->defaults.stream, where, err);
 	if (module->state == MODULE_ENABLED && strcmp(module->stream, item->stream) != 0)
 		return err_set(
 			err, ERR_NETWORK,

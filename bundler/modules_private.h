@@ -86,6 +86,6 @@ const struct modules_item *modules_find_stream(const struct module *module, cons
 /* The stream of MODULE that is active, or NULL. */
 const char *modules_active_stream(const struct module *module);
 /* Appends a detail line for each stream of MODULE and its repositories. */
-void modules_list_streams(const struct modules *m, const struct module *module, struct err *err);
+void modules_list_streams(const struct module *module, struct err *err);
 
 #endif

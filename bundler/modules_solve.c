@@ -498,7 +498,7 @@ static bool reason_of_stream(const struct modules *m, const struct module *modul
 
 /* --- the outcome --------------------------------------------------------------------------------------- */
 
-static void detail_needs(const struct modules *m, const struct module *module, struct err *err)
+static void detail_needs(const struct module *module, struct err *err)
 {
 	const struct modules_item *item = modules_find_stream(module, module->stream);
 	CLEANUP(str_release) struct str text = STR_INIT;
@@ -512,7 +512,6 @@ static void detail_needs(const struct modules *m, const struct module *module, s
 		str_add(&text, text.len ? ", and " : " needs ");
 		list_needed(&need, &text);
 	}
-	(void)m;
 	err_detail(err, "%s:%s%s", module->name, module->stream, text.buf ? text.buf : "");
 }
 
@@ -538,7 +537,7 @@ static int cannot_enable(const struct modules *m, const char *where, struct err 
 		where);
 	for (size_t i = 0; i < m->module_count; i++)
 		if (m->modules[i].state == MODULE_ENABLED)
-			detail_needs(m, &m->modules[i], err);
+			detail_needs(&m->modules[i], err);
 	return -(int)err->code;
 }
 
