@@ -44,22 +44,17 @@ static int load_item(struct metadata_repo *repo, enum repomd_type type, enum sol
 		     struct err *err)
 {
 	const struct metadata_item *item = NULL;
-	int end = 0;
+	Repo *into = repo->repo;
 	int r = 0;
 
 	if (!repo->repo || !repo->private || repo->private->items[type].fd < 0)
 		return 0;
 	item = &repo->private->items[type];
-	end = repo->repo->end;
 	lseek(item->fd, item->start, SEEK_SET);
-	/* Paths extend the packages, and must not be counted against groups and advisories. */
-	if (kind == SOLVFILE_FILELISTS)
-		repo->repo->end = repo->private->packages_end;
-	r = solvfile_load(kind, repo->repo, item->fd, err);
-	if (kind == SOLVFILE_FILELISTS)
-		repo->repo->end = end;
-	else if (kind == SOLVFILE_PRIMARY)
-		repo->private->packages_end = repo->repo->end;
+	/* File lists extend what is there: groups and advisories must not stand among it. */
+	if (kind == SOLVFILE_GROUPS || kind == SOLVFILE_ADVISORIES)
+		into = repo_create(repo->repo->pool, repo->repo->name);
+	r = solvfile_load(kind, into, item->fd, err);
 	return r < 0 ? err_prefix(err, "repository '%s': %s", repo->source->id,
 				  repo->private->repomd.files[type].location)
 		     : 0;

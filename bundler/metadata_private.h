@@ -37,7 +37,6 @@ struct metadata_private {
 	bool remember;             /* KEPT is new */
 	bool skipped;              /* not available, and skip_if_unavailable */
 	struct metadata_item items[REPOMD_TYPES];
-	Id packages_end; /* the pool's: where other solvables of the repository follow */
 	char *modules;   /* owned: what metadata_repo.modules points to */
 };
 

@@ -25,8 +25,8 @@ static const struct {
 } types[] = {
 	{ "primary", REPOMD_PRIMARY },     { "modules", REPOMD_MODULES },
 	{ "filelists", REPOMD_FILELISTS }, { "updateinfo", REPOMD_ADVISORIES },
-	{ "group", REPOMD_GROUPS },        { "group_gz", REPOMD_GROUPS },
-	{ "group_xz", REPOMD_GROUPS },     { "group_zst", REPOMD_GROUPS },
+	{ "group_zst", REPOMD_GROUPS },    { "group_xz", REPOMD_GROUPS },
+	{ "group", REPOMD_GROUPS },        { "group_gz", REPOMD_GROUPS }, /* as dnf prefers them */
 };
 
 struct parsing {

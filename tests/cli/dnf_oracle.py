@@ -106,15 +106,14 @@ def install(base, spec):
         return
     # As Base._install_groups() of dnf.
     spec, _, types = spec[1:].partition("/")
-    if not base.env_group_install([spec], types.split(",") if types else base.conf.group_package_types):
-        raise dnf.exceptions.Error(f"no packages in group {spec}")
+    base.env_group_install([spec], types.split(",") if types else base.conf.group_package_types)
 
 
 def solve(base, packages):
     for package in packages:
         install(base, package)
     base.resolve()
-    return sorted(str(p) for p in base.transaction.install_set)
+    return sorted(str(p) for p in base.transaction.install_set) if base.transaction else []
 
 
 def advisory_line(advisory, package):
