@@ -50,7 +50,7 @@ obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help tests check check-asan check-el8 check-lab demo lab lab-shell lab-down bench bench-docs bench-smoke \
+.PHONY: all help tests check check-asan random-check check-el8 check-lab demo lab lab-shell lab-down bench bench-docs bench-smoke \
 	deps install lint \
 	format clean
 
@@ -117,6 +117,9 @@ check-asan: deps ## the same under AddressSanitizer and UndefinedBehaviorSanitiz
 	$(Q)$(MAKE) --no-print-directory B=build/asan CFLAGS='-O1 -g -fno-omit-frame-pointer' \
 		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' all tests
 	$(Q)tests/run.sh build/asan
+
+random-check: all tests ## 300 random requests beside stock dnf: SEED=17 COUNT=300
+	$(Q)PGHA_BUILD=$(B) SEED=$(SEED) COUNT=$(COUNT) tests/cli/random_check.sh
 
 check-el8: deps ## build and unit tests with the libraries of RHEL 8's generation (Debian 11)
 	$(Q)tests/lab/lab check-el8

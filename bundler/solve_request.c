@@ -162,7 +162,7 @@ static int find_file(struct solve *solve, const char *spec, Queue *found, struct
 		return 0;
 	r = load_part(solve, METADATA_FILELISTS, err);
 	if (r == 0)
-		pkgspec_find_provided(solve->pool, spec, found);
+		r = pkgspec_find_provided(solve->pool, spec, found, err);
 	if (r == 0 && !found->count)
 		pkgspec_find_owners(solve->pool, spec, found);
 	return r;
@@ -180,8 +180,8 @@ static int find_packages(struct solve *solve, const char *spec, Queue *ret_found
 	*ret_form = PKGSPEC_OTHER;
 	/* A path that packages require was looked up in all files that are known. */
 	if (!pkgspec_is_file(spec) || is_in_primary(spec) || !solve->metadata)
-		pkgspec_find_provided(solve->pool, spec, ret_found);
-	if (!ret_found->count && pkgspec_is_file(spec))
+		r = pkgspec_find_provided(solve->pool, spec, ret_found, err);
+	if (r == 0 && !ret_found->count && pkgspec_is_file(spec))
 		r = find_file(solve, spec, ret_found, err);
 	if (!ret_found->count)
 		*ret_form = PKGSPEC_NONE;

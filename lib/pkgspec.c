@@ -239,27 +239,43 @@ int pkgspec_find(Pool *pool, const char *spec, Queue *found, enum pkgspec_form *
 
 /* --- something provided, or a file ---------------------------------------------------------------- */
 
-/* "name", "name >= version"; false when it is neither, or nothing has such a name. */
-static bool parse_dep(Pool *pool, const char *text, Id *ret_dep)
-{
-	static const char blank[] = " \t";
-	size_t name_len = strcspn(text, blank);
-	const char *op = text + name_len + strspn(text + name_len, blank);
-	size_t op_len = strspn(op, "<=>");
-	const char *evr = op + op_len + strspn(op + op_len, blank);
-	Id name = pool_strn2id(pool, text, (unsigned int)name_len, 0);
-	int flags = 0;
+/* "name", or "name >= version"; the first NAME_LEN characters are the name. */
+struct capability {
+	const char *text;
+	size_t name_len;
+	const char *evr; /* borrowed; NULL: any version */
+	int flags;
+};
 
-	if (!*op) {
-		*ret_dep = name;
-		return name != 0;
-	}
-	if (!name || !op_len || op_len > 2 || !*evr || strpbrk(evr, blank))
-		return false;
-	for (size_t i = 0; i < op_len; i++)
-		flags |= op[i] == '<' ? REL_LT : op[i] == '>' ? REL_GT : REL_EQ;
-	*ret_dep = pool_rel2id(pool, name, pool_str2id(pool, evr, 1), flags, 1);
-	return true;
+/* False when it is neither. */
+static bool parse_capability(const char *text, struct capability *ret)
+{
+	static const struct {
+		const char *text;
+		int flags;
+	} ops[] = { { "=", REL_EQ },           { "==", REL_EQ }, { "<=", REL_LT | REL_EQ },
+		    { ">=", REL_GT | REL_EQ }, { "<", REL_LT },  { ">", REL_GT } };
+	static const char blank[] = " \t";
+	const char *op = text + strcspn(text, blank);
+	size_t op_len = 0;
+
+	*ret = (struct capability){ .text = text, .name_len = (size_t)(op - text) };
+	op += strspn(op, blank);
+	op_len = strspn(op, "<=>");
+	if (!*op)
+		return true;
+	ret->evr = op + op_len + strspn(op + op_len, blank);
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
+		if (strlen(ops[i].text) == op_len && !strncmp(ops[i].text, op, op_len))
+			ret->flags = ops[i].flags;
+	return ret->flags && *ret->evr && !strpbrk(ret->evr, blank);
+}
+
+static Id capability_id(Pool *pool, const struct capability *capability, Id name)
+{
+	if (!capability->evr)
+		return name;
+	return pool_rel2id(pool, name, pool_str2id(pool, capability->evr, 1), capability->flags, 1);
 }
 
 static void add_providers(Pool *pool, Id dep, Map *seen, Queue *found)
@@ -275,21 +291,30 @@ static void add_providers(Pool *pool, Id dep, Map *seen, Queue *found)
 	}
 }
 
-void pkgspec_find_provided(Pool *pool, const char *spec, Queue *found)
+int pkgspec_find_provided(Pool *pool, const char *spec, Queue *found, struct err *err)
 {
+	struct capability capability = { .text = NULL };
+	cleanup_free char *name = NULL;
+	int last = pool->ss.nstrings; /* before the version becomes one */
 	Map seen;
-	Id dep = 0;
 
+	if (!parse_capability(spec, &capability))
+		return 0;
+	name = strndup(spec, capability.name_len);
+	if (!name)
+		return err_nomem(err);
 	map_init(&seen, pool->nsolvables);
-	if (!pkgspec_is_glob(spec)) {
-		if (parse_dep(pool, spec, &dep))
-			add_providers(pool, dep, &seen, found);
-	} else {
-		for (Id id = 2; id < pool->ss.nstrings; id++)
-			if (fnmatch(spec, pool_id2str(pool, id), 0) == 0)
-				add_providers(pool, id, &seen, found);
+	if (pkgspec_is_glob(name)) {
+		for (Id id = 2; id < last; id++)
+			if (fnmatch(name, pool_id2str(pool, id), 0) == 0)
+				add_providers(pool, capability_id(pool, &capability, id), &seen,
+					      found);
+	} else if (pool_str2id(pool, name, 0)) {
+		add_providers(pool, capability_id(pool, &capability, pool_str2id(pool, name, 0)),
+			      &seen, found);
 	}
 	map_free(&seen);
+	return 0;
 }
 
 void pkgspec_find_owners(Pool *pool, const char *spec, Queue *found)

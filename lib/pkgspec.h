@@ -42,7 +42,7 @@ static inline bool pkgspec_is_visible(Pool *pool, Id p)
 int pkgspec_find(Pool *pool, const char *spec, Queue *found, enum pkgspec_form *ret_form,
 		 struct err *err) MUST_CHECK;
 /* Visible packages that provide SPEC: "name", "name >= [epoch:]version[-release]", or a pattern. */
-void pkgspec_find_provided(Pool *pool, const char *spec, Queue *found);
+int pkgspec_find_provided(Pool *pool, const char *spec, Queue *found, struct err *err) MUST_CHECK;
 /* Visible packages that own the file SPEC, path or pattern, as far as file lists were read. */
 void pkgspec_find_owners(Pool *pool, const char *spec, Queue *found);
 
