@@ -150,7 +150,7 @@ static int copy_text(char **ret, const char *text, struct err *err)
 static int add_change(struct lock_diff *diff, enum lock_change_kind kind, const struct item *from,
 		      const struct item *to, struct err *err)
 {
-	const struct item *any = to ? to : from;
+	const struct item *any = kind == LOCK_REMOVED ? from : to;
 	struct lock_change *change = &diff->items[diff->count++];
 	int r = 0;
 

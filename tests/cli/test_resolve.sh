@@ -129,16 +129,21 @@ made_repo broken
 echo '<metadata><package' >"$work/broken/repodata/primary.xml"
 repomd broken
 try_repo "metadata that is no XML is refused" 5 "repository 'broken'" broken
-made_repo bomb
-{
-	cat "$work/bomb/repodata/primary.xml"
-	head -c 100M /dev/zero | tr '\0' ' '
-} | gzip -9 >"$work/bomb/repodata/primary.xml.gz"
-mv "$work/bomb/repodata/primary.xml.gz" "$work/bomb/repodata/primary.xml"
-repomd bomb
-mv "$work/bomb/repodata/primary.xml" "$work/bomb/repodata/primary.xml.gz"
-sed -i 's/primary\.xml/primary.xml.gz/' "$work/bomb/repodata/repomd.xml"
-try_repo "metadata that unpacks to a thousand times its size is refused" 5 "it unpacks to more than" bomb
+# A hundred million spaces, packed in each way that metadata comes in.
+for packer in "gzip -9 gz" "xz -1 xz" "bzip2 -1 bz2" "zstd -q zst"; do
+	read -r program option suffix <<<"$packer"
+	made_repo "bomb-$suffix"
+	{
+		cat "$work/bomb-$suffix/repodata/primary.xml"
+		head -c 100M /dev/zero | tr '\0' ' '
+	} | "$program" "$option" -c >"$work/primary.packed"
+	mv "$work/primary.packed" "$work/bomb-$suffix/repodata/primary.xml"
+	repomd "bomb-$suffix"
+	mv "$work/bomb-$suffix/repodata/primary.xml" "$work/bomb-$suffix/repodata/primary.xml.$suffix"
+	sed -i "s/primary\.xml/primary.xml.$suffix/" "$work/bomb-$suffix/repodata/repomd.xml"
+	try_repo "metadata of .$suffix that unpacks to a thousand times its size is refused" 5 "it unpacks to more than" \
+		"bomb-$suffix"
+done
 
 # --- real metadata ---
 app=$data/repodata/cs9-appstream-osbuild
