@@ -147,27 +147,27 @@ static int copy_text(char **ret, const char *text, struct err *err)
 	return text ? str_dup(ret, text, err) : 0;
 }
 
-static int add_change(struct lock_diff *diff, enum lock_change_kind kind, const struct item *from,
-		      const struct item *to, struct err *err)
+/* ITEM is the new side where there is one; FROM and TO are versions, NULL where there is none. */
+static int add_change(struct lock_diff *diff, enum lock_change_kind kind, const struct item *item,
+		      const char *from, const char *to, struct err *err)
 {
-	const struct item *any = kind == LOCK_REMOVED ? from : to;
 	struct lock_change *change = &diff->items[diff->count++];
 	int r = 0;
 
-	*change = (struct lock_change){ .kind = kind, .wheel = any->wheel != NULL };
+	*change = (struct lock_change){ .kind = kind, .wheel = item->wheel != NULL };
 	diff->counts[kind]++;
-	if (to && to->rpm) {
-		change->nevra = to->rpm->nevra;
+	if (to && item->rpm) {
+		change->nevra = item->rpm->nevra;
 		if (!from)
-			change->reason = to->rpm->reason;
+			change->reason = item->rpm->reason;
 	}
-	r = str_dup(&change->name, any->v.name, err);
+	r = str_dup(&change->name, item->v.name, err);
 	if (r == 0)
-		r = str_dup(&change->arch, any->v.arch, err);
+		r = str_dup(&change->arch, item->v.arch, err);
 	if (r == 0)
-		r = copy_text(&change->from, from ? from->v.evr : NULL, err);
+		r = copy_text(&change->from, from, err);
 	if (r == 0)
-		r = copy_text(&change->to, to ? to->v.evr : NULL, err);
+		r = copy_text(&change->to, to, err);
 	return r;
 }
 
@@ -184,14 +184,13 @@ static bool same_file(const struct item *a, const struct item *b)
 static int add_pair(struct lock_diff *diff, struct item *a, struct item *b, struct err *err)
 {
 	int cmp = lock_compare_versions(a->wheel != NULL, a->v.evr, b->v.evr);
+	enum lock_change_kind kind = cmp < 0 ? LOCK_UP : cmp > 0 ? LOCK_DOWN : LOCK_REPLACED;
 
 	a->done = true;
 	b->done = true;
-	if (cmp < 0)
-		return add_change(diff, LOCK_UP, a, b, err);
-	if (cmp > 0)
-		return add_change(diff, LOCK_DOWN, a, b, err);
-	return same_file(a, b) ? 0 : add_change(diff, LOCK_REPLACED, a, b, err);
+	if (kind == LOCK_REPLACED && same_file(a, b))
+		return 0;
+	return add_change(diff, kind, b, a->v.evr, b->v.evr, err);
 }
 
 enum likeness { SAME_NEVRA, SAME_NAME_ARCH, SAME_NAME, LIKENESSES };
@@ -217,10 +216,12 @@ static int pair_up(struct side *from, struct side *to, struct lock_diff *diff, s
 					r = add_pair(diff, &from->items[i], &to->items[k], err);
 	for (size_t i = 0; r == 0 && i < from->count; i++)
 		if (!from->items[i].done)
-			r = add_change(diff, LOCK_REMOVED, &from->items[i], NULL, err);
+			r = add_change(diff, LOCK_REMOVED, &from->items[i], from->items[i].v.evr,
+				       NULL, err);
 	for (size_t k = 0; r == 0 && k < to->count; k++)
 		if (!to->items[k].done)
-			r = add_change(diff, LOCK_ADDED, NULL, &to->items[k], err);
+			r = add_change(diff, LOCK_ADDED, &to->items[k], NULL, to->items[k].v.evr,
+				       err);
 	return r;
 }
 

@@ -37,7 +37,7 @@ struct metadata_private {
 	bool remember;             /* KEPT is new */
 	bool skipped;              /* not available, and skip_if_unavailable */
 	struct metadata_item items[REPOMD_TYPES];
-	char *modules;   /* owned: what metadata_repo.modules points to */
+	char *modules; /* owned: what metadata_repo.modules points to */
 };
 
 /* metadata_kept.c: reads what is kept of REPO, which may be nothing. */

@@ -12,11 +12,7 @@ host_root=$work/host-root
 stream_line='' stream_options=() # what both sides are told of module streams
 # Where the lab keeps its repositories, when they are there: a build takes minutes and is the lab's own business.
 # shellcheck disable=SC2034 # for the tests that source this
-lab_repos=$(
-	# shellcheck source=../lab/rpms.sh
-	source "$root/tests/lab/rpms.sh"
-	cache_path repos "$(lab_repos_key)"
-)
+lab_repos=$("$root/tests/lab/repos-path.sh")
 
 # repositories ID DIRECTORY …: what both sides read from now on
 repositories() {

@@ -32,7 +32,7 @@ same() { expect "$1" 0 "" cmp "$work/b.lock" "$2"; }
 log=$work/requests
 : >"$log"
 coproc server { exec "$root/tests/cli/repo_server.py" "$work" "$log"; }
-server_pid=$server_PID
+server_pid=${server_PID:?}
 # shellcheck disable=SC2317 # the trap calls it
 stop_server() {
 	kill "$server_pid"

@@ -7,11 +7,7 @@
 cache=$work/cache
 oracle=$root/tests/cli/dnf_oracle.py
 # Where the lab keeps its repositories, when they are there: a build takes minutes and is the lab's own business.
-lab_repos=$(
-	# shellcheck source=../lab/rpms.sh
-	source "$root/tests/lab/rpms.sh"
-	cache_path repos "$(lab_repos_key)"
-)
+lab_repos=$("$root/tests/lab/repos-path.sh")
 
 # definition PLATFORM 'A, B' 'LINE OF YAML'…: $work/b.yaml with $work/all.repo
 definition() {
