@@ -14,6 +14,12 @@
 
 #define ADVICE_LATER "try again later, or use another mirror"
 #define ADVICE_TLS "check the server's certificate, `sslcacert`, `sslclientcert` and the clock"
+#define ADVICE_CLIENT                                                \
+	"it may want a client certificate: give the repository its " \
+	"`sslclientcert` and `sslclientkey`"
+#define ADVICE_OTHER_CLIENT                                               \
+	"it may want another client certificate: check the repository's " \
+	"`sslclientcert` and `sslclientkey`"
 #define ADVICE_NET "check the network, the proxy and the repository's address"
 #define ADVICE_RESUME "run again: what was received is kept"
 #define ADVICE_MIRROR "use another mirror"
@@ -121,6 +127,38 @@ static void judge_status(const struct http_job *job, long status, struct http_fa
 		ret->host_pause_ms = pause_ms;
 }
 
+/* Whether the connection ended behind the TLS handshake and before any byte of the answer. */
+static bool is_shut_out(const struct http_job *job, CURLcode code)
+{
+	const char *url = NULL;
+
+	if (code != CURLE_SEND_ERROR && code != CURLE_RECV_ERROR && code != CURLE_GOT_NOTHING &&
+	    code != CURLE_HTTP2 && code != CURLE_HTTP2_STREAM)
+		return false;
+	if (job->header_bytes && !(job->answer.is_whole && job->answer.is_redirect))
+		return false;
+	return curl_easy_getinfo(job->easy, CURLINFO_EFFECTIVE_URL, &url) == CURLE_OK && url &&
+	       strncasecmp(url, "https:", 6) == 0;
+}
+
+/*
+ * With TLS 1.3 a server refuses a client's certificate when the client has ended the handshake
+ * already (RFC 8446, 4.4.2.4): as an alert, or as a reset that overtakes it, which libcurl meets with
+ * one error or another of the socket.
+ */
+static void judge_shut_out(const struct http_job *job, struct http_failure *ret)
+{
+	const struct http_settings *s = http_job_settings(job);
+	/* An alert says it for certain; a reset may have passed the next time. */
+	bool alert = strstr(job->curl_error, "alert");
+
+	ret->verdict = alert ? HTTP_NEXT : HTTP_AGAIN;
+	ret->advice = s && s->sslclientcert ? ADVICE_OTHER_CLIENT : ADVICE_CLIENT;
+	if (!alert)
+		snprintf(ret->reason, sizeof(ret->reason),
+			 "the server ended the connection right after the TLS handshake");
+}
+
 static void judge_curl(const struct http_job *job, CURLcode code, struct http_failure *ret)
 {
 	size_t len = strlen(job->curl_error);
@@ -136,6 +174,8 @@ static void judge_curl(const struct http_job *job, CURLcode code, struct http_fa
 	if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
 	    code == CURLE_COULDNT_CONNECT)
 		ret->tries_max = UNREACHABLE_TRIES_MAX;
+	if (is_shut_out(job, code))
+		judge_shut_out(job, ret);
 	/* Only with more than the last time: or a server could keep us for ever. */
 	if (ret->verdict == HTTP_CONTINUE &&
 	    (job->transfer->got_bytes <= job->resumed_bytes || job->continued >= CONTINUE_MAX))
@@ -152,7 +192,7 @@ void http_error_judge(const struct http_job *job, CURLcode code, long status,
 		judge_stop(job, ret);
 	else if (proxy_status >= 400)
 		judge_status(job, proxy_status, ret); /* it refused the tunnel */
-	else if (code == CURLE_OK || code == CURLE_HTTP_RETURNED_ERROR)
+	else if (code == CURLE_OK || (job->answer.is_whole && status >= 400))
 		judge_status(job, status, ret);
 	else
 		judge_curl(job, code, ret);

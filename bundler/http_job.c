@@ -14,8 +14,9 @@
 #include "http_option.h"
 #include "url.h"
 
-#define HEADERS_MAX (256U << 10) /* bytes of headers, all redirects together */
-#define BESIDE_MAX (1U << 20)    /* bytes of what is not the body: redirects' own bodies */
+#define HEADERS_MAX (256U << 10)   /* bytes of headers, all redirects together */
+#define ERROR_BODY_MAX (64U << 10) /* bytes of the page that comes with an error */
+#define BESIDE_MAX (1U << 20)      /* bytes of what is not the body: redirects' own bodies */
 
 const struct http_settings *http_job_settings(const struct http_job *job)
 {
@@ -56,16 +57,26 @@ static int set_local(struct http_job *job, const struct err *err)
 	return -1;
 }
 
-/* The first bytes of a body: they go on where we are, or the server ignored the range. */
+/* A status that a body comes with; a file: URL has none. */
+static bool is_good(const struct http_job *job, long status)
+{
+	if (strncasecmp(job->url, "file:", 5) == 0)
+		return status == 0;
+	return status == 200 || (status == 206 && job->resumed_bytes);
+}
+
+/* The first bytes of a body: they go on where we are, or the server ignored the range. What comes with
+ * another status is not for us. */
 static bool begin_body(struct http_job *job)
 {
 	struct err err = ERR_INIT;
 	long status = 0;
 
 	job->body_begun = true;
-	if (!job->resumed_bytes)
-		return true;
 	curl_easy_getinfo(job->easy, CURLINFO_RESPONSE_CODE, &status);
+	job->body_is_beside = !is_good(job, status);
+	if (!job->resumed_bytes || job->body_is_beside)
+		return true;
 	if (status == 200 && discard(job, &err) < 0) {
 		set_local(job, &err);
 		stop(job, HTTP_STOP_LOCAL);
@@ -89,6 +100,10 @@ static size_t on_data(char *data, size_t size, size_t nmemb, void *arg)
 	job->counters->received_bytes += n;
 	if (!job->body_begun && !begin_body(job))
 		return 0;
+	if (job->body_is_beside) {
+		job->beside_bytes += n;
+		return job->beside_bytes <= ERROR_BODY_MAX ? n : 0;
+	}
 	if (n > job->limit_bytes - t->got_bytes)
 		return stop(job, HTTP_STOP_TOO_LARGE);
 	digest_update(job->digest, data, n);
@@ -202,6 +217,7 @@ static size_t on_header(char *data, size_t size, size_t nmemb, void *arg)
 	if (target) {
 		enum http_stop why = judge_redirect(job, target, len);
 
+		job->answer.is_redirect = true;
 		return why == HTTP_STOP_NONE ? n : stop(job, why);
 	}
 	keep_header(&job->answer, data, n);
@@ -398,7 +414,8 @@ int http_job_start(struct http_job *job, CURL *easy, struct err *err)
 	job->easy = easy;
 	job->stop = HTTP_STOP_NONE;
 	job->header_bytes = 0;
-	job->body_begun = false;
+	job->body_begun = job->body_is_beside = false;
+	job->beside_bytes = 0;
 	job->curl_error[0] = '\0';
 	answer_reset(&job->answer);
 	if (set_url(job, err) < 0 || prepare(job, err) < 0)
@@ -440,14 +457,6 @@ static bool is_not_modified(const struct http_job *job, CURLcode code, long stat
 	const struct http_transfer *t = job->transfer;
 
 	return code == CURLE_OK && status == 304 && (t->if_none_match || t->if_modified_since);
-}
-
-/* A status that a body comes with; a file: URL has none. */
-static bool is_good(const struct http_job *job, long status)
-{
-	if (strncasecmp(job->url, "file:", 5) == 0)
-		return status == 0;
-	return status == 200 || (status == 206 && job->resumed_bytes);
 }
 
 static void fail(struct http_failure *ret, enum http_verdict verdict, const char *fmt, ...)

@@ -27,7 +27,8 @@ enum http_stop {
 
 /* What the last answer's headers said. */
 struct http_answer {
-	bool is_whole; /* an empty line ended them */
+	bool is_whole;    /* an empty line ended them */
+	bool is_redirect; /* they lead elsewhere */
 	char *etag, *last_modified;
 	bool has_range;
 	uint64_t range_start;
@@ -61,6 +62,8 @@ struct http_job {
 	uint64_t limit_bytes;
 	uint64_t header_bytes;
 	bool body_begun;
+	bool body_is_beside; /* it belongs to an error: read, and dropped */
+	uint64_t beside_bytes;
 	struct http_answer answer;
 	enum http_stop stop;
 	struct err *local_err; /* of HTTP_STOP_LOCAL, and what job->transfer->accept said */

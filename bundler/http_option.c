@@ -43,7 +43,7 @@ static bool set_safety(CURL *easy, const char *url)
 	       set_long(easy, CURLOPT_FOLLOWLOCATION, 1) &&
 	       set_long(easy, CURLOPT_MAXREDIRS, REDIRECTS_MAX) &&
 	       set_long(easy, CURLOPT_UNRESTRICTED_AUTH, 0) && COMPAT_CURL_NO_HTTP09(easy) &&
-	       set_long(easy, CURLOPT_NOSIGNAL, 1) && set_long(easy, CURLOPT_FAILONERROR, 1) &&
+	       set_long(easy, CURLOPT_NOSIGNAL, 1) &&
 	       curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket) == CURLE_OK;
 }
 
@@ -81,7 +81,9 @@ static bool set_proxy_auth(CURL *easy, const struct http_settings *s)
 
 static bool set_proxy(CURL *easy, const struct http_settings *s)
 {
-	return set_string(easy, CURLOPT_PROXY, s->proxy) &&
+	/* The headers that we count are those of the server. */
+	return set_long(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1) &&
+	       set_string(easy, CURLOPT_PROXY, s->proxy) &&
 	       set_string(easy, CURLOPT_PROXYUSERNAME, s->proxy_username) &&
 	       set_string(easy, CURLOPT_PROXYPASSWORD, s->proxy_password) &&
 	       set_string(easy, CURLOPT_PROXY_CAINFO, s->proxy_sslcacert) &&

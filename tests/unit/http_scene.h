@@ -25,6 +25,7 @@ static struct {
 	unsigned int other_port, other_tls_port; /* 127.0.0.2 */
 	unsigned int client_port;                /* TLS with client certificates */
 	unsigned int expired_port;               /* TLS with a certificate of yesterday */
+	unsigned int reset_port;                 /* TLS, reset when the handshake is done */
 	unsigned int deaf_port, closed_port;
 	pid_t pid;
 	int in;
@@ -99,9 +100,10 @@ static inline int scene_start_server(void)
 	close(out[1]);
 	scene.in = in[1];
 	f = fdopen(out[0], "r");
-	if (!f || fscanf(f, "%u %u %u %u %u %u %u %u", &scene.port, &scene.tls_port,
-			 &scene.other_port, &scene.other_tls_port, &scene.client_port,
-			 &scene.expired_port, &scene.deaf_port, &scene.closed_port) != 8)
+	if (!f ||
+	    fscanf(f, "%u %u %u %u %u %u %u %u %u", &scene.port, &scene.tls_port, &scene.other_port,
+		   &scene.other_tls_port, &scene.client_port, &scene.expired_port,
+		   &scene.reset_port, &scene.deaf_port, &scene.closed_port) != 9)
 		return -1;
 	return 0;
 }

@@ -3,8 +3,9 @@
 """A scripted web server on loopback: good, slow and hostile ones, chosen by the path's first component.
 
 Argument: a directory with ca.crt, server.crt, expired.crt and their keys. Prints its ports: HTTP and HTTPS on 127.0.0.1,
-HTTP and HTTPS on 127.0.0.2, HTTPS that demands a client certificate of the CA, HTTPS with the expired certificate, one on
-which nobody accepts, and one that is closed. Serves until its standard input ends. "/log" answers with the requests so far, a line "PATH RANGE" each.
+HTTP and HTTPS on 127.0.0.2, HTTPS that demands a client certificate of the CA, HTTPS with the expired certificate, HTTPS
+that is reset behind the handshake, one on which nobody accepts, and one that is closed. Serves until its standard input
+ends. "/log" answers with the requests so far, a line "PATH RANGE" each.
 """
 import http.server
 import select
@@ -143,6 +144,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def on_missing(self):
         self.send(404)
 
+    def on_down_for_ever(self):  # with a page that does not end
+        self.send_response(404)
+        self.end_headers()
+        self.write_for_ever(BODY)
+
+    def on_down_and_out(self):  # with a page that is cut off
+        self.send(404, BODY[:HALF // 100], length=len(BODY))
+        self.close_connection = True
+
     def on_forbidden(self):
         self.send(403)
 
@@ -199,6 +209,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def on_close(self):  # in the middle of the headers
         self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Le")
         self.close_connection = True
+
+    def on_shut(self):  # without a word
+        self.close_connection = True
+
+    def on_shut_by_reset(self):
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        socket.socket(fileno=self.connection.detach()).close()
 
     def on_garbage(self):
         self.wfile.write(b"\x00\x01\x02 no such protocol \xff\n" * 10)
@@ -291,6 +309,26 @@ def serve(address, certificate=None, ca=None):
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
+def serve_resets(certificate):
+    """Each connection is reset as soon as the TLS handshake is done."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{certificate}.crt", f"{certificate}.key")
+    server = socket.create_server(("127.0.0.1", 0))
+    ports.append(server.getsockname()[1])
+
+    def run():
+        while True:
+            near = server.accept()[0]
+            near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            try:
+                near = context.wrap_socket(near, server_side=True)
+            except OSError:
+                pass
+            near.close()
+
+    threading.Thread(target=run, daemon=True).start()
+
+
 def main():
     folder = sys.argv[1]
     for host in "127.0.0.1", "127.0.0.2":
@@ -298,6 +336,7 @@ def main():
         serve(host, f"{folder}/server")
     serve("127.0.0.1", f"{folder}/server", f"{folder}/ca.crt")
     serve("127.0.0.1", f"{folder}/expired")
+    serve_resets(f"{folder}/server")
     # What comes after these is not even answered.
     deaf = socket.create_server(("127.0.0.1", 0), backlog=0)
     ports.append(deaf.getsockname()[1])

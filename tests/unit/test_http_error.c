@@ -18,6 +18,8 @@ static const struct end {
 	{ "/forbidden", ERR_NETWORK, "entitlement", 1, 0 },
 	{ "/down", ERR_NETWORK, "status 500 (2 tries)", 2, 0 },
 	{ "/busy-long", ERR_NETWORK, "asks to come back in 86400 s", 1, 0 },
+	{ "/down-for-ever", ERR_NETWORK, "status 404", 1, 0 },
+	{ "/down-and-out", ERR_NETWORK, "status 404", 1, 0 },
 	{ "/wrong", ERR_VERIFY, "it has SHA-256 ", 1, 0 },
 	{ "/long", ERR_VERIFY, "longer than the 100000 bytes", 1, 0 },
 	{ "/endless", ERR_VERIFY, "longer than the 100000 bytes", 1, 0 },
