@@ -34,15 +34,20 @@ int solve_init(struct solve *solve, const char *arch, struct err *err)
 	return 0;
 }
 
-void solve_release(struct solve *solve)
+static void forget_hidden(struct solve *solve)
 {
 	if (solve->pool && solve->pool->considered) {
 		map_free(solve->pool->considered);
 		free(steal_ptr(&solve->pool->considered));
 	}
+	map_free(&solve->modular);
+}
+
+void solve_release(struct solve *solve)
+{
+	forget_hidden(solve);
 	if (solve->pool)
 		pool_free(steal_ptr(&solve->pool));
-	map_free(&solve->modular);
 }
 
 /* --- hiding ------------------------------------------------------------------------------------- */
@@ -97,7 +102,7 @@ int solve_prepare(struct solve *solve, struct metadata *metadata, const struct m
 	Pool *pool = solve->pool;
 	int r = 0;
 
-	map_free(&solve->modular);
+	forget_hidden(solve);
 	map_init(&solve->modular, pool->nsolvables);
 	pool->considered = calloc(1, sizeof(*pool->considered));
 	if (!pool->considered)

@@ -53,8 +53,8 @@ int solve_init(struct solve *solve, const char *arch, struct err *err) MUST_CHEC
 void solve_release(struct solve *solve);
 
 /*
- * Hides what module streams, includepkgs and excludepkgs leave out, and makes the pool ready. To be
- * called once, after all repositories are loaded. METADATA and MODULES (or NULL) must outlive SOLVE.
+ * Hides what module streams, includepkgs and excludepkgs leave out, and makes the pool ready:
+ * after all repositories are loaded, and again when more were. METADATA and MODULES (or NULL) must outlive SOLVE.
  */
 int solve_prepare(struct solve *solve, struct metadata *metadata, const struct modules *modules,
 		  struct err *err) MUST_CHECK;
