@@ -62,7 +62,8 @@ static const char *spec_partial(const void *context, const char *name)
 	return text ? text->text : NULL;
 }
 
-static void run_spec_file(const char *name, size_t *cases)
+/* Returns how many cases NAME has; every one of them is run. */
+static size_t run_spec_file(const char *name)
 {
 	CLEANUP(yaml_doc_freep) struct yaml_doc *doc = NULL;
 	cleanup_free char *path = NULL;
@@ -91,27 +92,41 @@ static void run_spec_file(const char *name, size_t *cases)
 		if (strcmp(out.buf, yaml_get(test, "expected")->text) != 0)
 			fail_msg("%s: %s: got '%s' instead of '%s'", name, title, out.buf,
 				 yaml_get(test, "expected")->text);
-		(*cases)++;
 	}
+	return tests->count;
 }
 
 static void every_case_of_the_specification_renders_as_it_says(void **state)
 {
+	/* The modules that are not optional, and how many cases each had when this was written. */
+	static const struct {
+		const char *file;
+		size_t at_least;
+	} modules[] = {
+		{ "comments.json", 12 }, { "delimiters.json", 14 }, { "interpolation.json", 42 },
+		{ "inverted.json", 22 }, { "partials.json", 12 },   { "sections.json", 34 },
+	};
 	CLEANUP(strv_release) struct strv files = STRV_INIT;
 	struct err err = ERR_INIT;
-	size_t cases = 0;
+	size_t known = 0;
 
 	(void)state;
 	if (access(SPEC_DIR, R_OK) != 0) {
 		print_message("skipped: %s is not here\n", SPEC_DIR);
 		skip();
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(modules); i++) {
+		size_t cases = run_spec_file(modules[i].file);
+
+		print_message("%s: %zu cases\n", modules[i].file, cases);
+		assert_true(cases >= modules[i].at_least);
+	}
+	/* A file that nobody runs would be skipped in silence; the optional modules have a '~'. */
 	assert_int_equal(0, dir_list(SPEC_DIR, &files, &err));
 	for (size_t i = 0; i < files.count; i++)
-		if (str_ends(files.items[i], ".json"))
-			run_spec_file(files.items[i], &cases);
-	print_message("%zu cases of the specification\n", cases);
-	assert_true(cases > 100);
+		if (str_ends(files.items[i], ".json") && files.items[i][0] != '~')
+			known++;
+	assert_int_equal(known, ARRAY_SIZE(modules));
 }
 
 /* --- ours ---------------------------------------------------------------------------------- */
