@@ -8,6 +8,7 @@
 #include "digest.h"
 #include "file.h"
 #include "url.h"
+#include "wheel_tags.h"
 #include "yaml.h"
 
 DEFINE_CLEANUP(struct yaml_doc *, yaml_doc_free);
@@ -233,8 +234,21 @@ static int check_rpm(const struct yaml_node *node, const struct lock *lock,
 	return 0;
 }
 
-static int check_wheel(const struct yaml_node *node, const struct lock_wheel *wheel,
-		       struct err *err)
+/* The machine that the lock is for loads it. */
+static int check_wheel_file(const struct yaml_node *node, const struct lock_platform *platform,
+			    const struct lock_wheel *wheel, struct err *err)
+{
+	struct err why = ERR_INIT;
+
+	if (wheel_tags_check_name(wheel->file, wheel->name, &why) == 0 &&
+	    wheel_tags_check(wheel->file, platform, &why) == 0)
+		return 0;
+	return why.code == ERR_HOST ? err_nomem(err)
+				    : yaml_error(at(node, "file"), err, "%s", why.msg);
+}
+
+static int check_wheel(const struct yaml_node *node, const struct lock_platform *platform,
+		       const struct lock_wheel *wheel, struct err *err)
 {
 	/* Both stand in a requirements file: pip must not take them for an option. */
 	if (wheel->name[0] == '-')
@@ -257,7 +271,7 @@ static int check_wheel(const struct yaml_node *node, const struct lock_wheel *wh
 	    (!url_is_valid(wheel->sdist.url) || !is_sha256(wheel->sdist.sha256)))
 		return yaml_error(at(node, "sdist"), err,
 				  "a URL without credentials and a SHA-256 are expected");
-	return 0;
+	return check_wheel_file(node, platform, wheel, err);
 }
 
 /* --- order ------------------------------------------------------------------------------------- */
@@ -322,7 +336,8 @@ static int check_lock(const struct yaml_node *root, struct lock *lock, struct er
 	for (size_t i = 0; r == 0 && i < lock->rpms.count; i++)
 		r = check_rpm(yaml_get(root, "rpms")->items[i], lock, &rpms[i], err);
 	for (size_t i = 0; r == 0 && i < lock->wheels.count; i++)
-		r = check_wheel(yaml_get(root, "wheels")->items[i], &wheels[i], err);
+		r = check_wheel(yaml_get(root, "wheels")->items[i], &lock->platform, &wheels[i],
+				err);
 	if (r < 0)
 		return r;
 	lock_sort(lock);

@@ -174,6 +174,15 @@ static void a_hostile_lock_is_refused_with_its_place(void **state)
 		{ HEAD RPM("a.rpm") "wheels: [{name: x, version: \"1\", file: x.whl, sha256: " SHA
 				    "}]\n",
 		  "needs a 'url' or an 'sdist'" },
+		{ HEAD RPM("a.rpm") "wheels: [{name: x, version: \"1\", file: "
+				    "y-1-py3-none-any.whl, url: \"https://i/x\", sha256: " SHA
+				    "}]\n",
+		  "t.lock:13:40: 'y-1-py3-none-any.whl' is a wheel of 'y', not of 'x'" },
+		{ "pgha-lock: 1\nplatform: {id: \"platform:el8\", arch: x86_64, glibc: \"2.28\", "
+		  "python: \"3.12\"}\nrepos: []\nrpms: []\nwheels:\n"
+		  "  - {name: x, version: \"1\", url: \"https://i/x\", sha256: " SHA
+		  ", file: x-1-cp312-cp312-manylinux_2_34_x86_64.whl}\n",
+		  "needs glibc 2.34, and the target has 2.28" },
 		{ HEAD RPM("a.rpm") "  - {nevra: a-1-1.x86_64, repo: base, path: b.rpm, size: 1, "
 				    "sha256: " SHA ", license: x, reason: y}\n",
 		  "'a-1-1.x86_64' stands twice" },

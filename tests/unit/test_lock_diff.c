@@ -72,8 +72,9 @@ static void versions_compare_as_rpm_and_pip_do(void **state)
 #define RPM(nevra, sha)                                                 \
 	"  - {nevra: \"" nevra "\", repo: base, path: a.rpm, size: 5, " \
 	"sha256: " sha ", license: MIT, reason: requested}\n"
-#define WHEEL(name, version)                                           \
-	"  - {name: " name ", version: \"" version "\", file: x.whl, " \
+#define WHEEL(name, version)                                                     \
+	"  - {name: " name ", version: \"" version "\", file: " name "-" version \
+	"-py3-none-any.whl, "                                                    \
 	"url: \"https://index/x.whl\", sha256: " SHA_A "}\n"
 
 static void read_lock(const char *text, struct lock *lock)
