@@ -6,11 +6,13 @@
 #include "cli.h"
 
 extern const struct cli_command bundle_cmd_build;
+extern const struct cli_command bundle_cmd_depends;
 extern const struct cli_command bundle_cmd_fetch;
 extern const struct cli_command bundle_cmd_keys_init;
 extern const struct cli_command bundle_cmd_outdated;
 extern const struct cli_command bundle_cmd_show;
 extern const struct cli_command bundle_cmd_resolve;
 extern const struct cli_command bundle_cmd_urls;
+extern const struct cli_command bundle_cmd_why;
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lock_diff.h"
 
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,43 @@ void lock_nevra_release(struct lock_nevra *nevra)
 	free(nevra->evr);
 	free(nevra->arch);
 	*nevra = (struct lock_nevra){ .name = NULL };
+}
+
+static bool match_forms(const struct lock_nevra *v, const char *evr, const char *pattern)
+{
+	size_t version_len = strcspn(evr, "-");
+
+	for (unsigned int form = 0; form < 5; form++) {
+		CLEANUP(str_release) struct str text = STR_INIT;
+
+		str_add(&text, v->name);
+		if (form == 2)
+			str_addf(&text, "-%.*s", (int)version_len, evr);
+		else if (form > 2)
+			str_addf(&text, "-%s", evr);
+		if (form == 1 || form == 4)
+			str_addf(&text, ".%s", v->arch);
+		if (!text.failed && !fnmatch(pattern, text.buf, 0))
+			return true;
+	}
+	return false;
+}
+
+bool lock_nevra_match(const char *nevra, const char *pattern)
+{
+	CLEANUP(lock_nevra_release) struct lock_nevra v = { .name = NULL };
+	CLEANUP(str_release) struct str evr = STR_INIT;
+	struct err ignored = ERR_INIT;
+	const char *colon = NULL;
+
+	if (lock_nevra_split(nevra, &v, &ignored) < 0)
+		return false;
+	colon = strchr(v.evr, ':');
+	if (!colon)
+		str_add(&evr, "0:"); /* which people may write */
+	str_add(&evr, colon ? colon + 1 : v.evr);
+	return match_forms(&v, v.evr, pattern) ||
+	       (!evr.failed && match_forms(&v, evr.buf, pattern));
 }
 
 static const char *last_dash(const char *start, const char *end)

@@ -20,6 +20,9 @@ struct lock_nevra {
 /* ERR_CONFIG when NEVRA has not that form. Release RET also after a failure. */
 int lock_nevra_split(const char *nevra, struct lock_nevra *ret, struct err *err) MUST_CHECK;
 void lock_nevra_release(struct lock_nevra *nevra);
+/* Whether NEVRA is what PATTERN means: name, name.arch, name-version, name-version-release or the whole,
+ * with or without the epoch. */
+bool lock_nevra_match(const char *nevra, const char *pattern);
 
 /* Compares two versions: of RPMs as rpm does, of wheels nearly as PEP 440 says. */
 int lock_compare_versions(bool wheels, const char *a, const char *b);

@@ -75,4 +75,11 @@ int solve_run(struct solve *solve, const struct definition_requests *requests,
 	      struct err *err) MUST_CHECK;
 void solve_result_release(struct solve_result *result);
 
+/* Every package of the pool, installed ones too, that would fulfil REQUEST; errors as solve_run(). */
+int solve_find_matches(struct solve *solve, const struct definition_request *request,
+		       Queue *ret_matches, struct err *err) MUST_CHECK;
+/* Reads filelists when packages of RESULT depend on files that only these have. */
+int solve_need_files(struct solve *solve, const struct solve_options *options,
+		     const struct solve_result *result, struct err *err) MUST_CHECK;
+
 #endif

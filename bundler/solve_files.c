@@ -119,3 +119,9 @@ int solve_files_load(struct solve *solve, struct err *err)
 		solve_refresh(solve);
 	return r;
 }
+
+int solve_need_files(struct solve *solve, const struct solve_options *options,
+		     const struct solve_result *result, struct err *err)
+{
+	return solve_files_decide(solve, options, result) ? solve_files_load(solve, err) : 0;
+}

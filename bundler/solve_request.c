@@ -386,3 +386,26 @@ int solve_find_wants(struct solve *solve, const struct definition_requests *requ
 	}
 	return r;
 }
+
+int solve_find_matches(struct solve *solve, const struct definition_request *request,
+		       Queue *ret_matches, struct err *err)
+{
+	struct definition_request item = *request;
+	const struct definition_requests one = { .items = &item, .count = 1 };
+	CLEANUP(solve_wants_release) struct solve_wants wants = { .items = NULL };
+	Pool *pool = solve->pool;
+	int r = solve_find_wants(solve, &one, NULL, &wants, err);
+	Id p = 0;
+	Id pp = 0;
+
+	for (size_t i = 0; r == 0 && i < wants.count; i++) {
+		const struct solve_want *want = &wants.items[i];
+
+		for (int k = 0; k < want->any_of.count; k++)
+			queue_pushunique(ret_matches, want->any_of.elements[k]);
+		if (want->dep)
+			FOR_PROVIDES(p, pp, want->dep)
+				queue_pushunique(ret_matches, p);
+	}
+	return r;
+}

@@ -19,31 +19,6 @@ void update_release(struct update *update)
 
 /* --- names -------------------------------------------------------------------------------------- */
 
-static bool match_rpm(const char *pattern, const char *nevra)
-{
-	CLEANUP(lock_nevra_release) struct lock_nevra v = { .name = NULL };
-	struct err ignored = ERR_INIT;
-	size_t version_len = 0;
-
-	if (lock_nevra_split(nevra, &v, &ignored) < 0)
-		return false;
-	version_len = strcspn(v.evr, "-");
-	for (unsigned int form = 0; form < 5; form++) {
-		CLEANUP(str_release) struct str text = STR_INIT;
-
-		str_add(&text, v.name);
-		if (form == 2)
-			str_addf(&text, "-%.*s", (int)version_len, v.evr);
-		else if (form > 2)
-			str_addf(&text, "-%s", v.evr);
-		if (form == 1 || form == 4)
-			str_addf(&text, ".%s", v.arch);
-		if (!text.failed && !fnmatch(pattern, text.buf, 0))
-			return true;
-	}
-	return false;
-}
-
 /* As people write a distribution's name: PEP 503 sees no difference between '-', '_' and '.'. */
 static bool match_wheel(const char *pattern, const char *name)
 {
@@ -58,7 +33,7 @@ static bool match_wheel(const char *pattern, const char *name)
 bool update_names_rpm(const struct update *update, const char *nevra)
 {
 	for (size_t i = 0; i < update->names->count; i++)
-		if (match_rpm(update->names->items[i], nevra))
+		if (lock_nevra_match(nevra, update->names->items[i]))
 			return true;
 	return false;
 }
@@ -78,7 +53,7 @@ static bool is_known(const struct update *update, const struct definition_reques
 	const struct lock_wheel *wheels = update->base->wheels.items;
 
 	for (size_t i = 0; i < update->base->rpms.count; i++)
-		if (match_rpm(pattern, rpms[i].nevra))
+		if (lock_nevra_match(rpms[i].nevra, pattern))
 			return true;
 	for (size_t i = 0; i < update->base->wheels.count; i++)
 		if (match_wheel(pattern, wheels[i].name))

@@ -77,6 +77,17 @@ static void print_synopsis(const struct cli_program *program, const struct cli_c
 	printf("%s%s\n", *c->args ? " " : "", c->args);
 }
 
+static void print_example(const char *lines)
+{
+	printf("\nExample:\n");
+	while (*lines) {
+		size_t len = strcspn(lines, "\n");
+
+		printf("  %.*s\n", (int)len, lines);
+		lines += len + (lines[len] == '\n');
+	}
+}
+
 static void help_command(const struct cli_program *program, const struct cli_command *c)
 {
 	printf("Usage: ");
@@ -86,6 +97,8 @@ static void help_command(const struct cli_program *program, const struct cli_com
 		printf("\nOptions:\n");
 		print_options(c->options);
 	}
+	if (c->example)
+		print_example(c->example);
 }
 
 static void help_program(const struct cli_program *program)

@@ -33,6 +33,7 @@ struct cli_command {
 	const char *args; /* positional arguments as help shows them, or "" */
 	int min_args, max_args;
 	const char *summary;
+	const char *example; /* command lines for help, or NULL */
 	const struct cli_option *options;
 	/* Gets the filled options structure (zeroed before) and the positional arguments. Returns 0
 	 * or -code with ERR. */

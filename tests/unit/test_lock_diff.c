@@ -36,6 +36,32 @@ static void a_nevra_is_split_from_its_end(void **state)
 	}
 }
 
+static void a_nevra_matches_what_people_write(void **state)
+{
+	static const struct {
+		const char *nevra, *pattern;
+		bool match;
+	} cases[] = {
+		{ "a-b-1:2-3.noarch", "a-b", true },
+		{ "a-b-1:2-3.noarch", "a-b.noarch", true },
+		{ "a-b-1:2-3.noarch", "a-b-2", true },
+		{ "a-b-1:2-3.noarch", "a-b-1:2-3", true },
+		{ "a-b-1:2-3.noarch", "a-b-2-3.noarch", true },
+		{ "a-b-1:2-3.noarch", "a-*", true },
+		{ "a-b-1:2-3.noarch", "a", false },
+		{ "a-b-1:2-3.noarch", "a-b-0:2-3", false },
+		{ "a-b-1:2-3.noarch", "a-b.x86_64", false },
+		{ "a-2-3.noarch", "a-0:2-3.noarch", true },
+		{ "a-2-3.noarch", "a-1:2-3.noarch", false },
+		{ "none", "none", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(lock_nevra_match(cases[i].nevra, cases[i].pattern),
+				 cases[i].match);
+}
+
 static void versions_compare_as_rpm_and_pip_do(void **state)
 {
 	static const struct {
@@ -149,6 +175,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_nevra_is_split_from_its_end),
+		cmocka_unit_test(a_nevra_matches_what_people_write),
 		cmocka_unit_test(versions_compare_as_rpm_and_pip_do),
 		cmocka_unit_test(each_change_is_told_once_by_kind),
 		cmocka_unit_test(the_same_lock_has_no_changes),
