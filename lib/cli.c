@@ -14,6 +14,7 @@
 
 #include "cleanup.h"
 #include "interrupt.h"
+#include "progress.h"
 #include "str.h"
 
 #define NAMES_MAX 64
@@ -251,15 +252,15 @@ static int run_command(const struct cli_program *program, const struct cli_comma
 
 void cli_print_error(const char *program, const struct err *err)
 {
-	const char *line = err->detail;
+	char detail[sizeof(err->detail)];
+	char *rest = detail;
+	char *line = NULL;
 
-	fprintf(stderr, "%s: %s\n", program, err->msg);
-	while (*line) {
-		size_t len = strcspn(line, "\n");
-
-		fprintf(stderr, "  %.*s\n", (int)len, line);
-		line += len + (line[len] == '\n');
-	}
+	progress_message(program, ": ", err->msg);
+	memcpy(detail, err->detail, sizeof(detail));
+	while ((line = strsep(&rest, "\n")))
+		if (*line)
+			progress_message("", "  ", line);
 }
 
 static int dispatch(const struct cli_program *program, int argc, char **argv, struct err *err)

@@ -61,10 +61,15 @@ void err_detail(struct err *err, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(err->detail + len, room, fmt, ap);
 	va_end(ap);
-	if (n < 0 || (size_t)n + 2 > room)
+	if (n < 0 || (size_t)n + 2 > room) {
 		err->detail[len] = '\0';
-	else
-		memcpy(err->detail + len + n, "\n", 2);
+		return;
+	}
+	/* Who names a package may not end our lines. */
+	for (char *p = err->detail + len; *p; p++)
+		if (*p == '\n')
+			*p = ' ';
+	memcpy(err->detail + len + n, "\n", 2);
 }
 
 int err_nomem(struct err *err)

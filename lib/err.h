@@ -49,8 +49,8 @@ int err_errno(struct err *err, enum err_code code, int errnum, const char *fmt, 
 /* Puts "…: " before the message of a failure; returns -err->code. */
 int err_prefix(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* Appends one line of detail, indented by two spaces when printed. Lines that no longer fit are
- * left out. */
+/* Appends one line of detail, indented by two spaces when printed; a line end within it becomes a
+ * blank. Lines that no longer fit are left out. */
 void err_detail(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Allocation failed. */

@@ -6,7 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cleanup.h"
 #include "clock.h"
+#include "str.h"
 
 #define REDRAW_MS 200
 #define PLAIN_MS 10000
@@ -119,13 +121,24 @@ void progress_abort(struct progress *p)
 	active = NULL;
 }
 
-static void print_message(const char *before, const char *fmt, va_list ap)
+void progress_message(const char *who, const char *gap, const char *text)
 {
+	CLEANUP(str_release) struct str line = STR_INIT;
+
+	str_add_plain(&line, text);
 	if (active)
 		fputs("\r\033[K", stderr);
-	fputs(before, stderr);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
+	/* In one piece, so that another process's line does not come in between. */
+	fprintf(stderr, "%s%s%s\n", who, gap, line.buf && !line.failed ? line.buf : "");
+}
+
+static void print_message(const char *who, const char *gap, const char *fmt, va_list ap)
+{
+	cleanup_free char *text = NULL;
+
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	progress_message(who, gap, text ? text : "out of memory");
 }
 
 void notice(const char *fmt, ...)
@@ -134,7 +147,7 @@ void notice(const char *fmt, ...)
 
 	va_start(ap, fmt);
 	if (!all_quiet)
-		print_message("", fmt, ap);
+		print_message("", "", fmt, ap);
 	va_end(ap);
 }
 
@@ -143,6 +156,6 @@ void warning(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	print_message("warning: ", fmt, ap);
+	print_message("warning", ": ", fmt, ap);
 	va_end(ap);
 }

@@ -37,6 +37,9 @@ void progress_abort(struct progress *p);
 
 /* A message for the operator on stderr, never in the middle of a progress line: "pgha-bundle: …"
  * comes from the caller's own words. */
+/* "WHO GAP TEXT" and a line end. What TEXT has of others' (a server, a package, a file name) can
+ * neither move the cursor nor begin a line of its own. */
+void progress_message(const char *who, const char *gap, const char *text);
 void notice(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void warning(const char *fmt, ...) PRINTF_LIKE(1, 2);
 

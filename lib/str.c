@@ -344,20 +344,40 @@ size_t str_utf8_len(const char *text)
 	return len;
 }
 
+/* The length of the character that TEXT begins with; 0: none that is plain. */
+static size_t plain_len(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	/* C0, DEL, C1, the marks that turn the writing's direction, and the line ends of Unicode. */
+	bool moves = *p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0) ||
+		     (*p == 0xd8 && p[1] == 0x9c) ||
+		     (*p == 0xe2 && p[1] == 0x80 &&
+		      (p[2] == 0x8e || p[2] == 0x8f || (p[2] >= 0xa8 && p[2] <= 0xae))) ||
+		     (*p == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9);
+
+	return moves ? 0 : str_utf8_len(text);
+}
+
 void str_add_plain(struct str *s, const char *text)
 {
 	while (*text) {
-		const unsigned char *p = (const unsigned char *)text;
-		size_t len = str_utf8_len(text);
-		/* C0, DEL, C1, and the marks that turn the writing's direction. */
-		bool moves = *p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0) ||
-			     (*p == 0xe2 && p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae) ||
-			     (*p == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9);
+		size_t len = plain_len(text);
+		size_t passed = str_utf8_len(text);
 
-		if (len && !moves)
+		if (len)
 			str_add_len(s, text, len);
 		else
-			str_addc(s, '?');
-		text += len ? len : 1;
+			str_addc(s, *text == '\t' ? ' ' : '?');
+		text += passed ? passed : 1;
 	}
+}
+
+bool str_is_plain(const char *text)
+{
+	for (size_t len = 0; *text; text += len) {
+		len = plain_len(text);
+		if (!len)
+			return false;
+	}
+	return true;
 }

@@ -92,8 +92,11 @@ bool hex_decode(void *ret, size_t size_bytes, const char *hex);
 
 /* The length of the UTF-8 sequence (RFC 3629) that TEXT begins with; 0 when it begins with none. */
 size_t str_utf8_len(const char *text);
-/* Appends TEXT for a terminal: what would move the cursor or is not UTF-8 becomes '?'. */
+/* Appends TEXT for a terminal: a tab becomes a blank, and what else would move the cursor, turns the
+ * direction of writing, or is not UTF-8, '?'. */
 void str_add_plain(struct str *s, const char *text);
+/* True when TEXT has nothing that str_add_plain() replaces. */
+bool str_is_plain(const char *text);
 
 /* True when TEXT is only letters, digits and characters of EXTRA, and not empty. */
 bool str_is_word(const char *text, const char *extra);

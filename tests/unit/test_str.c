@@ -105,6 +105,8 @@ static void err_keeps_code_and_gains_context(void **state)
 	assert_int_equal(err_prefix(&err, "repository '%s'", "baseos"), -4);
 	assert_string_equal(err.msg, "repository 'baseos': no answer from 'mirror'");
 	assert_string_equal(err.detail, "tried 3 times\n");
+	err_detail(&err, "of '%s'", "a\npgha: all is well");
+	assert_string_equal(err.detail, "tried 3 times\nof 'a pgha: all is well'\n");
 }
 
 static void what_moves_the_cursor_is_not_printed(void **state)
@@ -119,6 +121,8 @@ static void what_moves_the_cursor_is_not_printed(void **state)
 		  "?1m" },                              /* CSI in one character */
 		{ "\xe2\x80\xae\xe2\x81\xa6x", "??x" }, /* overrides of direction */
 		{ "\xc3\xa9\xe2\x82\xac\xf0\x9f\x90\x98", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x90\x98" },
+		{ "\xe2\x80\x8fx\xd8\x9c\xe2\x80\xa8", "?x??" },
+		{ "a\tb", "a b" },
 		{ "\xff\xc3", "??" },
 	};
 
@@ -128,6 +132,9 @@ static void what_moves_the_cursor_is_not_printed(void **state)
 
 		str_add_plain(&s, cases[i].text);
 		assert_string_equal(s.buf, cases[i].plain);
+		assert_true(str_is_plain(cases[i].plain));
+		assert_int_equal(str_is_plain(cases[i].text),
+				 !strcmp(cases[i].text, cases[i].plain));
 	}
 }
 
