@@ -1,6 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "json.h"
 
+#include <string.h>
+
+/* A character of LEN bytes, 2 or 3, by its number. */
+static void add_number(struct str *out, const unsigned char *p, size_t len)
+{
+	unsigned int c = len == 2 ? (p[0] & 0x1fU) << 6 | (p[1] & 0x3fU)
+				  : (p[0] & 0x0fU) << 12 | (p[1] & 0x3fU) << 6 | (p[2] & 0x3fU);
+
+	str_addf(out, "\\u%04x", c);
+}
+
+static bool is_plain(const unsigned char *p, size_t len)
+{
+	char one[5] = { 0 };
+
+	memcpy(one, p, len);
+	return str_is_plain(one);
+}
+
 static void add_text(struct str *out, const char *text)
 {
 	const unsigned char *p = (const unsigned char *)text;
@@ -15,6 +34,8 @@ static void add_text(struct str *out, const char *text)
 			str_add(out, "\\n");
 		else if (*p < 0x20 || *p == 0x7f)
 			str_addf(out, "\\u%04x", *p);
+		else if ((len == 2 || len == 3) && !is_plain(p, len))
+			add_number(out, p, len); /* who reads this may sit at a terminal */
 		else if (len)
 			str_add_len(out, p, len);
 		else

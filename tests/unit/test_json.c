@@ -44,6 +44,7 @@ static void text_is_quoted_and_is_utf8(void **state)
 		{ "a\"b\\c\n\t\x1b\x7f", "\"a\\\"b\\\\c\\n\\u0009\\u001b\\u007f\"\n" },
 		{ "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x98",
 		  "\"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x98\"\n" },
+		{ "\xc2\x9b\xe2\x80\xae.", "\"\\u009b\\u202e.\"\n" }, /* what a terminal obeys */
 		{ "\xff\x80 \xc3", "\"\\ufffd\\ufffd \\ufffd\"\n" },
 		{ "\xc0\xaf", "\"\\ufffd\\ufffd\"\n" },            /* longer than need be */
 		{ "\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\"\n" }, /* a surrogate */
