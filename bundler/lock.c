@@ -109,14 +109,6 @@ static bool is_token(const char *text)
 	return *text != '\0';
 }
 
-static bool has_control(const char *text)
-{
-	for (const char *p = text; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			return true;
-	return false;
-}
-
 /* name-[epoch:]version-release.arch, none of them empty. */
 static bool is_nevra(const char *text)
 {
@@ -206,31 +198,52 @@ static int check_repo(const struct yaml_node *node, const struct lock_repo *repo
 			return yaml_error(at(node, "gpgkey"), err,
 					  "a URL without credentials is expected");
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		if (files[i] && (files[i][0] != '/' || has_control(files[i])))
+		if (files[i] && (files[i][0] != '/' || !str_is_plain(files[i])))
 			return yaml_error(at(node, names[i]), err, "an absolute path is expected");
+	return 0;
+}
+
+int lock_rpm_check(const struct lock_rpm *rpm, const char **ret_key, struct err *err)
+{
+	*ret_key = "nevra";
+	if (!is_nevra(rpm->nevra))
+		return err_set(err, ERR_CONFIG,
+			       "'%.200s' is no package: name-version-release.arch is expected",
+			       rpm->nevra);
+	*ret_key = "path";
+	if (!path_is_safe(rpm->path) || !str_is_plain(rpm->path) || !str_ends(rpm->path, ".rpm"))
+		return err_set(err, ERR_CONFIG,
+			       "'%.200s' is no plain path of an RPM below its repository",
+			       rpm->path);
+	*ret_key = "sha256";
+	if (!is_sha256(rpm->sha256))
+		return err_set(err, ERR_CONFIG, "64 lower-case hex digits are expected");
+	*ret_key = "size";
+	if (!rpm->size_bytes)
+		return err_set(err, ERR_CONFIG, "an RPM is not empty");
+	if (rpm->size_bytes > LOCK_RPM_SIZE_MAX)
+		return err_set(err, ERR_CONFIG, "no RPM has %llu bytes",
+			       (unsigned long long)rpm->size_bytes);
+	*ret_key = "license";
+	if (!str_is_plain(rpm->license))
+		return err_set(err, ERR_CONFIG, "control characters in the licence");
+	*ret_key = "reason";
+	if (!str_is_plain(rpm->reason))
+		return err_set(err, ERR_CONFIG, "control characters in the reason");
 	return 0;
 }
 
 static int check_rpm(const struct yaml_node *node, const struct lock *lock,
 		     const struct lock_rpm *rpm, struct err *err)
 {
-	if (!is_nevra(rpm->nevra))
-		return yaml_error(at(node, "nevra"), err,
-				  "'%.200s' is no package: name-version-release.arch is expected",
-				  rpm->nevra);
+	struct err why = ERR_INIT;
+	const char *key = NULL;
+
+	if (lock_rpm_check(rpm, &key, &why) < 0)
+		return yaml_error(at(node, key), err, "%s", why.msg);
 	if (!lock_find_repo(lock, rpm->repo))
 		return yaml_error(at(node, "repo"), err, "no repository '%.60s' in this lock",
 				  rpm->repo);
-	if (!path_is_safe(rpm->path) || !str_ends(rpm->path, ".rpm"))
-		return yaml_error(at(node, "path"), err,
-				  "'%.200s' is no plain path of an RPM below its repository",
-				  rpm->path);
-	if (!is_sha256(rpm->sha256))
-		return yaml_error(at(node, "sha256"), err, "64 lower-case hex digits are expected");
-	if (!rpm->size_bytes)
-		return yaml_error(at(node, "size"), err, "an RPM is not empty");
-	if (has_control(rpm->license) || has_control(rpm->reason))
-		return yaml_error(node, err, "control characters in licence or reason");
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "schema.h"
 #include "str.h"
 
+#define LOCK_RPM_SIZE_MAX (UINT64_C(1) << 40) /* bytes; the sum of a lock's stays a number */
 #define LOCK_SIZE_MAX (64U << 20) /* bytes of a lock; 100,000 packages need half of it */
 
 struct lock_platform {
@@ -96,6 +97,10 @@ int lock_format(struct lock *lock, char **ret_text, struct err *err) MUST_CHECK;
 int lock_add_repo(struct lock *lock, struct lock_repo **ret, struct err *err) MUST_CHECK;
 int lock_add_rpm(struct lock *lock, struct lock_rpm **ret, struct err *err) MUST_CHECK;
 int lock_add_wheel(struct lock *lock, struct lock_wheel **ret, struct err *err) MUST_CHECK;
+
+/* What a package may be in a lock, its repository aside; ERR_CONFIG, with the key that is wrong in
+ * *RET_KEY. */
+int lock_rpm_check(const struct lock_rpm *rpm, const char **ret_key, struct err *err) MUST_CHECK;
 
 /* Borrowed, or NULL. */
 const struct lock_repo *lock_find_repo(const struct lock *lock, const char *id);

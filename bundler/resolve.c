@@ -95,6 +95,7 @@ static int lock_rpm(Pool *pool, const struct solve_choice *choice, struct lock *
 	const char *sha256 = NULL;
 	const char *license = NULL;
 	const char *location = NULL;
+	const char *key = NULL;
 	Id type = 0;
 	struct lock_rpm *rpm = NULL;
 	int r = lock_add_rpm(lock, &rpm, err);
@@ -131,6 +132,11 @@ static int lock_rpm(Pool *pool, const struct solve_choice *choice, struct lock *
 	if (r == 0)
 		r = str_dup(&rpm->license, license ? license : "", err);
 	rpm->size_bytes = solvable_lookup_num(s, SOLVABLE_DOWNLOADSIZE, 0);
+	if (r == 0 && lock_rpm_check(rpm, &key, err) < 0) {
+		err->code = ERR_VERIFY;
+		r = err_prefix(err, "repository '%s': %s of '%.200s'", s->repo->name, key,
+			       choice->nevra);
+	}
 	return r;
 }
 

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Metadata, locks, caches and directories by somebody who means harm: what resolve, fetch, urls and outdated make of them.
+# shellcheck source=tests/cli/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+umask 022
+repo=$work/r
+printf '[r]\nname=r\nbaseurl=file://%s\n' "$repo" >"$work/r.repo"
+printf 'pgha: 1\nplatform: {id: "platform:el8", arch: x86_64}\nrepos: [r.repo]\npackages: [a]\n' >"$work/b.yaml"
+
+# Of the package that is made: as XML has them.
+declare -A is
+# package NAME=VALUE…: one package's XML; names: ver, size, license, href, base, type, more, checksum
+package() {
+	local one
+	is=([ver]=1 [size]=5 [license]=MIT [href]=a.rpm [base]='' [type]=sha256 [more]='' [checksum]=$(printf '%064d' 7))
+	for one; do is[${one%%=*}]=${one#*=}; done
+	printf '%s' '<package type="rpm"><name>a</name><arch>noarch</arch><version epoch="0" ver="'"${is[ver]}"'" rel="1"/>' \
+		'<checksum type="'"${is[type]}"'" pkgid="YES">'"${is[checksum]}"'</checksum><summary>s</summary>' \
+		'<size package="'"${is[size]}"'" installed="5" archive="5"/><location '"${is[base]}"' href="'"${is[href]}"'"/>' \
+		'<format><rpm:license>'"${is[license]}"'</rpm:license><rpm:provides><rpm:entry name="a" flags="EQ" epoch="0" ' \
+		'ver="'"${is[ver]}"'" rel="1"/></rpm:provides>'"${is[more]}"'</format></package>'
+}
+# primary XML [DOCTYPE]: the repository has this alone
+primary() {
+	rm -rf "$repo"
+	mkdir -p "$repo/repodata"
+	printf '%s' '<?xml version="1.0" encoding="UTF-8"?>' "${2:-}" '<metadata xmlns="http://linux.duke.edu/metadata/common" ' \
+		'xmlns:rpm="http://linux.duke.edu/metadata/rpm" packages="1">' "$1" '</metadata>' >"$repo/repodata/primary.xml"
+	repomd primary=primary.xml
+}
+# repomd TYPE=FILE…
+repomd() {
+	local one file
+	{
+		echo '<?xml version="1.0"?>'"${doctype:-}"'<repomd xmlns="http://linux.duke.edu/metadata/repo"><revision>17</revision>'
+		for one; do
+			file=$repo/repodata/${one#*=}
+			printf '<data type="%s"><checksum type="sha256">%s</checksum><location href="repodata/%s"/><size>%d</size></data>\n' \
+				"${one%%=*}" "$(sha256sum <"$file" | cut -d' ' -f1)" "${one#*=}" "$(stat -c %s "$file")"
+		done
+		echo '</repomd>'
+	} >"$repo/repodata/repomd.xml"
+}
+# shellcheck disable=SC2317 # called through expect
+resolve() { rm -f "$work/b.lock" && "$bundle" resolve -f "$work/b.yaml" -o "$work/b.lock" --cache "$work/cache" "$@"; }
+# plain NAME: the last command wrote nothing that moves a cursor or turns the direction, and one line beside progress and details
+plain() {
+	if LC_ALL=C.UTF-8 grep -qP '[^\PC\n]|\xc2[\x80-\x9f]|[\x{200e}\x{200f}\x{2028}-\x{202e}\x{2066}-\x{2069}]' "$work/.out" "$work/.err"; then
+		not_ok "$1: nothing moves the cursor" "$(cat -v "$work/.err")"
+	elif (($(grep -cvE '^(  |metadata: |packages: |checking the cache: |importing: )' "$work/.err") > 1)); then
+		not_ok "$1: nobody else writes a line" "$err"
+	else
+		ok "$1: it is told in one plain line"
+	fi
+}
+
+# --- what a repository calls its packages ---
+primary "$(package)"
+expect "an honest repository resolves" 0 "1 packages" resolve
+while IFS='|' read -r name change text; do
+	primary "$(package "$change")"
+	expect "$name is refused" 5 "repository 'r'" resolve
+	if [[ $err != *"$text"* ]]; then not_ok "$name: said by name" "'$text' is not in" "$err"; else ok "$name: said by name"; fi
+	plain "$name"
+done <<'END'
+a version with a line end|ver=1&#10;pgha-bundle: all is well|'a-1?pgha-bundle
+a version with an escape sequence|ver=1&#x9b;2J|'a-1?2J-1.noarch'
+a licence that turns the direction of writing|license=MIT&#x202e;evil|'a-1-1.noarch'
+a licence with a line end of Unicode|license=MIT&#x2028;x|'a-1-1.noarch'
+a licence with a line end|license=MIT&#10;  - nevra: b|'a-1-1.noarch'
+a path with a line end|href=x&#10;y.rpm|'a-1-1.noarch'
+a path with an escape sequence|href=x&#x9b;2J.rpm|'a-1-1.noarch'
+a path that turns the direction of writing|href=x&#x202e;mpr.rpm|'a-1-1.noarch'
+a path out of the repository|href=../../a.rpm|'a-1-1.noarch'
+an absolute path|href=/etc/a.rpm|'a-1-1.noarch'
+a path on another server|base=xml:base="http://evil/"|'a-1-1.noarch'
+a file that is no package|href=etc/passwd|'a-1-1.noarch'
+an empty package|size=0|'a-1-1.noarch'
+a size below nothing|size=-5|'a-1-1.noarch'
+a size beyond numbers|size=99999999999999999999999|'a-1-1.noarch'
+a digest that is none|checksum=abc|checksum
+an MD5|type=md5|repository 'r'
+END
+primary "$(package 'more=<rpm:requires><rpm:entry name="foo&#10;pgha-bundle: all is well&#x9b;31m"/></rpm:requires>')"
+expect "a dependency with a line end and an escape sequence is no solution" 4 "nothing provides foo" resolve
+plain "a hostile dependency"
+finish
