@@ -22,6 +22,7 @@ void index_release(struct index *index)
 		free(index->members[i].key);
 	}
 	free(index->members);
+	strv_release(&index->volumes);
 	free(index->cluster);
 	free(index->platform.id);
 	free(index->platform.arch);
@@ -153,6 +154,64 @@ uint64_t index_total_bytes(const struct index *index)
 	return total;
 }
 
+uint64_t index_carried_bytes(const struct index *index)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < index->member_count; i++)
+		total += index->members[i].from_base ? 0 : index->members[i].size_bytes;
+	return total;
+}
+
+size_t index_volume_count(const struct index *index)
+{
+	return index->volumes.count ? index->volumes.count : 1;
+}
+
+static size_t find_position(const struct index *index, const char *path)
+{
+	const struct index_member *m = index_find(index, path);
+
+	return m ? (size_t)(m - index->members) : index->member_count;
+}
+
+void index_volume_range(const struct index *index, size_t volume, size_t *ret_from, size_t *ret_to)
+{
+	*ret_from = volume ? find_position(index, index->volumes.items[volume]) : 0;
+	*ret_to = volume + 1 < index->volumes.count
+			  ? find_position(index, index->volumes.items[volume + 1])
+			  : index->member_count;
+}
+
+/* Each begins with a member that it has, the first one with the first that any of them has. */
+static bool volumes_are_right(const struct index *index)
+{
+	const struct strv *volumes = &index->volumes;
+	size_t first = 0;
+
+	if (!volumes->count)
+		return true;
+	while (first < index->member_count && index->members[first].from_base)
+		first++;
+	if (volumes->count < 2 || volumes->count > INDEX_VOLUMES_MAX ||
+	    find_position(index, volumes->items[0]) != first)
+		return false;
+	for (size_t i = 0; i < volumes->count; i++) {
+		const struct index_member *m = index_find(index, volumes->items[i]);
+
+		if (!m || m->from_base || (i && strcmp(volumes->items[i - 1], m->path) >= 0))
+			return false;
+	}
+	return true;
+}
+
+static bool base_is_right(const struct index *index)
+{
+	if (index->base_sequence)
+		return index->base_sequence < index->sequence && is_sha256(index->base_sha256);
+	return index_carried_bytes(index) == index_total_bytes(index);
+}
+
 /* Writing */
 
 static void add_field(struct str *out, const char *key, const char *value)
@@ -162,7 +221,8 @@ static void add_field(struct str *out, const char *key, const char *value)
 	yaml_emit_scalar(out, value);
 }
 
-static void add_member(struct str *out, const struct index_member *m)
+/* The payload is the same whether a member is carried or not. */
+static void add_member(struct str *out, const struct index_member *m, bool as_payload)
 {
 	str_add(out, "  - {");
 	add_field(out, "path", m->path);
@@ -173,6 +233,8 @@ static void add_member(struct str *out, const struct index_member *m)
 		str_add(out, ", ");
 		add_field(out, "key", m->key);
 	}
+	if (m->from_base && !as_payload)
+		str_add(out, ", from: base");
 	str_add(out, "}\n");
 }
 
@@ -191,7 +253,7 @@ int index_payload_digest(const struct index *index, char ret_hex[SHA256_HEX_SIZE
 
 	for (size_t i = 0; i < index->member_count; i++) {
 		if (is_payload(index->members[i].path))
-			add_member(&text, &index->members[i]);
+			add_member(&text, &index->members[i], true);
 	}
 	r = str_check(&text, err);
 	return r ? r : sha256_hex(text.buf ? text.buf : "", text.len, ret_hex, err);
@@ -228,11 +290,29 @@ static int check_head(const struct index *index, struct err *err)
 		wrong = "installer";
 	else if (!index->member_count)
 		wrong = "members";
+	else if (!base_is_right(index))
+		wrong = "base";
+	else if (!volumes_are_right(index))
+		wrong = "volumes";
 	if (wrong)
 		return err_set(err, ERR_FAILED, "the index has no proper '%s'", wrong);
 	if (index_total_bytes(index) > INDEX_TOTAL_SIZE_MAX)
 		return err_set(err, ERR_FAILED, "the bundle is too large");
 	return 0;
+}
+
+static void add_parts(struct str *out, const struct index *index)
+{
+	if (index->base_sequence) {
+		str_addf(out, "base: {sequence: %" PRIu64 ", ", index->base_sequence);
+		add_field(out, "index", index->base_sha256);
+		str_add(out, "}\n");
+	}
+	for (size_t i = 0; i < index->volumes.count; i++) {
+		str_add(out, i ? "  - " : "volumes:\n  - ");
+		yaml_emit_scalar(out, index->volumes.items[i]);
+		str_addc(out, '\n');
+	}
 }
 
 int index_format(const struct index *index, struct str *out, struct err *err)
@@ -246,7 +326,9 @@ int index_format(const struct index *index, struct str *out, struct err *err)
 		return r;
 	clock_format(index->created, created);
 	clock_format(index->expires, expires);
-	str_addf(out, "pgha-index: %u\n", index->version);
+	str_addf(out, "pgha-index: %u\n",
+		 index->base_sequence || index->volumes.count ? INDEX_VERSION_PARTS
+							      : INDEX_VERSION);
 	add_field(out, "cluster", index->cluster);
 	str_addf(out, "\nsequence: %" PRIu64 "\n", index->sequence);
 	add_field(out, "created", created);
@@ -268,9 +350,11 @@ int index_format(const struct index *index, struct str *out, struct err *err)
 	add_field(out, "payload", index->payload_sha256);
 	str_add(out, "\n");
 	add_field(out, "installer", index->installer_sha256);
-	str_add(out, "\nmembers:\n");
+	str_addc(out, '\n');
+	add_parts(out, index);
+	str_add(out, "members:\n");
 	for (size_t i = 0; i < index->member_count; i++)
-		add_member(out, &index->members[i]);
+		add_member(out, &index->members[i], false);
 	r = str_check(out, err);
 	if (!r && out->len - before > INDEX_SIZE_MAX)
 		r = err_set(err, ERR_FAILED, "the index is longer than %u bytes", INDEX_SIZE_MAX);
@@ -339,11 +423,11 @@ static int read_head(const struct yaml_node *root, struct index *index, struct e
 
 	if ((r = copy_number(root, "pgha-index", 0, UINT32_MAX, &version, err)))
 		return r;
-	if (version != INDEX_VERSION)
+	if (version != INDEX_VERSION && version != INDEX_VERSION_PARTS)
 		return yaml_error(root, err,
 				  "the bundle has format %" PRIu64
 				  ", this program reads format %u: use the pgha-install beside it",
-				  version, INDEX_VERSION);
+				  version, INDEX_VERSION_PARTS);
 	if (!platform)
 		platform = root;
 	if ((r = copy_text(root, "cluster", true, &index->cluster, err)) ||
@@ -357,6 +441,29 @@ static int read_head(const struct yaml_node *root, struct index *index, struct e
 	    (r = copy_sha256(root, "payload", index->payload_sha256, err)))
 		return r;
 	return copy_sha256(root, "installer", index->installer_sha256, err);
+}
+
+static int read_parts(const struct yaml_node *root, struct index *index, struct err *err)
+{
+	const struct yaml_node *base = yaml_get(root, "base");
+	const struct yaml_node *volumes = yaml_get(root, "volumes");
+	int r = 0;
+
+	if (base &&
+	    ((r = copy_number(base, "sequence", 1, SEQUENCE_MAX, &index->base_sequence, err)) ||
+	     (r = copy_sha256(base, "index", index->base_sha256, err))))
+		return r;
+	if (volumes && volumes->type != YAML_SEQUENCE)
+		return yaml_error(volumes, err, "'volumes' is no list");
+	for (size_t i = 0; volumes && i < volumes->count; i++) {
+		const struct yaml_node *item = volumes->items[i];
+
+		if (item->type != YAML_SCALAR || strlen(item->text) != item->text_len)
+			return yaml_error(item, err, "a volume begins with no member");
+		if ((r = strv_add(&index->volumes, item->text, err)))
+			return r;
+	}
+	return 0;
 }
 
 static int read_members(const struct yaml_node *list, struct index *index, struct err *err)
@@ -377,6 +484,7 @@ static int read_members(const struct yaml_node *list, struct index *index, struc
 		r = index_add(index, path, size, sha256, scalar(item, "key"), err);
 		if (r)
 			return r;
+		index->members[index->member_count - 1].from_base = yaml_get(item, "from") != NULL;
 	}
 	return 0;
 }
@@ -409,6 +517,7 @@ int index_parse(const char *name, const char *text, size_t len, struct index *re
 	if ((r = yaml_parse(name, text, len, ERR_VERIFY, &doc, err)))
 		return r;
 	if ((r = read_head(yaml_root(doc), &index, err)) ||
+	    (r = read_parts(yaml_root(doc), &index, err)) ||
 	    (r = read_members(yaml_get(yaml_root(doc), "members"), &index, err)) ||
 	    (r = index_sort(&index, err)) || (r = check_canonical(&index, text, len, err))) {
 		if (err->code != ERR_HOST)

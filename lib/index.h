@@ -17,6 +17,7 @@
 #include "str.h"
 
 #define INDEX_VERSION 1
+#define INDEX_VERSION_PARTS 2 /* of an index with volumes or a base: older readers say so */
 #define INDEX_NAME "index.yaml"
 #define INDEX_SIGNATURE_NAME "index.yaml.p7s"
 #define INDEX_SIZE_MAX (16U << 20)           /* bytes of index.yaml */
@@ -24,16 +25,17 @@
 #define INDEX_MEMBERS_MAX 50000U
 #define INDEX_TOTAL_SIZE_MAX (UINT64_C(1) << 40) /* bytes: 1 TiB */
 #define INDEX_PATH_MAX 500
+#define INDEX_VOLUMES_MAX 999U
 
 struct index_member {
 	char *path; /* path_is_safe(), of letters, digits and "._-+~^/"; at most INDEX_PATH_MAX */
 	uint64_t size_bytes; /* at most TAR_SIZE_MAX */
 	char sha256[SHA256_HEX_SIZE];
 	char *key; /* an RPM's signer: primary key fingerprint, upper case; NULL for what is no RPM */
+	bool from_base; /* not in the archive: the base has it under the same path */
 };
 
 struct index {
-	unsigned int version; /* INDEX_VERSION */
 	char *cluster;
 	uint64_t sequence; /* from 1 */
 	time_t created, expires;
@@ -45,14 +47,19 @@ struct index {
 	} platform;
 	char payload_sha256[SHA256_HEX_SIZE];   /* index_payload_digest() */
 	char installer_sha256[SHA256_HEX_SIZE]; /* of pgha-install beside the tarball */
-	struct index_member *members;           /* in byte order of their paths */
+	/* A delta: the bundle that has what is not carried, by the digest of its index. 0: none. */
+	uint64_t base_sequence;
+	char base_sha256[SHA256_HEX_SIZE];
+	/* Each volume's first member, when the bundle is in several; otherwise none. */
+	struct strv volumes;
+	struct index_member *members; /* in byte order of their paths */
 	size_t member_count;
 	size_t members_size; /* allocated */
 };
 
-#define INDEX_INIT                        \
-	{                                 \
-		.version = INDEX_VERSION, \
+#define INDEX_INIT               \
+	{                        \
+		.cluster = NULL, \
 	}
 
 void index_release(struct index *index);
@@ -65,8 +72,15 @@ int index_add(struct index *index, const char *path, uint64_t size_bytes, const 
 int index_sort(struct index *index, struct err *err) MUST_CHECK;
 /* The member of that path, or NULL. Borrowed; the index must be sorted. */
 const struct index_member *index_find(const struct index *index, const char *path);
-/* What the members' contents weigh together, bytes. */
+/* What the members' contents weigh together, bytes; and those alone that the archive has. */
 uint64_t index_total_bytes(const struct index *index);
+uint64_t index_carried_bytes(const struct index *index);
+
+/* How many archives the bundle is in: 1 without volumes. */
+size_t index_volume_count(const struct index *index);
+/* Members FROM to TO (excluded) belong to VOLUME, counted from 0; those of the base among them are
+ * in no archive. */
+void index_volume_range(const struct index *index, size_t volume, size_t *ret_from, size_t *ret_to);
 
 /*
  * SHA-256 over the index lines (as index_format() writes them, each with its newline) of the

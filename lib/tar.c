@@ -365,6 +365,32 @@ int tar_read_contents(struct tar_reader *r, const char *path, uint64_t size_byte
 	return 0;
 }
 
+static int append(void *arg, const void *data, size_t len, struct err *err)
+{
+	str_add_len(arg, data, len);
+	return str_check(arg, err);
+}
+
+int tar_read_sized(struct tar_reader *r, const char *path, uint64_t max_bytes, struct str *ret,
+		   struct err *err)
+{
+	uint64_t size = 0;
+	int res = tar_read_sized_header(r, path, max_bytes, &size, err);
+
+	return res ? res : tar_read_contents(r, path, size, append, ret, err);
+}
+
+int tar_skip_contents(struct tar_reader *r, const char *path, uint64_t size_bytes, struct err *err)
+{
+	uint64_t len = size_bytes + tar_padding(size_bytes);
+
+	if (lseek(r->fd, (off_t)len, SEEK_CUR) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot go past '%.200s' of '%.200s'",
+				 path, r->name);
+	r->offset += len;
+	return 0;
+}
+
 int tar_read_end(struct tar_reader *r, struct err *err)
 {
 	static const char zeros[END_BYTES];

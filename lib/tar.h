@@ -60,6 +60,9 @@ struct tar_reader {
  * header for it and compares. */
 int tar_read_sized_header(struct tar_reader *r, const char *path, uint64_t max_bytes,
 			  uint64_t *ret_size_bytes, struct err *err) MUST_CHECK;
+/* The same, and its contents and padding; appends to RET. */
+int tar_read_sized(struct tar_reader *r, const char *path, uint64_t max_bytes, struct str *ret,
+		   struct err *err) MUST_CHECK;
 /* Reads what must be the header of this member. */
 int tar_read_header(struct tar_reader *r, const char *path, uint64_t size_bytes,
 		    struct err *err) MUST_CHECK;
@@ -67,6 +70,9 @@ int tar_read_header(struct tar_reader *r, const char *path, uint64_t size_bytes,
 int tar_read_contents(struct tar_reader *r, const char *path, uint64_t size_bytes,
 		      int (*sink)(void *arg, const void *data, size_t len, struct err *err),
 		      void *arg, struct err *err) MUST_CHECK;
+/* Goes past contents and padding without looking at them; R's descriptor must be a file's. */
+int tar_skip_contents(struct tar_reader *r, const char *path, uint64_t size_bytes,
+		      struct err *err) MUST_CHECK;
 /* The end of the archive, exactly as written, and nothing behind it. */
 int tar_read_end(struct tar_reader *r, struct err *err) MUST_CHECK;
 

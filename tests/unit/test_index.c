@@ -176,6 +176,103 @@ static void another_spelling_is_refused(void **state)
 	}
 }
 
+/* A delta of the same, in two volumes; the certificate and the RPM are the base's. */
+static void make_parts_text(struct str *text)
+{
+	CLEANUP(index_release) struct index index = INDEX_INIT;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(make_index(&index, &err), 0);
+	index.base_sequence = 6;
+	memcpy(index.base_sha256, HA, SHA256_HEX_SIZE);
+	index.members[0].from_base = true;
+	index.members[2].from_base = true;
+	assert_int_equal(strv_add(&index.volumes, "manifests/bundle.yaml", &err), 0);
+	assert_int_equal(strv_add(&index.volumes, "repo/repodata/repomd.xml", &err), 0);
+	assert_int_equal(index_format(&index, text, &err), 0);
+}
+
+static void volumes_and_a_base_read_as_they_were_written(void **state)
+{
+	CLEANUP(str_release) struct str whole = STR_INIT;
+	CLEANUP(str_release) struct str text = STR_INIT;
+	CLEANUP(index_release) struct index index = INDEX_INIT;
+	CLEANUP(index_release) struct index complete = INDEX_INIT;
+	struct err err = ERR_INIT;
+	size_t from = 9;
+	size_t to = 9;
+
+	(void)state;
+	make_text(&whole);
+	make_parts_text(&text);
+	assert_int_equal(index_parse("index.yaml", whole.buf, whole.len, &complete, &err), 0);
+	if (index_parse("index.yaml", text.buf, text.len, &index, &err))
+		fail_msg("%s", err.msg);
+	assert_int_equal(strncmp(whole.buf, "pgha-index: 1\n", 14), 0);
+	assert_int_equal(strncmp(text.buf, "pgha-index: 2\n", 14), 0);
+	/* What is carried does not change what is in it. */
+	assert_string_equal(index.payload_sha256, complete.payload_sha256);
+	assert_int_equal(index.base_sequence, 6);
+	assert_string_equal(index.base_sha256, HA);
+	assert_true(index.members[0].from_base);
+	assert_false(index.members[1].from_base);
+	assert_true(index.members[2].from_base);
+	assert_int_equal(index_total_bytes(&index), 27);
+	assert_int_equal(index_carried_bytes(&index), 22);
+	assert_int_equal(index_volume_count(&index), 2);
+	index_volume_range(&index, 0, &from, &to);
+	assert_int_equal(from, 0);
+	assert_int_equal(to, 3);
+	index_volume_range(&index, 1, &from, &to);
+	assert_int_equal(from, 3);
+	assert_int_equal(to, 5);
+	index_volume_range(&complete, 0, &from, &to);
+	assert_int_equal(from, 0);
+	assert_int_equal(to, 5);
+}
+
+static void wrong_parts_are_refused(void **state)
+{
+	static const char volumes[] = "volumes:\n  - manifests/bundle.yaml\n"
+				      "  - repo/repodata/repomd.xml\n";
+	static const struct {
+		const char *from, *to;
+	} cases[] = {
+		{ "pgha-index: 2", "pgha-index: 1" },
+		{ "pgha-index: 2", "pgha-index: 3" },
+		{ "base: {sequence: 6", "base: {sequence: 7" },
+		{ "base: {sequence: 6", "base: {sequence: 0" },
+		{ "index: " HA, "index: a" },
+		{ "base: {sequence: 6, index: " HA "}\n", "" },
+		{ "from: base", "from: other" },
+		{ volumes, "volumes: []\n" },
+		{ volumes, "volumes:\n  - manifests/bundle.yaml\n" },
+		{ volumes,
+		  "volumes:\n  - repo/repodata/repomd.xml\n  - wheels/requirements.lock\n" },
+		{ volumes, "volumes:\n  - repo/repodata/repomd.xml\n  - manifests/bundle.yaml\n" },
+		{ volumes, "volumes:\n  - manifests/bundle.yaml\n  - manifests/bundle.yaml\n" },
+		{ volumes, "volumes:\n  - manifests/bundle.yaml\n  - repo\n" },
+		{ volumes, "volumes:\n  - manifests/bundle.yaml\n"
+			   "  - repo/Packages/a-1-1.noarch.rpm\n" },
+		{ volumes, "volumes: manifests/bundle.yaml\n" },
+		{ volumes, "volumes:\n  - {a: b}\n  - manifests/bundle.yaml\n" },
+	};
+	CLEANUP(str_release) struct str text = STR_INIT;
+
+	(void)state;
+	make_parts_text(&text);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		CLEANUP(str_release) struct str changed = STR_INIT;
+		CLEANUP(index_release) struct index index = INDEX_INIT;
+		struct err err = ERR_INIT;
+
+		replace(&text, cases[i].from, cases[i].to, &changed);
+		if (index_parse("index.yaml", changed.buf, changed.len, &index, &err) !=
+		    -ERR_VERIFY)
+			fail_msg("'%s' as '%s' was taken", cases[i].from, cases[i].to);
+	}
+}
+
 static void any_cut_and_any_addition_is_refused(void **state)
 {
 	CLEANUP(str_release) struct str text = STR_INIT;
@@ -247,6 +344,8 @@ int main(void)
 		cmocka_unit_test(an_index_reads_as_it_was_written),
 		cmocka_unit_test(the_payload_digest_leaves_out_what_differs_between_builds),
 		cmocka_unit_test(another_spelling_is_refused),
+		cmocka_unit_test(volumes_and_a_base_read_as_they_were_written),
+		cmocka_unit_test(wrong_parts_are_refused),
 		cmocka_unit_test(a_path_stands_once_and_never_for_a_directory),
 		cmocka_unit_test(any_cut_and_any_addition_is_refused),
 		cmocka_unit_test(an_incomplete_index_is_not_written),
