@@ -8,13 +8,14 @@
 #include "cache.h"
 #include "clock.h"
 #include "commands.h"
+#include "deliver.h"
 #include "dotenv.h"
 #include "file.h"
 #include "metaopts.h"
 #include "netopts.h"
 #include "progress.h"
-#include "readme.h"
 #include "resolve.h"
+#include "volumes.h"
 #include "workdir.h"
 
 #define DAY_S 86400
@@ -27,6 +28,8 @@ struct options {
 	const char *cache;
 	const char *output;
 	const char *import_dir;
+	const char *volume_size;
+	const char *delta_from;
 	struct netopts net;
 	struct metaopts meta;
 };
@@ -46,6 +49,11 @@ static const struct cli_option build_options[] = {
 	  offsetof(struct options, output) },
 	{ "import", 0, CLI_VALUE, "DIR", "take what is anywhere below DIR instead of downloading",
 	  false, offsetof(struct options, import_dir) },
+	{ "volume-size", 0, CLI_VALUE, "SIZE",
+	  "several archives for smaller media: 4.7G, 650M, 25GiB", false,
+	  offsetof(struct options, volume_size) },
+	{ "delta-from", 0, CLI_VALUE, "OLD.tar", "leave out what this bundle has", false,
+	  offsetof(struct options, delta_from) },
 	METAOPTS(struct options, meta),
 	NETOPTS(struct options, net),
 	CLI_OPTION_END,
@@ -63,6 +71,8 @@ struct build {
 	struct fetch_result fetched;
 	struct pack pack;
 	struct index index;
+	uint64_t volume_bytes;
+	struct delta delta;
 	char *cache;
 	struct workdir work;
 };
@@ -75,6 +85,7 @@ static void build_release(struct build *b)
 	if (workdir_remove(&b->work, &ignored) < 0)
 		warning("%s", ignored.msg);
 	free(b->cache);
+	delta_release(&b->delta);
 	index_release(&b->index);
 	pack_release(&b->pack);
 	fetch_result_release(&b->fetched);
@@ -144,44 +155,24 @@ static int fill_index(struct build *b, struct err *err)
 		r = str_dup(&index->platform.python, p->python, err);
 	index->created = clock_now();
 	index->expires = index->created + (time_t)b->def.valid_days * DAY_S;
-	if (r == 0)
-		r = sha256_file(b->def.installer, index->installer_sha256, NULL, err);
-	return r < 0 ? r : keys_sequence_take(&b->keys, &index->sequence, err);
+	return r < 0 ? r : sha256_file(b->def.installer, index->installer_sha256, NULL, err);
 }
 
-/* The installer and a README lie beside the tarball: both can be checked with stock tools. */
-static int write_companions(const struct build *b, const char *output, const char *tarball,
-			    struct err *err)
+static int assemble(struct build *b, const struct assemble *a, const struct options *o,
+		    struct err *err)
 {
-	CLEANUP(str_release) struct str readme = STR_INIT;
-	cleanup_free char *program = NULL;
-	cleanup_free char *path = NULL;
-	size_t size = 0;
-	int r = file_read(b->def.installer, 0, ERR_CONFIG, &program, &size, err);
-
-	if (r == 0)
-		r = path_join(output, "pgha-install", &path, err);
-	if (r == 0)
-		r = file_write_atomic(path, 0755, program, size, err);
-	if (r < 0)
-		return r;
-	free(steal_ptr(&path));
-	r = readme_format(&b->index, path_basename(tarball), &readme, err);
-	if (r == 0)
-		r = path_join(output, "README", &path, err);
-	return r < 0 ? r : file_write_atomic(path, 0644, readme.buf, readme.len, err);
-}
-
-static int assemble(struct build *b, const struct assemble *a, const char *output, struct err *err)
-{
-	cleanup_free char *path = NULL;
-	cleanup_free char *made = NULL;
+	CLEANUP(strv_release) struct strv paths = STRV_INIT;
 	struct assemble with_dir = *a;
-	int r = dir_make(output, 0755, err);
+	struct deliver d = { .output = o->output,
+			     .installer = b->def.installer,
+			     .volume_bytes = b->volume_bytes,
+			     .delta = o->delta_from ? &b->delta : NULL };
+	int r = dir_make(o->output, 0755, err);
 
 	if (r == 0)
-		r = workdir_make(&b->work, output, ".pgha-build", err);
+		r = workdir_make(&b->work, o->output, ".pgha-build", err);
 	with_dir.work_dir = b->work.path;
+	d.work_dir = b->work.path;
 	if (r == 0)
 		r = assemble_manifests(&with_dir, &b->pack, err);
 	if (r == 0)
@@ -191,18 +182,11 @@ static int assemble(struct build *b, const struct assemble *a, const char *outpu
 	if (r == 0)
 		r = fill_index(b, err);
 	if (r == 0)
-		r = str_printf(&path, err, "%s/pgha-%s-%llu.tar", output, b->def.cluster,
-			       (unsigned long long)b->index.sequence);
+		r = deliver_bundle(&d, &b->pack, &b->index, &b->keys, &paths, err);
 	if (r == 0)
-		r = path_join(b->work.path, path_basename(path), &made, err);
-	if (r == 0)
-		r = pack_write(&b->pack, &b->index, &b->keys, made, err);
-	if (r == 0)
-		r = file_move(made, path, err);
-	if (r == 0)
-		r = write_companions(b, output, path, err);
-	if (r == 0)
-		printf("%s\n", path);
+		r = deliver_companions(&d, &b->index, &paths, err);
+	for (size_t i = 0; r == 0 && i < paths.count; i++)
+		printf("%s\n", paths.items[i]);
 	return r;
 }
 
@@ -216,6 +200,7 @@ static int run(const void *data, int argc, char **argv, struct err *err)
 			   .fetched = FETCH_RESULT_INIT,
 			   .pack = PACK_INIT,
 			   .index = INDEX_INIT,
+			   .delta = DELTA_INIT,
 			   .work = WORKDIR_INIT };
 	CLEANUP(strv_release) struct strv warnings = STRV_INIT;
 	struct context_cluster cluster = { .cluster = NULL };
@@ -225,6 +210,8 @@ static int run(const void *data, int argc, char **argv, struct err *err)
 	struct metadata_options metadata = { .limits = &limits };
 	int r = netopts_parse(&o->net, &limits, err);
 
+	if (r == 0 && o->volume_size)
+		r = volumes_parse_size(o->volume_size, &b.volume_bytes, err);
 	(void)argc;
 	(void)argv;
 	if (r == 0)
@@ -235,6 +222,8 @@ static int run(const void *data, int argc, char **argv, struct err *err)
 		r = keys_open(o->keys, &b.keys, err);
 	if (r == 0)
 		r = cache_dir(o->cache, &b.cache, err);
+	if (r == 0 && o->delta_from)
+		r = delta_open(o->delta_from, b.keys.ca, &b.delta, err);
 	if (r < 0)
 		return r;
 	cluster = (struct context_cluster){ .cluster = b.def.cluster,
@@ -262,7 +251,7 @@ static int run(const void *data, int argc, char **argv, struct err *err)
 						       .limits = &limits,
 						       .import_dir = o->import_dir },
 			      &b.fetched, err);
-	return r < 0 ? r : assemble(&b, &a, o->output, err);
+	return r < 0 ? r : assemble(&b, &a, o, err);
 }
 
 const struct cli_command bundle_cmd_build = {

@@ -2,14 +2,12 @@
 #include "pack.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cms.h"
+#include "cleanup.h"
 #include "file.h"
-#include "interrupt.h"
-#include "progress.h"
-#include "tar.h"
 
 static void member_release(struct pack_member *m)
 {
@@ -120,7 +118,7 @@ static int cmp_members(const void *a, const void *b)
 	return strcmp(((const struct pack_member *)a)->path, ((const struct pack_member *)b)->path);
 }
 
-static int make_index(struct pack *pack, struct index *index, struct err *err)
+int pack_index(struct pack *pack, struct index *index, struct err *err)
 {
 	int r = 0;
 
@@ -134,58 +132,4 @@ static int make_index(struct pack *pack, struct index *index, struct err *err)
 	if (r == 0)
 		r = index_sort(index, err);
 	return r < 0 ? r : index_payload_digest(index, index->payload_sha256, err);
-}
-
-static int write_members(const struct pack *pack, struct tar_writer *w, uint64_t total,
-			 struct err *err)
-{
-	struct progress progress;
-	int r = 0;
-
-	progress_start(&progress, "writing the bundle", total, (unsigned int)pack->count);
-	for (size_t i = 0; r == 0 && i < pack->count; i++) {
-		const struct pack_member *m = &pack->members[i];
-
-		r = interrupt_check(err);
-		if (r == 0 && m->source)
-			r = tar_write_file(w, m->path, m->source, m->size_bytes, m->sha256, err);
-		else if (r == 0)
-			r = tar_write_data(w, m->path, m->data.buf, m->data.len, err);
-		progress_update(&progress, w->offset, (unsigned int)i + 1);
-	}
-	if (r == 0)
-		progress_done(&progress);
-	else
-		progress_abort(&progress);
-	return r;
-}
-
-int pack_write(struct pack *pack, struct index *index, struct keys *keys, const char *path,
-	       struct err *err)
-{
-	CLEANUP(file_temp_release) struct file_temp file = FILE_TEMP_INIT;
-	CLEANUP(str_release) struct str text = STR_INIT;
-	CLEANUP(str_release) struct str signature = STR_INIT;
-	struct tar_writer w = { .fd = -1 };
-	int r = make_index(pack, index, err);
-
-	if (r == 0)
-		r = index_format(index, &text, err);
-	if (r == 0)
-		r = cms_sign(text.buf, text.len, keys->signer, keys->signer_key, &signature, err);
-	if (r == 0)
-		r = file_temp_open(&file, path, 0644, err);
-	if (r < 0)
-		return r;
-	w = (struct tar_writer){ .fd = file.fd, .name = path };
-	r = tar_write_data(&w, INDEX_NAME, text.buf, text.len, err);
-	if (r == 0)
-		r = tar_write_data(&w, INDEX_SIGNATURE_NAME, signature.buf, signature.len, err);
-	if (r == 0)
-		r = write_members(pack, &w, index_total_bytes(index), err);
-	if (r == 0)
-		r = tar_write_end(&w, err);
-	if (r == 0)
-		r = keys_sequence_commit(keys, err);
-	return r < 0 ? r : file_temp_commit(&file, err);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tarball: members are gathered in memory (small ones) or by reference to files, described by
- * the index, signed, and written in one pass to a temporary name.
+ * What goes into a bundle: members are gathered in memory (small ones) or by reference to files, and
+ * described by the index; pack_write.h writes them.
  */
 #ifndef PGHA_PACK_H
 #define PGHA_PACK_H
@@ -10,7 +10,6 @@
 
 #include "err.h"
 #include "index.h"
-#include "keys.h"
 #include "str.h"
 
 struct pack_member {
@@ -46,12 +45,7 @@ int pack_add_known(struct pack *pack, const char *path, const char *source, uint
 int pack_add_tree(struct pack *pack, const char *prefix, const char *dir,
 		  struct err *err) MUST_CHECK;
 
-/*
- * Fills INDEX's members and payload digest, signs it with KEYS' signer, and writes the archive to
- * PATH under a temporary name; KEYS' sequence is committed just before the name becomes final, so
- * no number is ever given to two bundles.
- */
-int pack_write(struct pack *pack, struct index *index, struct keys *keys, const char *path,
-	       struct err *err) MUST_CHECK;
+/* Sorts the members, and fills INDEX's members and payload digest: they are in the same order then. */
+int pack_index(struct pack *pack, struct index *index, struct err *err) MUST_CHECK;
 
 #endif

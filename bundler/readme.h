@@ -7,8 +7,8 @@
 #include "index.h"
 #include "str.h"
 
-/* TARBALL is its file name. */
-int readme_format(const struct index *index, const char *tarball, struct str *ret,
+/* ARCHIVES are the paths of the tarball, or of its volumes. */
+int readme_format(const struct index *index, const struct strv *archives, struct str *ret,
 		  struct err *err) MUST_CHECK;
 
 #endif

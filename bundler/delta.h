@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A bundle that leaves out what an older one has. */
+#ifndef PGHA_DELTA_H
+#define PGHA_DELTA_H
+
+#include "err.h"
+#include "index.h"
+#include "x509.h"
+
+/* Of the older bundle. */
+struct delta {
+	struct index index;
+	char sha256[SHA256_HEX_SIZE]; /* of its index.yaml */
+};
+
+#define DELTA_INIT                   \
+	{                            \
+		.index = INDEX_INIT, \
+	}
+
+/* Reads the index of the tarball at PATH (or of one volume). ERR_USAGE when it is not there, ERR_VERIFY
+ * when it is not signed under CA. RET is released by the caller, also after a failure. */
+int delta_open(const char *path, X509 *ca, struct delta *ret, struct err *err) MUST_CHECK;
+void delta_release(struct delta *delta);
+
+/* Marks in INDEX what has path, size and digest there; ERR_CONFIG when it is another cluster's, or not
+ * older. */
+int delta_mark(const struct delta *delta, struct index *index, struct err *err) MUST_CHECK;
+
+#endif
