@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -41,16 +42,20 @@ int cache_open_verified(const char *cache, const char *sha256, int *ret_fd, stru
 	cleanup_close int fd = -1;
 	char got[SHA256_HEX_SIZE];
 	uint64_t size = 0;
+	struct stat st;
 
 	if (cache_path(cache, sha256, &path, err) < 0)
 		return -err->code;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0 && errno == ENOENT) {
 		*ret_fd = -1;
 		return 0;
 	}
 	if (fd < 0)
 		return err_errno(err, ERR_FAILED, errno, "cannot open '%s'", path);
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return err_set(err, ERR_FAILED, "'%s' is no plain file: remove it, and run again",
+			       path);
 	if (sha256_fd(fd, path, got, &size, err) < 0)
 		return -err->code;
 	if (strcmp(got, sha256) != 0) {

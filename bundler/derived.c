@@ -77,7 +77,8 @@ int derived_open(const char *cache, const char *dir, const char *key)
 {
 	cleanup_close int dir_fd = open_dir(cache, dir);
 	cleanup_close int fd =
-		dir_fd < 0 ? -1 : openat(dir_fd, key, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		dir_fd < 0 ? -1
+			   : openat(dir_fd, key, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	char got[SHA256_HEX_SIZE];
 	struct err ignored = ERR_INIT;
 	struct head head;

@@ -397,16 +397,39 @@ int http_job_pick(struct http_job *job, bool offline, bool *ret, struct err *err
 	}
 }
 
+/* What is there and is no plain file (a pipe, a device) libcurl would wait for without end. */
+static int check_local(const struct http_job *job, struct err *err)
+{
+	char *path = NULL;
+	struct stat st;
+	bool plain = true;
+
+	if (strncasecmp(job->url, "file://", 7) != 0)
+		return 0;
+	path = curl_easy_unescape(job->easy, job->url + 7, 0, NULL);
+	if (!path)
+		return err_nomem(err);
+	plain = stat(path, &st) < 0 || S_ISREG(st.st_mode);
+	curl_free(path);
+	return plain ? 0
+		     : err_set(err, ERR_NETWORK,
+			       "cannot download '%s': it is no plain file; check the path",
+			       URL_SHOWN(job->url));
+}
+
 static int set_url(struct http_job *job, struct err *err)
 {
 	const struct http_transfer *t = job->transfer;
+	int r = 0;
 
 	free(steal_ptr(&job->url));
 	if (t->url)
-		return str_dup(&job->url, t->url, err);
-	if (check_url(t->source->bases.items[job->server], err) < 0)
-		return -err->code;
-	return url_join(t->source->bases.items[job->server], t->path, &job->url, err);
+		r = str_dup(&job->url, t->url, err);
+	else if (check_url(t->source->bases.items[job->server], err) < 0)
+		r = -(int)err->code;
+	else
+		r = url_join(t->source->bases.items[job->server], t->path, &job->url, err);
+	return r < 0 ? r : check_local(job, err);
 }
 
 int http_job_start(struct http_job *job, CURL *easy, struct err *err)

@@ -31,17 +31,23 @@ static int make_parent(const char *path, struct err *err)
 
 static int open_file(struct http_part *part, struct err *err)
 {
-	const int flags = O_RDWR | O_CREAT | O_NOFOLLOW;
+	const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+	struct stat st;
 
-	part->fd = open(part->path, flags | O_CLOEXEC, 0644);
+	part->fd = open(part->path, flags, 0644);
 	if (part->fd < 0 && errno == ENOENT) {
 		if (make_parent(part->path, err) < 0)
 			return -err->code;
-		part->fd = open(part->path, flags | O_CLOEXEC, 0644);
+		part->fd = open(part->path, flags, 0644);
 	}
 	if (part->fd < 0)
 		return err_errno(err, ERR_FAILED, errno, "cannot create '%s'", part->path);
-	return 0;
+	/* Nothing but our own file is written: no device, and none that has another name too. */
+	if (fstat(part->fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink <= 1)
+		return 0;
+	close(steal_fd(&part->fd));
+	return err_set(err, ERR_FAILED, "'%s' is no plain file: remove it, and run again",
+		       part->path);
 }
 
 int http_part_open(struct http_part *part, const char *dest, bool lasting, struct err *err)

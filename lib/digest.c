@@ -98,7 +98,7 @@ int sha256_fd(int fd, const char *name, char ret_hex[SHA256_HEX_SIZE], uint64_t 
 int sha256_file(const char *path, char ret_hex[SHA256_HEX_SIZE], uint64_t *ret_size_bytes,
 		struct err *err)
 {
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	cleanup_close int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
 		return err_errno(err, ERR_FAILED, errno, "cannot open '%s'", path);

@@ -86,4 +86,42 @@ END
 primary "$(package 'more=<rpm:requires><rpm:entry name="foo&#10;pgha-bundle: all is well&#x9b;31m"/></rpm:requires>')"
 expect "a dependency with a line end and an escape sequence is no solution" 4 "nothing provides foo" resolve
 plain "a hostile dependency"
+
+# --- files that are none ---
+# What would wait for ever is ended by force, with status 124.
+# shellcheck disable=SC2317 # called through expect
+timed() { timeout -k 5 30 "$@"; }
+# shellcheck disable=SC2317
+resolve_timed() { rm -f "$work/b.lock" && timed "$bundle" resolve -f "$work/b.yaml" -o "$work/b.lock" --cache "$work/cache"; }
+for file in repomd.xml primary.xml; do
+	primary "$(package)"
+	rm -rf "$work/cache" "$repo/repodata/$file"
+	mkfifo "$repo/repodata/$file"
+	expect "a pipe for $file does not hold us" 4 "is no plain file" resolve_timed
+	rm "$repo/repodata/$file"
+	ln -s /dev/zero "$repo/repodata/$file"
+	expect "nor does an endless device for $file" 4 "is no plain file" resolve_timed
+done
+primary "$(package "license=$(head -c 300000 /dev/zero | tr '\0' x)")"
+metafile=$(sha256sum <"$repo/repodata/primary.xml" | cut -d' ' -f1)
+stored=$work/cache/sha256/${metafile:0:2}/${metafile:2}
+rm -rf "$work/cache"
+mkdir -p "${stored%/*}"
+mkfifo "$stored"
+expect "a pipe in a cached file's place gives way to it" 0 "1 packages" resolve_timed
+rm -rf "$work/cache"
+mkdir -p "${stored%/*}"
+mkfifo "$stored.part"
+expect "a pipe in a part's place does not hold us" 1 "$stored.part' is no plain file" resolve_timed
+rm "$stored.part"
+echo precious >"$work/precious"
+ln "$work/precious" "$stored.part"
+expect "a part that is another file as well is not written" 1 "is no plain file: remove it" resolve_timed
+if [[ $(<"$work/precious") == precious ]]; then ok "that file stays"; else not_ok "that file stays"; fi
+rm "$stored.part"
+primary "$(package)"
+expect "the cache serves when it is gone" 0 "" resolve_timed
+find "$work/cache" -type f | while read -r file; do rm "$file" && mkfifo "$file"; done
+rm "$work"/cache/sha256/*/*
+expect "pipes for all that is derived do not hold us" 0 "1 packages" resolve_timed
 finish
