@@ -38,6 +38,7 @@ static struct {
 struct http_queue {
 	const void *key; /* that source or host */
 	struct http_job *head, **tail;
+	uint64_t received_bytes; /* by tries that have ended */
 };
 
 struct run {
@@ -51,6 +52,7 @@ struct run {
 	size_t active_count;
 	size_t parallel, per_host;
 	uint64_t rate_bytes;
+	bool held_back; /* a queue waits because of its throttle */
 	bool offline;
 	unsigned int jitter; /* state of a small generator; nothing depends on its secrecy */
 	struct http_counters counters;
@@ -172,18 +174,36 @@ static void wake_jobs(struct run *run, uint64_t now)
 
 /* -- starting -- */
 
+static uint64_t share_of(uint64_t rate, size_t count)
+{
+	return rate && rate < count ? 1 : rate / count;
+}
+
+/* How many have these settings: they come from one repository, whose throttle they share. */
+static size_t count_together(const struct run *run, const struct http_settings *settings)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < run->active_count; i++)
+		n += http_job_settings(run->active[i]) == settings;
+	return n;
+}
+
 /* The limits hold for all together; each transfer gets its share. */
 static int share_rate(const struct run *run, struct err *err)
 {
-	uint64_t share = run->rate_bytes;
+	for (size_t i = 0; i < run->active_count; i++) {
+		const struct http_settings *s = http_job_settings(run->active[i]);
+		uint64_t rate = share_of(run->rate_bytes, run->active_count);
+		uint64_t throttle = 0;
 
-	if (!share || !run->active_count)
-		return 0;
-	share = share / run->active_count ? share / run->active_count : 1;
-	for (size_t i = 0; i < run->active_count; i++)
-		if (http_option_rate(run->active[i]->easy, http_job_settings(run->active[i]), share,
-				     err) < 0)
+		if (s && s->throttle_bytes)
+			throttle = share_of(s->throttle_bytes, count_together(run, s));
+		if (throttle && (!rate || throttle < rate))
+			rate = throttle;
+		if (rate && http_option_rate(run->active[i]->easy, s, rate, err) < 0)
 			return -err->code;
+	}
 	return 0;
 }
 
@@ -276,15 +296,37 @@ failed:
 	return fail_job(run, job, err);
 }
 
+/* With a limit nothing starts before its time, so that many small files keep to it as well. */
+static bool is_early(const struct run *run, uint64_t received_bytes, uint64_t rate)
+{
+	uint64_t elapsed_ms = clock_monotonic_ms() - run->start_ms;
+
+	return rate && received_bytes * 1000 / rate > elapsed_ms + RATE_SLACK_MS;
+}
+
+static bool is_held_back(const struct run *run, const struct http_queue *queue)
+{
+	const struct http_settings *s = http_job_settings(queue->head);
+
+	return s && is_early(run, queue->received_bytes, s->throttle_bytes);
+}
+
 static int start_more(struct run *run, bool *ret_started, struct err *err)
 {
 	wake_jobs(run, clock_monotonic_ms());
 	*ret_started = false;
+	run->held_back = false;
+	if (is_early(run, run->counters.received_bytes, run->rate_bytes))
+		return 0;
 	for (size_t i = 0; i < run->queue_count; i++) {
 		struct http_queue *queue = &run->queues[i];
 		bool moved = true;
 
 		while (moved && queue->head && run->active_count < run->parallel) {
+			if (is_held_back(run, queue)) {
+				run->held_back = true;
+				break;
+			}
 			if (start_head(run, queue, &moved, err) < 0)
 				return -err->code;
 			*ret_started = *ret_started || moved;
@@ -293,15 +335,6 @@ static int start_more(struct run *run, bool *ret_started, struct err *err)
 		}
 	}
 	return 0;
-}
-
-/* With a limit nothing starts before its time, so that many small files keep to it as well. */
-static bool is_ahead(const struct run *run)
-{
-	uint64_t elapsed_ms = clock_monotonic_ms() - run->start_ms;
-
-	return run->rate_bytes &&
-	       run->counters.received_bytes * 1000 / run->rate_bytes > elapsed_ms + RATE_SLACK_MS;
 }
 
 /* -- ends -- */
@@ -362,6 +395,7 @@ static int reap(struct run *run, bool *ret_any, struct err *err)
 		*ret_any = true;
 		curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
 		job = (struct http_job *)private;
+		job->queue->received_bytes += job->try_bytes;
 		r = http_job_ended(job, code, &failure, err);
 		deactivate(run, job, easy);
 		if (r == 0 && failure.verdict == HTTP_DONE)
@@ -392,7 +426,7 @@ static void show_progress(struct run *run)
 static int wait_for_more(const struct run *run, struct err *err)
 {
 	uint64_t before = clock_monotonic_ms();
-	int wait_ms = run->rate_bytes ? RATE_SLACK_MS : WAIT_MS;
+	int wait_ms = run->rate_bytes || run->held_back ? RATE_SLACK_MS : WAIT_MS;
 	int ready = 0;
 
 	if (run->due_ms && run->due_ms < before + WAIT_MS)
@@ -417,7 +451,7 @@ static int run_all(struct run *run, struct err *err)
 
 		if (interrupt_check(err) < 0)
 			return -err->code;
-		if (!is_ahead(run) && start_more(run, &started, err) < 0)
+		if (start_more(run, &started, err) < 0)
 			return -err->code;
 		if (curl_multi_perform(engine.multi, &running) != CURLM_OK)
 			return err_set(err, ERR_FAILED, "libcurl cannot go on");

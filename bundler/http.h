@@ -29,13 +29,15 @@ struct http_settings {
 	const char *proxy_username, *proxy_password;
 	const char *proxy_auth_method; /* any, none, basic, digest, negotiate, ntlm; NULL: any */
 	const char *proxy_sslcacert, *proxy_sslclientcert, *proxy_sslclientkey; /* https proxies */
-	const char *username, *password; /* sent to the URL's own host only */
+	const char *username, *password; /* sent to the URL's own host only, */
+	const struct strv *login_urls;   /* and to those of these URLs only; NULL: to any */
 	const char *user_agent;
 	unsigned int timeout_s;  /* connecting, and how long it may be slower than MINRATE; 0: 30 */
 	uint64_t minrate_bytes;  /* bytes per second; 0: 1000 */
 	unsigned int retries;    /* tries at one server, the first one counted; 0: 4 */
 	int ip_version;          /* 4 or 6; 0: whatever works */
-	uint64_t throttle_bytes; /* bytes per second at the most, of each transfer; 0: no limit */
+	uint64_t throttle_bytes; /* bytes per second at the most, of all transfers with this very
+				    structure together; 0: no limit */
 	bool sslverifystatus;    /* the server must prove that its certificate is not revoked */
 };
 
@@ -56,6 +58,13 @@ struct http_source {
 	}
 
 void http_source_release(struct http_source *source);
+
+/*
+ * SOURCE's settings for a URL that a repository names beside its servers, as that of a key: on another
+ * host without what makes us known to the servers (user, password and client certificate). Borrows
+ * what SOURCE does.
+ */
+struct http_settings http_settings_beside(const struct http_source *source, const char *url);
 
 struct http_transfer {
 	const char *url; /* borrowed; NULL: PATH below SOURCE's bases, one after the other */

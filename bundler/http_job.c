@@ -98,6 +98,7 @@ static size_t on_data(char *data, size_t size, size_t nmemb, void *arg)
 	struct err err = ERR_INIT;
 
 	job->counters->received_bytes += n;
+	job->try_bytes += n;
 	if (!job->body_begun && !begin_body(job))
 		return 0;
 	if (job->body_is_beside) {
@@ -438,7 +439,7 @@ int http_job_start(struct http_job *job, CURL *easy, struct err *err)
 	job->stop = HTTP_STOP_NONE;
 	job->header_bytes = 0;
 	job->body_begun = job->body_is_beside = false;
-	job->beside_bytes = 0;
+	job->try_bytes = job->beside_bytes = 0;
 	job->curl_error[0] = '\0';
 	answer_reset(&job->answer);
 	if (set_url(job, err) < 0 || prepare(job, err) < 0)

@@ -60,6 +60,7 @@ struct http_job {
 	struct http_counters *counters; /* borrowed */
 	uint64_t resumed_bytes;         /* what was there when the try began */
 	uint64_t limit_bytes;
+	uint64_t try_bytes; /* received */
 	uint64_t header_bytes;
 	bool body_begun;
 	bool body_is_beside; /* it belongs to an error: read, and dropped */

@@ -92,6 +92,13 @@ static bool set_proxy(CURL *easy, const struct http_settings *s)
 	       set_proxy_auth(easy, s);
 }
 
+static bool set_login(const struct http_job *job, const struct http_settings *s)
+{
+	return !http_server_may_know(s, job->url) ||
+	       (set_string(job->easy, CURLOPT_USERNAME, s->username) &&
+		set_string(job->easy, CURLOPT_PASSWORD, s->password));
+}
+
 static bool set_connection(CURL *easy, const struct http_settings *s)
 {
 	static const long versions[] = { [4] = CURL_IPRESOLVE_V4, [6] = CURL_IPRESOLVE_V6 };
@@ -101,8 +108,6 @@ static bool set_connection(CURL *easy, const struct http_settings *s)
 	       set_string(easy, CURLOPT_SSLCERT, s->sslclientcert) &&
 	       set_string(easy, CURLOPT_SSLKEY, s->sslclientkey) && set_proxy(easy, s) &&
 	       (!s->sslverifystatus || set_long(easy, CURLOPT_SSL_VERIFYSTATUS, 1)) &&
-	       set_string(easy, CURLOPT_USERNAME, s->username) &&
-	       set_string(easy, CURLOPT_PASSWORD, s->password) &&
 	       set_string(easy, CURLOPT_USERAGENT,
 			  s->user_agent ? s->user_agent : "pgha-bundle/" PGHA_VERSION) &&
 	       set_long(easy, CURLOPT_CONNECTTIMEOUT,
@@ -162,7 +167,8 @@ int http_option_set(struct http_job *job, struct err *err)
 	if (!s)
 		s = &defaults;
 	set_speed(job->easy);
-	if (!set_safety(job->easy, job->url) || !set_connection(job->easy, s) || !set_request(job))
+	if (!set_safety(job->easy, job->url) || !set_connection(job->easy, s) ||
+	    !set_login(job, s) || !set_request(job))
 		return refused(job, err);
 	return 0;
 }
@@ -175,8 +181,6 @@ int http_option_rate(CURL *easy, const struct http_settings *settings, uint64_t 
 	unsigned int timeout =
 		settings && settings->timeout_s ? settings->timeout_s : HTTP_TIMEOUT_S;
 
-	if (settings && settings->throttle_bytes && (!rate || settings->throttle_bytes < rate))
-		rate = settings->throttle_bytes;
 	if (rate && minrate > rate / 2)
 		minrate = rate / 2;
 	if (!set_long(easy, CURLOPT_LOW_SPEED_LIMIT, (long)(minrate ? minrate : 1)) ||

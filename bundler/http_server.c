@@ -6,6 +6,7 @@
 
 #include "cleanup.h"
 #include "str.h"
+#include "url.h"
 
 static struct {
 	struct http_host **items; /* sorted by name */
@@ -92,6 +93,30 @@ int http_servers_init(struct http_source *source, struct err *err)
 			return -err->code;
 	source->servers = steal_ptr(&servers);
 	return 0;
+}
+
+static bool is_on_one_of(const struct strv *urls, const char *url)
+{
+	for (size_t i = 0; urls && i < urls->count; i++)
+		if (url_same_origin(urls->items[i], url))
+			return true;
+	return false;
+}
+
+struct http_settings http_settings_beside(const struct http_source *source, const char *url)
+{
+	struct http_settings settings = source->settings;
+
+	if (is_on_one_of(&source->bases, url) || is_on_one_of(settings.login_urls, url))
+		return settings;
+	settings.username = settings.password = NULL;
+	settings.sslclientcert = settings.sslclientkey = NULL;
+	return settings;
+}
+
+bool http_server_may_know(const struct http_settings *settings, const char *url)
+{
+	return !settings->login_urls || is_on_one_of(settings->login_urls, url);
 }
 
 static unsigned int rank(const struct http_server *server)

@@ -33,6 +33,9 @@ struct http_server {
 /* Makes SOURCE's servers when it has none yet. */
 int http_servers_init(struct http_source *source, struct err *err) MUST_CHECK;
 
+/* Whether the server of URL may be told SETTINGS' user and password. */
+bool http_server_may_know(const struct http_settings *settings, const char *url);
+
 /* What one transfer has tried at one server. */
 struct http_attempt {
 	unsigned int tries;

@@ -88,14 +88,14 @@ static int digest_keys(const struct pgp_keys *keys, const struct strv *pins,
 }
 
 static int load(const struct opening *o, const struct lock_repo *repo,
-		const struct http_settings *settings, const struct http_limits *limits,
+		const struct http_source *source, const struct http_limits *limits,
 		struct pgp_keys *keys, struct err *err)
 {
 	CLEANUP(strv_release) struct strv warnings = STRV_INIT;
 	const struct vendorkeys what = { .repo = repo->id,
 					 .pins = &repo->keys,
 					 .gpgkey = &repo->gpgkey,
-					 .settings = settings,
+					 .source = source,
 					 .limits = limits,
 					 .cache = o->options->cache };
 	int r = vendorkeys_load(&what, &warnings, keys, &o->result->new_keys, err);
@@ -120,46 +120,16 @@ static bool load_kept(const struct opening *o, const struct lock_repo *repo, str
 	return asked && asked <= now && now - asked < ASK_AGAIN_S;
 }
 
-/* Where a URL's path begins. */
-static size_t origin_len(const char *url)
-{
-	const char *host = strstr(url, "://");
-
-	return host ? (size_t)(host + 3 - url) + strcspn(host + 3, "/?#") : strlen(url);
-}
-
-/* Servers' settings for the keys' URLs: a password is for the repository's own servers alone. */
-static struct http_settings settings_for_keys(const struct http_source *source,
-					      const struct strv *gpgkey)
-{
-	struct http_settings settings = source->settings;
-	bool own = true;
-
-	for (size_t i = 0; own && i < gpgkey->count; i++) {
-		size_t len = origin_len(gpgkey->items[i]);
-
-		own = false;
-		for (size_t k = 0; !own && k < source->bases.count; k++)
-			own = len == origin_len(source->bases.items[k]) &&
-			      !strncasecmp(gpgkey->items[i], source->bases.items[k], len);
-	}
-	if (!own)
-		settings.username = settings.password = NULL;
-	return settings;
-}
-
 static int load_anew(const struct opening *o, const struct lock_repo *repo, size_t i,
 		     struct pgp_keys *keys, struct err *err)
 {
 	const struct http_limits *limits = o->options->limits;
-	struct http_settings settings = { .sslcacert = NULL };
 	char digest[SHA256_HEX_SIZE];
 	int r = servers_open(o->servers, err);
 
 	if (r < 0)
 		return r;
-	settings = settings_for_keys(servers_source(o->servers, i), &repo->gpgkey);
-	r = load(o, repo, &settings, limits, keys, err);
+	r = load(o, repo, servers_source(o->servers, i), limits, keys, err);
 	if (r < 0 || (limits && limits->offline))
 		return r;
 	r = digest_keys(keys, &repo->keys, digest, err);

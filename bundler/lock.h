@@ -36,7 +36,7 @@ struct lock_repo {
 	char *sslcacert;     /* absolute paths on the build host, or NULL */
 	char *sslclientcert;
 	char *sslclientkey;
-	char *repofile; /* absolute path of the .repo file that has proxy, user or password; NULL:
+	char *repofile; /* absolute path of the .repo file that has proxy, password, time-outs …; NULL:
 			   none of these is needed. Secrets are not in the lock. */
 };
 

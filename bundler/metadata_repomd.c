@@ -300,7 +300,7 @@ static int load_keys(struct asking *a, struct strv *warnings, struct err *err)
 	const struct vendorkeys what = { .repo = source->id,
 					 .pins = a->repo->pins,
 					 .gpgkey = &source->gpgkey,
-					 .settings = &a->repo->private->upstream->source.settings,
+					 .source = &a->repo->private->upstream->source,
 					 .limits = a->check.md->options.limits,
 					 .cache = a->check.md->options.cache };
 	size_t fresh = 0;

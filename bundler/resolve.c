@@ -44,6 +44,15 @@ static int lock_platform(const struct definition_platform *from, struct lock_pla
 }
 
 /* What the .repo file says, not which server answered: the same lock from each of them. */
+/* Whether FROM says how its servers are to be asked, beside what the lock has of it. */
+static bool has_network(const struct repofile_repo *from)
+{
+	return from->proxy || from->proxy_username || from->proxy_sslcacert ||
+	       from->proxy_sslclientcert || from->username || from->user_agent || from->timeout_s ||
+	       from->minrate_bytes || from->throttle_bytes || from->retries || from->ip_version ||
+	       from->sslverifystatus;
+}
+
 static int lock_places(struct lock_repo *to, const struct repofile_repo *from, struct err *err)
 {
 	int r = from->baseurls.count ? str_dup(&to->baseurl, from->baseurls.items[0], err) : 0;
@@ -54,7 +63,7 @@ static int lock_places(struct lock_repo *to, const struct repofile_repo *from, s
 		r = dup_or_null(&to->mirrorlist, from->mirrorlist, err);
 	if (r == 0)
 		r = dup_or_null(&to->metalink, from->metalink, err);
-	if (r == 0 && (from->proxy || from->proxy_username || from->username)) {
+	if (r == 0 && has_network(from)) {
 		to->repofile = realpath(from->file, NULL);
 		if (!to->repofile)
 			r = err_errno(err, ERR_CONFIG, errno, "cannot find '%s'", from->file);

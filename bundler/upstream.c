@@ -341,8 +341,16 @@ static int open_places(struct opening *o, struct err *err)
 	return r;
 }
 
-static void set_login(struct http_settings *to, const struct repofile_repo *from)
+/* How the .repo file says that the servers are to be asked, but for what a lock has of it. */
+static int set_network(struct upstream *u, const struct repofile_repo *from, struct err *err)
 {
+	struct http_settings *to = &u->source.settings;
+	const char *list = from->metalink ? from->metalink : from->mirrorlist;
+	int r = list ? strv_add(&u->named, list, err) : 0;
+
+	for (size_t i = 0; r == 0 && i < from->baseurls.count; i++)
+		r = strv_add(&u->named, from->baseurls.items[i], err);
+	to->login_urls = &u->named;
 	to->proxy = from->proxy;
 	to->proxy_username = from->proxy_username;
 	to->proxy_password = from->proxy_password;
@@ -352,6 +360,14 @@ static void set_login(struct http_settings *to, const struct repofile_repo *from
 	to->proxy_sslclientkey = from->proxy_sslclientkey;
 	to->username = from->username;
 	to->password = from->password;
+	to->user_agent = from->user_agent;
+	to->timeout_s = from->timeout_s;
+	to->minrate_bytes = from->minrate_bytes;
+	to->throttle_bytes = from->throttle_bytes;
+	to->retries = from->retries;
+	to->ip_version = from->ip_version;
+	to->sslverifystatus = from->sslverifystatus;
+	return r;
 }
 
 static int place_repo(struct place *p, struct upstream *u, const struct repofile_repo *repo,
@@ -366,17 +382,10 @@ static int place_repo(struct place *p, struct upstream *u, const struct repofile
 		return 0;
 	p->vars = *vars;
 	p->vars.file = repo->file;
-	set_login(s, repo);
+	r = set_network(u, repo, err);
 	s->sslcacert = repo->sslcacert;
 	s->sslclientcert = repo->sslclientcert;
 	s->sslclientkey = repo->sslclientkey;
-	s->user_agent = repo->user_agent;
-	s->timeout_s = repo->timeout_s;
-	s->minrate_bytes = repo->minrate_bytes;
-	s->retries = repo->retries;
-	s->ip_version = repo->ip_version;
-	s->throttle_bytes = repo->throttle_bytes;
-	s->sslverifystatus = repo->sslverifystatus;
 	p->skip = repo->skip_if_unavailable;
 	p->signed_metadata = repo->repo_gpgcheck;
 	p->list = repo->metalink ? repo->metalink : repo->mirrorlist;
@@ -402,25 +411,23 @@ int upstreams_open(const struct repofile_list *repos, const char *cache,
 
 /* --- a lock's repositories ---------------------------------------------------------------------- */
 
-/* Proxy, user and password from the section that the lock names. */
-static int read_login(struct upstream *u, const struct lock_repo *repo,
-		      const struct repofile_vars *vars, struct err *err)
+/* The section that the lock names; nothing else of it counts. */
+static int read_network(struct upstream *u, const struct lock_repo *repo,
+			const struct repofile_vars *vars, struct err *err)
 {
 	CLEANUP(strv_release) struct strv ignored = STRV_INIT;
 	int r = repofile_load(repo->repofile, vars, &u->settings, &ignored, err);
 
 	if (r < 0)
-		return err_prefix(err, "proxy, user or password of repository '%s'", repo->id);
+		return err_prefix(err, "network settings of repository '%s'", repo->id);
 	for (size_t i = 0; i < u->settings.count; i++) {
 		const struct repofile_repo *section = &u->settings.items[i];
 
-		if (!strcmp(section->id, repo->id)) {
-			set_login(&u->source.settings, section);
-			return 0;
-		}
+		if (!strcmp(section->id, repo->id))
+			return set_network(u, section, err);
 	}
 	return err_set(err, ERR_CONFIG,
-		       "%s: there is no repository '%s' any more, whose proxy, user or password is "
+		       "%s: there is no repository '%s' any more, whose network settings are "
 		       "needed: run `pgha-bundle resolve` again",
 		       repo->repofile, repo->id);
 }
@@ -446,7 +453,7 @@ static int place_lock(struct place *p, struct upstream *u, const struct lock_rep
 		r = add_base(&u->source.bases, repo->baseurl, err);
 	for (size_t i = 0; r == 0 && i < repo->mirrors.count; i++)
 		r = add_base(&u->source.bases, repo->mirrors.items[i], err);
-	return r == 0 && repo->repofile ? read_login(u, repo, vars, err) : r;
+	return r == 0 && repo->repofile ? read_network(u, repo, vars, err) : r;
 }
 
 int upstreams_open_lock(const struct lock *lock, const char *cache,
@@ -473,6 +480,7 @@ void upstreams_release(struct upstreams *upstreams)
 
 		http_source_release(&u->source);
 		free(u->digests);
+		strv_release(&u->named);
 		repofile_release(&u->settings);
 	}
 	free(upstreams->items);

@@ -31,6 +31,8 @@ struct upstream {
 	struct upstream_digest *digests; /* what a metalink accepts as repomd.xml, the newest first;
 					    none: nothing is known */
 	size_t digest_count;
+	/* URLs of the servers that the .repo file names: a user and a password are for these alone. */
+	struct strv named;
 	struct repofile_list settings; /* owned: the section that a lock's `repofile` names */
 };
 
@@ -55,8 +57,9 @@ int upstreams_open(const struct repofile_list *repos, const char *cache,
 		   const struct http_limits *limits, struct strv *warnings, struct upstreams *ret,
 		   struct err *err) MUST_CHECK;
 
-/* The same for those that a lock names. Proxy, user and password come from the .repo file that the
- * lock names, of which nothing else is used: ERR_CONFIG when it does not have them any more. */
+/* The same for those that a lock names. Proxy, user, password, time-outs and the like come from the
+ * .repo file that the lock names, of which nothing else is used: ERR_CONFIG when the repository is not
+ * there any more. */
 int upstreams_open_lock(const struct lock *lock, const char *cache,
 			const struct http_limits *limits, struct strv *warnings,
 			struct upstreams *ret, struct err *err) MUST_CHECK;

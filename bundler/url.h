@@ -14,6 +14,9 @@ bool url_is_valid(const char *url);
 /* BASE, a slash and PATH with what a URL cannot hold percent-encoded; the caller frees. */
 int url_join(const char *base, const char *path, char **ret_url, struct err *err) MUST_CHECK;
 
+/* Whether both lead to the same scheme, host and port: what an origin is (RFC 6454, 4). */
+bool url_same_origin(const char *a, const char *b);
+
 /* The URL as messages show it: without user and password; in BUF, cut where that is too small. */
 const char *url_shown(const char *url, char *buf, size_t size);
 

@@ -109,15 +109,21 @@ static int keep_keys(const struct vendorkeys *v, struct pgp_keys *keys, size_t *
 static int download(const struct vendorkeys *v, struct pgp_keys *keys, struct err *err)
 {
 	cleanup_free struct http_transfer *transfers = calloc(v->gpgkey->count, sizeof(*transfers));
+	cleanup_free struct http_settings *settings = calloc(v->gpgkey->count, sizeof(*settings));
 	size_t count = v->gpgkey->count;
 	int r = 0;
 
-	if (!transfers)
+	if (!transfers || !settings)
 		return err_nomem(err);
-	for (size_t i = 0; i < count; i++)
-		transfers[i] = (struct http_transfer){ .url = v->gpgkey->items[i],
-						       .settings = v->settings,
+	for (size_t i = 0; i < count; i++) {
+		const char *url = v->gpgkey->items[i];
+
+		if (v->source)
+			settings[i] = http_settings_beside(v->source, url);
+		transfers[i] = (struct http_transfer){ .url = url,
+						       .settings = &settings[i],
 						       .max_bytes = KEY_FILE_MAX };
+	}
 	r = http_fetch(transfers, count, v->limits, NULL, err);
 	for (size_t i = 0; i < count; i++) {
 		if (r == 0)

@@ -18,8 +18,8 @@
 struct vendorkeys {
 	const char *repo; /* its id, for messages */
 	const struct strv *pins;
-	const struct strv *gpgkey; /* URLs */
-	const struct http_settings *settings;
+	const struct strv *gpgkey;        /* URLs */
+	const struct http_source *source; /* the repository's servers; NULL: not known */
 	const struct http_limits *limits; /* or NULL; its `offline`: what is kept, and file: */
 	const char *cache;
 };

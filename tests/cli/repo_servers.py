@@ -4,9 +4,11 @@
 
 usage: repo_servers.py FILES STATE
 
+STATE/moved                 where /moved/PATH has gone: there it is /PATH
 STATE/user, STATE/password  what `auth` and `proxy` want (HTTP Basic)
 STATE/ports                 written when all of them listen: a shell assignment for each
 STATE/log                   a line for each request: SERVER PATH STATUS
+STATE/headers               a line for each request's header that says who asks: SERVER PATH NAME: VALUE
 STATE/leaks                 the arguments of each process that had the password in them during a request
 
 one, two  the files as they are          auth   the same, for those who know user and password
@@ -55,10 +57,22 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
+    def record(self):
+        with open(self.state / "headers", "a", encoding="utf-8") as headers:
+            for name in "Authorization", "Proxy-Authorization", "User-Agent":
+                if name in self.headers:
+                    headers.write(f"{self.name} {self.path} {name}: {self.headers[name]}\n")
+
     def do_GET(self):
         self.look_for_leaks()
+        self.record()
         if self.name == "auth" and self.headers.get("Authorization") != self.expected:
             return self.refuse(401, "WWW-Authenticate")
+        if self.path.startswith("/moved/"):  # to what the file says, with the rest of the path
+            self.send_response(302)
+            self.send_header("Location", (self.state / "moved").read_text().strip() + self.path.removeprefix("/moved"))
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
         if self.name == "proxy":
             if self.headers.get("Proxy-Authorization") != self.expected:
                 return self.refuse(407, "Proxy-Authenticate")

@@ -187,6 +187,52 @@ only a "baseurl=http://me:$password@127.0.0.1/a"
 expect "credentials in a URL are refused" 3 "without credentials in it" resolve
 quiet "and not shown"
 
+# told SERVER: whether that server was ever told a user
+told() { grep -q "^$1 .*Authorization: " "$state/headers"; }
+alone() { # NAME: only `auth` was told the password, and it was
+	if told auth && ! told one && ! told two; then ok "$1"; else not_ok "$1" "$(<"$state/headers")"; fi
+}
+
+# --- who is told the password ---
+gpg --batch --no-tty --pinentry-mode loopback --passphrase '' --armor --detach-sign "$files/a/repodata/repomd.xml" 2>>"$work/make.log"
+gpgconf --kill all
+: >"$state/headers"
+only a "baseurl=$auth/a" "gpgkey=$two/key.asc" "repo_gpgcheck=1" "username=$user" "password=$password"
+: >"$state/log"
+expect "a key on another host, for signed metadata" 0 "" resolve
+asked "which has it" two /key.asc
+alone "is told no password"
+rm -rf "$cache"
+: >"$state/log"
+expect "and for packages" 0 "" fetch
+asked "which has it then too" two /key.asc
+alone "is told none either"
+printf '%s\n' "$two" >"$state/moved"
+: >"$state/headers"
+only a "baseurl=$auth/moved/a" "gpgkey=$auth/key.asc" "username=$user" "password=$password"
+: >"$state/log"
+expect "a repository that has moved" 0 "" resolve
+asked "to another host" two /a/repodata/repomd.xml
+alone "which is told none"
+rm -f "$files/a/repodata/repomd.xml.asc"
+
+# --- how the servers are asked ---
+only a "baseurl=$one/a" "gpgkey=$two/key.asc"
+printf '[main]\nuser_agent=libdnf (test)\ntimeout=20\nip_resolve=4\nthrottle=10M\n%s\n' "$(<"$repofile")" >"$repofile"
+expect "what [main] says of the network" 0 "" resolve
+has "is not in the lock, which names the .repo file" "repofile: $repofile"
+: >"$state/headers"
+expect "and counts" 0 "" fetch
+if grep -qxF "one /a/pgha-test-2.0-1.noarch.rpm User-Agent: libdnf (test)" "$state/headers" &&
+	grep -qxF "two /key.asc User-Agent: libdnf (test)" "$state/headers"; then
+	ok "for fetch too"
+else
+	not_ok "for fetch too" "$(<"$state/headers")"
+fi
+only a "baseurl=$one/a" "gpgkey=$one/key.asc"
+expect "a repository that says nothing of it" 0 "" resolve
+lacks "needs no .repo file" "repofile"
+
 # --- proxies ---
 only a "baseurl=http://repo.invalid/a" "gpgkey=http://repo.invalid/key.asc" "proxy=$proxy"
 expect "a proxy wants a password" 4 "" resolve

@@ -3,9 +3,10 @@
 """A scripted web server on loopback: good, slow and hostile ones, chosen by the path's first component.
 
 Argument: a directory with ca.crt, server.crt, expired.crt and their keys. Prints its ports: HTTP and HTTPS on 127.0.0.1,
-HTTP and HTTPS on 127.0.0.2, HTTPS that demands a client certificate of the CA, HTTPS with the expired certificate, HTTPS
-that is reset behind the handshake, one on which nobody accepts, and one that is closed. Serves until its standard input
-ends. "/log" answers with the requests so far, a line "PATH RANGE" each.
+HTTP and HTTPS on 127.0.0.2 (both HTTPS ask for a client certificate and do without), HTTPS that demands a client
+certificate of the CA, HTTPS with the expired certificate, HTTPS that is reset behind the handshake, one on which nobody
+accepts, and one that is closed. Serves until its standard input ends. "/log" answers with the requests so far, a line
+"PATH RANGE" each.
 """
 import http.server
 import select
@@ -106,6 +107,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def on_user_elsewhere(self):
         self.redirect(f"http://127.0.0.2:{ports[2]}/user")
+
+    def on_user_at_another_port(self):
+        self.redirect(f"https://127.0.0.1:{ports[1]}/user")
+
+    def on_certificate(self):  # the client's
+        subject = (self.connection.getpeercert() or {}).get("subject", ())
+        self.send(200, dict(pair for part in subject for pair in part).get("commonName", "nobody").encode())
 
     def on_agent(self):
         self.send(200, self.headers.get("User-Agent", "").encode())
@@ -294,7 +302,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return getattr(self, "on_" + kind.replace("-", "_"), self.on_missing)()
 
 
-def serve(address, certificate=None, ca=None):
+def serve(address, certificate=None, ca=None, demand=ssl.CERT_REQUIRED):
     server = http.server.ThreadingHTTPServer((address, 0), Handler)
     server.daemon_threads = True
     server.handle_error = lambda *_: None
@@ -302,7 +310,7 @@ def serve(address, certificate=None, ca=None):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(f"{certificate}.crt", f"{certificate}.key")
         if ca:
-            context.verify_mode = ssl.CERT_REQUIRED
+            context.verify_mode = demand
             context.load_verify_locations(ca)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     ports.append(server.server_port)
@@ -333,7 +341,7 @@ def main():
     folder = sys.argv[1]
     for host in "127.0.0.1", "127.0.0.2":
         serve(host)
-        serve(host, f"{folder}/server")
+        serve(host, f"{folder}/server", f"{folder}/ca.crt", ssl.CERT_OPTIONAL)
     serve("127.0.0.1", f"{folder}/server", f"{folder}/ca.crt")
     serve("127.0.0.1", f"{folder}/expired")
     serve_resets(f"{folder}/server")

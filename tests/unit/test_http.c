@@ -252,6 +252,10 @@ static void credentials_go_to_their_own_host_and_not_into_messages(void **state)
 	scene_url(url, sizeof(url), "/user-elsewhere");
 	assert_int_equal(http_fetch(&t, 1, NULL, NULL, &err), 0);
 	assert_string_equal(t.body.buf, "nobody");
+	settings.sslcacert = scene.ca_file;
+	scene_url(url, sizeof(url), "/user-at-another-port");
+	assert_int_equal(http_fetch(&t, 1, NULL, NULL, &err), 0);
+	assert_string_equal(t.body.buf, "nobody");
 	snprintf(url, sizeof(url), "http://u:secret@127.0.0.1:%u/missing", scene.port);
 	assert_int_equal(http_fetch(&t, 1, NULL, NULL, &err), -ERR_NETWORK);
 	assert_null(strstr(err.msg, "secret"));

@@ -266,6 +266,69 @@ static void no_server_at_all_is_a_failure(void **state)
 	http_source_release(&source);
 }
 
+/* Mirrors of one repository: the operator has named the first one, a list the second. */
+static void a_password_goes_to_no_mirror_that_a_list_has_named(void **state)
+{
+	char named[64], listed[64];
+	const struct strv login_urls = { .items = (char *[]){ named, NULL }, .count = 1 };
+	struct http_source source = HTTP_SOURCE_INIT;
+	const char *got[2] = { NULL };
+	struct err err = ERR_INIT;
+
+	(void)state;
+	snprintf(named, sizeof(named), "http://127.0.0.1:%u/user", scene.port);
+	snprintf(listed, sizeof(listed), "http://127.0.0.2:%u/user", scene.other_port);
+	for (size_t i = 0; i < 2; i++) {
+		struct http_transfer t = { .source = &source, .path = "x" };
+
+		source.settings = (struct http_settings){ .username = "u",
+							  .password = "secret",
+							  .login_urls = &login_urls };
+		assert_ok(strv_add(&source.bases, i ? listed : named, &err));
+		assert_ok(http_fetch(&t, 1, NULL, NULL, &err));
+		got[i] = !strcmp(t.body.buf, "nobody") ? "nobody" : "somebody";
+		http_transfer_release(&t);
+		http_source_release(&source);
+	}
+	assert_string_equal(got[0], "somebody");
+	assert_string_equal(got[1], "nobody");
+}
+
+static void what_lies_beside_a_repository_is_asked_for_as_by_a_stranger(void **state)
+{
+	char cert[64], key[64], own[64], foreign[64], url[80];
+	struct http_source source = HTTP_SOURCE_INIT;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	snprintf(cert, sizeof(cert), "%s/client.crt", scene.dir);
+	snprintf(key, sizeof(key), "%s/client.key", scene.dir);
+	snprintf(own, sizeof(own), "https://127.0.0.1:%u", scene.client_port);
+	snprintf(foreign, sizeof(foreign), "https://127.0.0.1:%u", scene.tls_port);
+	source.settings = (struct http_settings){ .sslcacert = scene.ca_file,
+						  .sslclientcert = cert,
+						  .sslclientkey = key,
+						  .username = "u",
+						  .password = "secret" };
+	assert_ok(strv_add(&source.bases, own, &err));
+	for (size_t i = 0; i < 4; i++) {
+		bool is_own = i % 2;
+		struct http_transfer t = { .url = url };
+		struct http_settings settings;
+
+		snprintf(url, sizeof(url), "%s/%s", is_own ? own : foreign,
+			 i < 2 ? "user" : "certificate");
+		settings = http_settings_beside(&source, url);
+		t.settings = &settings;
+		assert_ok(http_fetch(&t, 1, NULL, NULL, &err));
+		assert_string_equal(t.body.buf, !is_own ? "nobody"
+						: i < 2 ? "Basic dTpzZWNyZXQ="
+							: "client");
+		http_transfer_release(&t);
+	}
+	http_source_release(&source);
+}
+
 static void the_healthiest_of_the_least_tried_is_picked(void **state)
 {
 	struct http_server servers[4] = {
@@ -322,6 +385,8 @@ int main(void)
 		SCENE_TEST(a_failure_that_may_be_is_in_its_own_transfer),
 		SCENE_TEST(offline_takes_what_is_there),
 		SCENE_TEST(no_server_at_all_is_a_failure),
+		SCENE_TEST(a_password_goes_to_no_mirror_that_a_list_has_named),
+		SCENE_TEST(what_lies_beside_a_repository_is_asked_for_as_by_a_stranger),
 		SCENE_TEST(the_healthiest_of_the_least_tried_is_picked),
 		SCENE_TEST(a_host_is_one_for_all_its_urls),
 	};

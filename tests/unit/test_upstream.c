@@ -221,6 +221,50 @@ static void a_disabled_repository_has_no_bases(void **state)
 	assert_int_equal(ups.items[0].source.bases.count, 0);
 }
 
+/* A .repo file as an operator writes it, and what a lock has of it. */
+static void a_locks_servers_are_asked_as_the_repo_file_says(void **state)
+{
+	static const char text[] = "[main]\ntimeout=7\nretries=2\nminrate=9\nip_resolve=4\n"
+				   "bandwidth=1M\nthrottle=50%\nuser_agent=test\n"
+				   "[a]\nbaseurl=https://a/x\nmetalink=" LINK "\n"
+				   "username=me\npassword=secret\nproxy=_none_\n"
+				   "sslverifystatus=1\n";
+	CLEANUP(upstreams_release) struct upstreams ups = UPSTREAMS_INIT;
+	CLEANUP(strv_release) struct strv warnings = STRV_INIT;
+	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+	static const struct http_limits offline = { .offline = true };
+	const struct http_settings *s = NULL;
+	struct lock_repo *repo = NULL;
+	char path[64], named[128];
+	struct err err = ERR_INIT;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/a.repo", dir);
+	assert_ok(file_write_atomic(path, 0600, text, strlen(text), &err));
+	assert_ok(lock_add_repo(&lock, &repo, &err));
+	assert_ok(str_dup(&repo->id, "a", &err));
+	assert_ok(str_dup(&repo->baseurl, "https://elsewhere/x", &err));
+	assert_ok(str_dup(&repo->repofile, path, &err));
+	assert_ok(str_dup(&lock.platform.id, "platform:el8", &err));
+	assert_ok(str_dup(&lock.platform.arch, "x86_64", &err));
+	assert_ok(upstreams_open_lock(&lock, dir, &offline, &warnings, &ups, &err));
+	s = &ups.items[0].source.settings;
+	assert_int_equal(s->timeout_s, 7);
+	assert_int_equal(s->retries, 2);
+	assert_int_equal(s->minrate_bytes, 9);
+	assert_int_equal(s->ip_version, 4);
+	assert_int_equal(s->throttle_bytes, 512 << 10);
+	assert_string_equal(s->user_agent, "test");
+	assert_string_equal(s->proxy, "");
+	assert_string_equal(s->username, "me");
+	assert_string_equal(s->password, "secret");
+	assert_true(s->sslverifystatus);
+	/* The lock's own servers do not decide who is told the password. */
+	join(s->login_urls, named, sizeof(named));
+	assert_string_equal(named, LINK " https://a/x");
+	assert_string_equal(ups.items[0].source.bases.items[0], "https://elsewhere/x");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -229,6 +273,7 @@ int main(void)
 		cmocka_unit_test(without_a_kept_list_offline_fails_or_skips),
 		cmocka_unit_test(a_list_in_a_file_may_name_files_and_is_kept),
 		cmocka_unit_test(a_disabled_repository_has_no_bases),
+		cmocka_unit_test(a_locks_servers_are_asked_as_the_repo_file_says),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

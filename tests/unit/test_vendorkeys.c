@@ -37,9 +37,8 @@ static int load_from(const char *file, struct pgp_keys *keys, size_t *ret_new, s
 		     struct err *err)
 {
 	CLEANUP(strv_release) struct strv warnings = STRV_INIT;
-	const struct http_settings settings = { .sslcacert = NULL };
 	const struct vendorkeys what = {
-		.repo = "r", .pins = &pins, .gpgkey = &urls, .settings = &settings, .cache = cache
+		.repo = "r", .pins = &pins, .gpgkey = &urls, .cache = cache
 	};
 	int r = 0;
 
