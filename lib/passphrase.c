@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "passphrase.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <termios.h>
+
+#include "cleanup.h"
+#include "file.h"
+#include "interrupt.h"
+
+#define PASSPHRASE_MAX 1024 /* bytes */
+#define FD_MAX 1023
+
+size_t passphrase_length(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text; text++)
+		n += ((unsigned char)*text & 0xc0) != 0x80;
+	return n;
+}
+
+/* The first line is the passphrase. */
+static int take_line(struct str *text, const char *name, struct err *err)
+{
+	size_t len = text->buf ? strcspn(text->buf, "\r\n") : 0;
+
+	if (!len)
+		return err_set(err, ERR_CONFIG, "'%.200s' holds no passphrase", name);
+	text->buf[len] = '\0';
+	text->len = len;
+	return 0;
+}
+
+static int read_file(const char *path, struct str *ret, struct err *err)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct stat st;
+	int r = 0;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(err, ERR_USAGE, errno, "cannot open the passphrase file '%.200s'",
+				 path);
+	if (S_ISREG(st.st_mode) && (st.st_mode & 077))
+		return err_set(err, ERR_CONFIG,
+			       "the passphrase file '%.200s' can be read by others: chmod 600 it",
+			       path);
+	r = fd_read_all(fd, path, PASSPHRASE_MAX, ret, err);
+	return r ? r : take_line(ret, path, err);
+}
+
+/* Byte by byte: what stands behind the line is somebody else's. */
+static int read_line(int fd, const char *name, struct str *ret, struct err *err)
+{
+	int r = 0;
+
+	while (!r && (!ret->len || ret->buf[ret->len - 1] != '\n')) {
+		char c = 0;
+		ssize_t n = read(fd, &c, 1);
+
+		if (n == 1)
+			str_addc(ret, c);
+		else if (n == 0)
+			break;
+		else if (errno != EINTR)
+			r = err_errno(err, ERR_FAILED, errno, "cannot read the passphrase");
+		if (!r)
+			r = interrupt_check(err);
+		if (!r && ret->len > PASSPHRASE_MAX)
+			r = err_set(err, ERR_USAGE, "the passphrase is too long");
+	}
+	if (!r)
+		r = str_check(ret, err);
+	return r ? r : take_line(ret, name, err);
+}
+
+static int read_fd(const char *number, struct str *ret, struct err *err)
+{
+	uint64_t fd = 0;
+	int r = str_u64(&fd, number, 0, FD_MAX, err);
+
+	if (r < 0) {
+		err->code = ERR_USAGE;
+		return err_prefix(err, "descriptor of the passphrase");
+	}
+	if (fcntl((int)fd, F_GETFD) < 0)
+		return err_errno(err, ERR_USAGE, errno, "descriptor %s of the passphrase", number);
+	return read_line((int)fd, "the passphrase's descriptor", ret, err);
+}
+
+static int ask(const char *question, const char *what, const char *option, struct str *ret,
+	       struct err *err)
+{
+	cleanup_close int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
+	struct termios old;
+	struct termios silent;
+	int r = 0;
+
+	if (fd < 0 || tcgetattr(fd, &old) < 0)
+		return err_set(err, ERR_USAGE,
+			       "no terminal to ask for the passphrase of '%.200s': use %s", what,
+			       option);
+	silent = old;
+	silent.c_lflag &= ~(tcflag_t)ECHO;
+	dprintf(fd, "%s %s: ", question, what);
+	if (tcsetattr(fd, TCSAFLUSH, &silent) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot silence the terminal");
+	r = read_line(fd, "the terminal's line", ret, err);
+	tcsetattr(fd, TCSAFLUSH, &old);
+	dprintf(fd, "\n");
+	return r;
+}
+
+static bool from_terminal(const struct passphrase_source *from)
+{
+	return !from->file && !from->fd;
+}
+
+static const char *option_of(const struct passphrase_source *from)
+{
+	return from->option ? from->option : "--passphrase-file";
+}
+
+int passphrase_read(const struct passphrase_source *from, const char *what, struct str *ret,
+		    struct err *err)
+{
+	if (from->file && from->fd)
+		return err_set(err, ERR_USAGE,
+			       "the passphrase of '%.200s' can come from a file or from a "
+			       "descriptor, not from both",
+			       what);
+	if (from->file)
+		return read_file(from->file, ret, err);
+	if (from->fd)
+		return read_fd(from->fd, ret, err);
+	return ask("Passphrase of", what, option_of(from), ret, err);
+}
+
+int passphrase_read_new(const struct passphrase_source *from, const char *what, size_t min_chars,
+			struct str *ret, struct err *err)
+{
+	CLEANUP(str_release) struct str again = STR_SECRET;
+	int r = from_terminal(from) ? ask("New passphrase of", what, option_of(from), ret, err)
+				    : passphrase_read(from, what, ret, err);
+
+	if (r == 0 && passphrase_length(ret->buf) < min_chars)
+		return err_set(err, ERR_CONFIG,
+			       "the passphrase of '%.200s' is shorter than %zu characters", what,
+			       min_chars);
+	if (r < 0 || !from_terminal(from))
+		return r;
+	r = ask("Again, the passphrase of", what, option_of(from), &again, err);
+	if (r == 0 && strcmp(ret->buf, again.buf) != 0)
+		r = err_set(err, ERR_USAGE, "the two passphrases of '%.200s' differ", what);
+	return r;
+}
