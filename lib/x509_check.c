@@ -4,6 +4,7 @@
 #include <openssl/x509_vfy.h>
 
 #include "x509.h"
+#include "x509_private.h"
 
 DEFINE_CLEANUP(X509_STORE *, X509_STORE_free);
 DEFINE_CLEANUP(X509_STORE_CTX *, X509_STORE_CTX_free);
@@ -13,7 +14,7 @@ DEFINE_CLEANUP(EXTENDED_KEY_USAGE *, EXTENDED_KEY_USAGE_free);
 #define SECURITY_LEVEL 3 /* OpenSSL's: 128 bits, so RSA 3072, EC 256, SHA-256 at least */
 
 /* The curve comes from the certificate: EVP has no call for it that 1.1.1 and 3.x share. */
-static bool key_is_accepted(X509 *cert)
+bool x509_key_is_accepted(X509 *cert)
 {
 	EVP_PKEY *key = X509_get0_pubkey(cert);
 	X509_ALGOR *algorithm = NULL;
@@ -24,7 +25,7 @@ static bool key_is_accepted(X509 *cert)
 	if (!key)
 		return false;
 	if (EVP_PKEY_base_id(key) == EVP_PKEY_RSA)
-		return EVP_PKEY_bits(key) >= 3072;
+		return EVP_PKEY_bits(key) >= X509_RSA_BITS_MIN;
 	if (EVP_PKEY_base_id(key) != EVP_PKEY_EC ||
 	    X509_PUBKEY_get0_param(NULL, NULL, NULL, &algorithm, X509_get_X509_PUBKEY(cert)) != 1)
 		return false;
@@ -68,6 +69,8 @@ static int check_usages(X509 *cert, enum x509_purpose purpose, const char *subje
 				      { SN_email_protect, X509_OID_BUNDLE_SIGNER } },
 		[X509_FOR_SERVER] = { X509v3_KU_DIGITAL_SIGNATURE, { SN_server_auth } },
 		[X509_FOR_CLIENT] = { X509v3_KU_DIGITAL_SIGNATURE, { SN_client_auth } },
+		[X509_FOR_SEAL] = { X509v3_KU_KEY_AGREEMENT | X509v3_KU_KEY_ENCIPHERMENT,
+				    { NULL } },
 	};
 	uint32_t flags = X509_get_extension_flags(cert);
 	int r = 0;
@@ -76,7 +79,8 @@ static int check_usages(X509 *cert, enum x509_purpose purpose, const char *subje
 		return err_set(err, ERR_VERIFY,
 			       "certificate '%s' is not marked as one that is no CA", subject);
 	if (!(flags & EXFLAG_KUSAGE) || !(X509_get_key_usage(cert) & wanted[purpose].key_usage))
-		return err_set(err, ERR_VERIFY, "certificate '%s' is not for signatures", subject);
+		return err_set(err, ERR_VERIFY, "certificate '%s' is not for %s", subject,
+			       purpose == X509_FOR_SEAL ? "encryption" : "signatures");
 	for (const char *const *oid = wanted[purpose].extended; r == 0 && *oid; oid++)
 		r = check_extended_usage(cert, *oid, subject, err);
 	return r;
@@ -97,6 +101,8 @@ static int openssl_purpose(enum x509_purpose purpose)
 		return X509_PURPOSE_SSL_SERVER;
 	case X509_FOR_CLIENT:
 		return X509_PURPOSE_SSL_CLIENT;
+	case X509_FOR_SEAL:
+		return X509_PURPOSE_ANY;
 	case X509_FOR_BUNDLE:
 		break;
 	}
@@ -120,7 +126,6 @@ int x509_check_chain(X509 *cert, STACK_OF(X509) *cas, X509_CRL *crl, time_t now,
 	    (crl && X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK) != 1))
 		return x509_error(err, ERR_FAILED, "cannot prepare the check of '%s'", subject);
 	X509_VERIFY_PARAM_set_time(param, now);
-	X509_VERIFY_PARAM_set_depth(param, 0); /* intermediates */
 	X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
 	if (X509_verify_cert(ctx) != 1) {
 		int reason = X509_STORE_CTX_get_error(ctx);
@@ -131,7 +136,7 @@ int x509_check_chain(X509 *cert, STACK_OF(X509) *cas, X509_CRL *crl, time_t now,
 				       ? "another CA than the one given issued it"
 				       : X509_verify_cert_error_string(reason));
 	}
-	if (!key_is_accepted(cert))
+	if (!x509_key_is_accepted(cert))
 		return err_set(err, ERR_VERIFY,
 			       "certificate '%s' has a key that is neither EC P-256 or P-384 nor "
 			       "RSA of 3072 bits or more",

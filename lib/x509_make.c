@@ -1,28 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making keys and certificates, and telling whether one that exists is what would be made. */
-#include <arpa/inet.h>
+/* Making keys and certificates. */
 #include <openssl/ec.h>
-#include <openssl/err.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <string.h>
 
 #include "x509.h"
+#include "x509_private.h"
 
 DEFINE_CLEANUP(ASN1_BIT_STRING *, ASN1_BIT_STRING_free);
 DEFINE_CLEANUP(ASN1_OBJECT *, ASN1_OBJECT_free);
 DEFINE_CLEANUP(ASN1_OCTET_STRING *, ASN1_OCTET_STRING_free);
-DEFINE_CLEANUP(ASN1_STRING *, ASN1_STRING_free);
 DEFINE_CLEANUP(AUTHORITY_KEYID *, AUTHORITY_KEYID_free);
 DEFINE_CLEANUP(BASIC_CONSTRAINTS *, BASIC_CONSTRAINTS_free);
 DEFINE_CLEANUP(BIGNUM *, BN_free);
 DEFINE_CLEANUP(EXTENDED_KEY_USAGE *, EXTENDED_KEY_USAGE_free);
-DEFINE_CLEANUP(GENERAL_NAME *, GENERAL_NAME_free);
-DEFINE_CLEANUP(GENERAL_NAMES *, GENERAL_NAMES_free);
 
 #define SERIAL_SIZE 16
 #define KEY_ID_SIZE 20
-#define RSA_BITS 3072
 
 /* Bits of keyUsage, RFC 5280 section 4.2.1.3. */
 enum {
@@ -52,26 +47,44 @@ unsigned int x509_usage_of(const char *word)
 	return 0;
 }
 
-int x509_key_generate(enum x509_key_type type, EVP_PKEY **ret, struct err *err)
+static int generate(EVP_PKEY_CTX *ctx, bool ready, EVP_PKEY **ret, struct err *err)
 {
-	bool ec = type != X509_KEY_RSA3072;
-	CLEANUP(EVP_PKEY_CTX_freep)
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_id(ec ? EVP_PKEY_EC : EVP_PKEY_RSA, NULL);
 	EVP_PKEY *key = NULL;
-	bool ok = ctx && EVP_PKEY_keygen_init(ctx) == 1;
 
-	if (ec)
-		ok = ok &&
-		     EVP_PKEY_CTX_set_ec_paramgen_curve_nid(
-			     ctx, type == X509_KEY_P384 ? NID_secp384r1 : NID_X9_62_prime256v1) ==
-			     1 &&
-		     EVP_PKEY_CTX_set_ec_param_enc(ctx, OPENSSL_EC_NAMED_CURVE) == 1;
-	else
-		ok = ok && EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, RSA_BITS) == 1;
-	if (!ok || EVP_PKEY_keygen(ctx, &key) != 1)
+	if (!ready || EVP_PKEY_keygen(ctx, &key) != 1)
 		return x509_error(err, ERR_FAILED, "cannot generate a key");
 	*ret = key;
 	return 0;
+}
+
+int x509_rsa_generate(unsigned int bits, EVP_PKEY **ret, struct err *err)
+{
+	CLEANUP(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_id(EVP_PKEY_RSA, NULL);
+	bool ready = ctx && EVP_PKEY_keygen_init(ctx) == 1 &&
+		     EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, (int)bits) == 1;
+
+	return generate(ctx, ready, ret, err);
+}
+
+int x509_key_generate(enum x509_key_type type, EVP_PKEY **ret, struct err *err)
+{
+	int curve = type == X509_KEY_P384 ? NID_secp384r1 : NID_X9_62_prime256v1;
+	CLEANUP(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = NULL;
+	bool ready = false;
+
+	if (type == X509_KEY_RSA3072)
+		return x509_rsa_generate(X509_RSA_BITS_MIN, ret, err);
+	ctx = EVP_PKEY_CTX_new_id(EVP_PKEY_EC, NULL);
+	ready = ctx && EVP_PKEY_keygen_init(ctx) == 1 &&
+		EVP_PKEY_CTX_set_ec_paramgen_curve_nid(ctx, curve) == 1 &&
+		EVP_PKEY_CTX_set_ec_param_enc(ctx, OPENSSL_EC_NAMED_CURVE) == 1;
+	return generate(ctx, ready, ret, err);
+}
+
+const EVP_MD *x509_digest_for(EVP_PKEY *key)
+{
+	return EVP_PKEY_base_id(key) == EVP_PKEY_EC && EVP_PKEY_bits(key) <= 256 ? EVP_sha256()
+										 : EVP_sha384();
 }
 
 /* -- parts of a certificate ------------------------------------------------------------------- */
@@ -95,7 +108,7 @@ static bool add_name_part(X509_NAME *name, int nid, const char *value)
 					  -1, -1, 0) == 1;
 }
 
-static bool add_extension(X509 *cert, int nid, void *value, bool critical)
+bool x509_add_extension(X509 *cert, int nid, void *value, bool critical)
 {
 	return X509_add1_ext_i2d(cert, nid, value, critical, X509V3_ADD_DEFAULT) == 1;
 }
@@ -112,7 +125,7 @@ static bool add_basic_constraints(X509 *cert, const struct x509_profile *profile
 		if (!bc->pathlen || ASN1_INTEGER_set(bc->pathlen, 0) != 1)
 			return false;
 	}
-	return add_extension(cert, NID_basic_constraints, bc, true);
+	return x509_add_extension(cert, NID_basic_constraints, bc, true);
 }
 
 static bool add_key_usage(X509 *cert, const struct x509_profile *profile)
@@ -129,7 +142,7 @@ static bool add_key_usage(X509 *cert, const struct x509_profile *profile)
 		     ASN1_BIT_STRING_set_bit(bits, rsa ? BIT_ENCIPHERMENT : BIT_AGREEMENT, 1) == 1;
 	else
 		ok = ok && ASN1_BIT_STRING_set_bit(bits, BIT_SIGNATURE, 1) == 1;
-	return ok && add_extension(cert, NID_key_usage, bits, true);
+	return ok && x509_add_extension(cert, NID_key_usage, bits, true);
 }
 
 static bool add_extended_usage(X509 *cert, const struct x509_profile *profile)
@@ -148,7 +161,8 @@ static bool add_extended_usage(X509 *cert, const struct x509_profile *profile)
 			return false;
 		usage = NULL;
 	}
-	return !sk_ASN1_OBJECT_num(usages) || add_extension(cert, NID_ext_key_usage, usages, false);
+	return !sk_ASN1_OBJECT_num(usages) ||
+	       x509_add_extension(cert, NID_ext_key_usage, usages, false);
 }
 
 /* RFC 7093 section 2, method 1: OpenSSL's own "hash" would be SHA-1. */
@@ -160,7 +174,7 @@ static bool add_subject_key_id(X509 *cert)
 
 	return id && X509_pubkey_digest(cert, EVP_sha256(), md, &len) == 1 &&
 	       ASN1_OCTET_STRING_set(id, md, KEY_ID_SIZE) == 1 &&
-	       add_extension(cert, NID_subject_key_identifier, id, false);
+	       x509_add_extension(cert, NID_subject_key_identifier, id, false);
 }
 
 /* X509_get0_subject_key_id() would remember the properties of a certificate that is not yet whole. */
@@ -171,66 +185,13 @@ static bool add_authority_key_id(X509 *cert, X509 *issuer)
 	if (!id)
 		return false;
 	id->keyid = X509_get_ext_d2i(issuer, NID_subject_key_identifier, NULL, NULL);
-	return id->keyid && add_extension(cert, NID_authority_key_identifier, id, false);
-}
-
-/* -- subject alternative names ---------------------------------------------------------------- */
-
-static bool is_address(const char *san)
-{
-	unsigned char address[sizeof(struct in6_addr)];
-
-	return inet_pton(AF_INET, san, address) == 1 || inet_pton(AF_INET6, san, address) == 1;
-}
-
-static GENERAL_NAME *general_name(const char *san)
-{
-	int type = is_address(san) ? GEN_IPADD : GEN_DNS;
-	CLEANUP(GENERAL_NAME_freep) GENERAL_NAME *name = GENERAL_NAME_new();
-	CLEANUP(ASN1_STRING_freep)
-	ASN1_STRING *value = type == GEN_IPADD ? a2i_IPADDRESS(san) : ASN1_IA5STRING_new();
-
-	if (!name || !value || (type == GEN_DNS && ASN1_STRING_set(value, san, -1) != 1))
-		return NULL;
-	GENERAL_NAME_set0_value(name, type, steal_ptr(&value));
-	return steal_ptr(&name);
-}
-
-/* Sorted and each once, so that their order in a manifest means nothing. */
-static int add_sans(X509 *cert, const struct x509_profile *profile, struct err *err)
-{
-	CLEANUP(strv_release) struct strv sans = STRV_INIT;
-	CLEANUP(GENERAL_NAMES_freep) GENERAL_NAMES *names = GENERAL_NAMES_new();
-
-	for (const char *const *san = profile->sans; san && *san; san++) {
-		int r = 0;
-
-		if (!is_address(*san) && !str_is_word(*san, ".-*"))
-			return err_set(err, ERR_CONFIG,
-				       "'%s' is neither a host name nor an address", *san);
-		if (!strv_has(&sans, *san))
-			r = strv_add(&sans, *san, err);
-		if (r < 0)
-			return r;
-	}
-	strv_sort(&sans);
-	for (size_t i = 0; i < sans.count; i++) {
-		CLEANUP(GENERAL_NAME_freep) GENERAL_NAME *name = general_name(sans.items[i]);
-
-		if (!name || !names || !sk_GENERAL_NAME_push(names, name))
-			return x509_error(err, ERR_FAILED, "cannot encode the name '%s'",
-					  sans.items[i]);
-		name = NULL;
-	}
-	if (sans.count && !add_extension(cert, NID_subject_alt_name, names, false))
-		return x509_error(err, ERR_FAILED, "cannot encode the certificate's names");
-	return 0;
+	return id->keyid && x509_add_extension(cert, NID_authority_key_identifier, id, false);
 }
 
 /* -- whole certificates ----------------------------------------------------------------------- */
 
 /* Everything but serial number, times, issuer and signature. */
-static int build(X509 *cert, const struct x509_profile *profile, EVP_PKEY *key, struct err *err)
+int x509_build(X509 *cert, const struct x509_profile *profile, EVP_PKEY *key, struct err *err)
 {
 	X509_NAME *subject = X509_get_subject_name(cert);
 
@@ -249,7 +210,7 @@ static int build(X509 *cert, const struct x509_profile *profile, EVP_PKEY *key, 
 	if (!add_basic_constraints(cert, profile) || !add_key_usage(cert, profile) ||
 	    !add_extended_usage(cert, profile) || !add_subject_key_id(cert))
 		return x509_error(err, ERR_FAILED, "cannot build a certificate");
-	return add_sans(cert, profile, err);
+	return x509_add_names(cert, profile, err);
 }
 
 int x509_create(const struct x509_profile *profile, EVP_PKEY *key, X509 *issuer,
@@ -262,67 +223,15 @@ int x509_create(const struct x509_profile *profile, EVP_PKEY *key, X509 *issuer,
 
 	if (!cert)
 		return err_nomem(err);
-	r = build(cert, profile, key, err);
+	r = x509_build(cert, profile, key, err);
 	if (r < 0)
 		return r;
 	if (!set_serial(cert) || !ASN1_TIME_set(X509_getm_notBefore(cert), profile->not_before) ||
 	    !ASN1_TIME_set(X509_getm_notAfter(cert), profile->not_after) ||
 	    X509_set_issuer_name(cert, X509_get_subject_name(by)) != 1 ||
 	    !add_authority_key_id(cert, by) ||
-	    X509_sign(cert, by_key, EVP_PKEY_bits(by_key) == 384 ? EVP_sha384() : EVP_sha256()) ==
-		    0)
+	    X509_sign(cert, by_key, x509_digest_for(by_key)) == 0)
 		return x509_error(err, ERR_FAILED, "cannot sign a certificate");
 	*ret = steal_ptr(&cert);
 	return 0;
-}
-
-static bool same_extension(X509 *a, X509 *b, int nid)
-{
-	int at_a = X509_get_ext_by_NID(a, nid, -1);
-	int at_b = X509_get_ext_by_NID(b, nid, -1);
-	X509_EXTENSION *ea = NULL;
-	X509_EXTENSION *eb = NULL;
-
-	if (at_a < 0 || at_b < 0)
-		return at_a < 0 && at_b < 0;
-	ea = X509_get_ext(a, at_a);
-	eb = X509_get_ext(b, at_b);
-	return X509_EXTENSION_get_critical(ea) == X509_EXTENSION_get_critical(eb) &&
-	       !ASN1_OCTET_STRING_cmp(X509_EXTENSION_get_data(ea), X509_EXTENSION_get_data(eb));
-}
-
-const char *x509_unfit(X509 *cert, const struct x509_profile *profile, X509 *issuer, time_t now,
-		       time_t min_life_s)
-{
-	static const struct {
-		int nid;
-		const char *what;
-	} compared[] = {
-		{ NID_subject_alt_name, "names" },
-		{ NID_ext_key_usage, "extended key usage" },
-		{ NID_key_usage, "key usage" },
-		{ NID_basic_constraints, "basic constraints" },
-		{ NID_subject_key_identifier, "key identifier" },
-	};
-	CLEANUP(X509_freep) X509 *wanted = X509_new();
-	struct err ignored = ERR_INIT;
-	time_t end = now + min_life_s;
-
-	if (!wanted || !X509_get0_pubkey(cert) ||
-	    build(wanted, profile, X509_get0_pubkey(cert), &ignored) < 0)
-		return "profile";
-	if (X509_NAME_cmp(X509_get_subject_name(cert), X509_get_subject_name(wanted)))
-		return "subject";
-	for (size_t i = 0; i < ARRAY_SIZE(compared); i++)
-		if (!same_extension(cert, wanted, compared[i].nid))
-			return compared[i].what;
-	if (X509_NAME_cmp(X509_get_issuer_name(cert), X509_get_subject_name(issuer)) ||
-	    X509_verify(cert, X509_get0_pubkey(issuer)) != 1) {
-		ERR_clear_error();
-		return "issuer";
-	}
-	if (X509_cmp_time(X509_get0_notBefore(cert), &now) >= 0 ||
-	    X509_cmp_time(X509_get0_notAfter(cert), &end) <= 0)
-		return "validity";
-	return NULL;
 }

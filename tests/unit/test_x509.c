@@ -70,9 +70,10 @@ static void a_certificate_that_differs_in_anything_does_not_fit(void **state)
 					    "node1.test", "localhost", NULL };
 	const struct x509_profile profile = tls_profile();
 	struct x509_profile p[] = { profile, profile, profile, profile, profile, profile, profile };
-	static const char *const reasons[] = { "subject",  "subject", "subject",
-					       "names",    "names",   "extended key usage",
-					       "key usage" };
+	static const char *const reasons[] = {
+		"subject",          "subject", "subject", "names", "names", "extended key usage",
+		"basic constraints"
+	};
 	CLEANUP(EVP_PKEY_freep) EVP_PKEY *key = NULL;
 	CLEANUP(X509_freep) X509 *cert = NULL;
 	struct err err = ERR_INIT;
@@ -175,7 +176,7 @@ static void a_chain_is_checked_for_its_purpose(void **state)
 	assert_contains(err.msg, "expired");
 }
 
-static void an_intermediate_ca_is_not_believed(void **state)
+static void an_intermediate_ca_is_believed_only_when_it_is_given(void **state)
 {
 	CLEANUP(pki_release) struct pki root = pki_issue("root", X509_USE_CA, X509_KEY_P384, NULL);
 	CLEANUP(pki_release) struct pki between = pki_issue("b", X509_USE_CA, X509_KEY_P384, &root);
@@ -191,6 +192,9 @@ static void an_intermediate_ca_is_not_believed(void **state)
 		     x509_check_chain(server.cert, trust, NULL, PKI_NOW, X509_FOR_SERVER, &err));
 	assert_int_equal(X509_up_ref(between.cert), 1);
 	assert_int_not_equal(sk_X509_push(trust, between.cert), 0);
+	assert_ok(x509_check_chain(server.cert, trust, NULL, PKI_NOW, X509_FOR_SERVER, &err));
+	x509_stack_free(trust);
+	trust = pki_trust(&between); /* without its root */
 	assert_fails(ERR_VERIFY,
 		     x509_check_chain(server.cert, trust, NULL, PKI_NOW, X509_FOR_SERVER, &err));
 }
@@ -328,7 +332,7 @@ int main(void)
 		cmocka_unit_test(a_subject_cannot_be_empty_or_too_long),
 		cmocka_unit_test(serial_numbers_are_long_positive_and_never_the_same),
 		cmocka_unit_test(a_chain_is_checked_for_its_purpose),
-		cmocka_unit_test(an_intermediate_ca_is_not_believed),
+		cmocka_unit_test(an_intermediate_ca_is_believed_only_when_it_is_given),
 		cmocka_unit_test(weak_and_unusual_keys_are_refused),
 		cmocka_unit_test(a_weak_ca_is_refused),
 		cmocka_unit_test(keys_are_private_files),
