@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "capsule.h"
+#include "certificates.h"
 #include "cms.h"
 #include "dotenv.h"
 #include "file.h"
@@ -322,14 +323,7 @@ int assemble_artifacts(const struct assemble *a, struct pack *pack, struct err *
 static int add_certificate(const struct context_certificate *c, const char *node, struct keys *keys,
 			   struct capsule *capsule, struct pack *pack, struct err *err)
 {
-	const struct x509_profile profile = {
-		.organization = c->o,
-		.unit = c->ou,
-		.common_name = c->cn,
-		.sans = (const char *const *)c->sans.items,
-		.usage = (c->spec->usage & SERVICE_USAGE_SERVER ? X509_USE_SERVER : 0U) |
-			 (c->spec->usage & SERVICE_USAGE_CLIENT ? X509_USE_CLIENT : 0U),
-	};
+	const struct x509_profile profile = certificates_profile(c);
 	CLEANUP(str_release) struct str cert = STR_INIT;
 	CLEANUP(str_release) struct str key = STR_SECRET;
 	cleanup_free char *path = NULL;
@@ -391,6 +385,35 @@ static int add_node(const struct assemble *a, const struct topology_node *node, 
 	if (r == 0)
 		r = seal_node(a, keys, node->name, &capsule, pack, err);
 	return r < 0 ? err_prefix(err, "node '%s'", node->name) : 0;
+}
+
+static int issue(const struct assemble *a, const struct topology_node *node, struct keys *keys,
+		 struct err *err)
+{
+	CLEANUP(context_env_freep) struct context_env *env = NULL;
+	CLEANUP(context_certificates_freep) struct context_certificates *certs = NULL;
+	int r = context_env_resolve(a->cluster, node, lookup_dotenv, a->env, &env, err);
+
+	if (r == 0)
+		r = context_certificates(a->cluster, env, node, &certs, err);
+	for (size_t i = 0; r == 0 && i < certs->count; i++) {
+		const struct x509_profile profile = certificates_profile(&certs->items[i]);
+		CLEANUP(str_release) struct str cert = STR_INIT;
+		CLEANUP(str_release) struct str key = STR_SECRET;
+
+		r = keys_node_certificate(keys, node->name, certs->items[i].id, &profile, &cert,
+					  &key, err);
+	}
+	return r < 0 ? err_prefix(err, "node '%s'", node->name) : 0;
+}
+
+int assemble_certificates(const struct assemble *a, struct keys *keys, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < a->cluster->topology->count; i++)
+		r = issue(a, &a->cluster->topology->nodes[i], keys, err);
+	return r;
 }
 
 int assemble_nodes(const struct assemble *a, struct keys *keys, struct pack *pack, struct err *err)

@@ -26,6 +26,9 @@ struct assemble {
  * said before anything is fetched. */
 int assemble_check(const struct assemble *a, struct err *err) MUST_CHECK;
 
+/* Issues what KEYS does not hold or what does not fit, and asks for the CA key's passphrase when it has
+ * to: before what takes long. */
+int assemble_certificates(const struct assemble *a, struct keys *keys, struct err *err) MUST_CHECK;
 /* manifests/: bundle.yaml, the topology and the services, as used. */
 int assemble_manifests(const struct assemble *a, struct pack *pack, struct err *err) MUST_CHECK;
 /* repo/ with its metadata by createrepo_c, wheels/ with requirements.lock, keys/. */

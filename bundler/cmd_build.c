@@ -30,6 +30,7 @@ struct options {
 	const char *import_dir;
 	const char *volume_size;
 	const char *delta_from;
+	const char *ca_passphrase_file, *ca_passphrase_fd;
 	struct netopts net;
 	struct metaopts meta;
 };
@@ -43,6 +44,11 @@ static const struct cli_option build_options[] = {
 	  offsetof(struct options, keys) },
 	{ "passphrases", 0, CLI_VALUE, "FILE", "a line NODE=passphrase for each node, mode 0600",
 	  true, offsetof(struct options, passphrases) },
+	{ "ca-passphrase-file", 0, CLI_VALUE, "FILE",
+	  "the CA key's passphrase (default: asked for, when certificates have to be issued)",
+	  false, offsetof(struct options, ca_passphrase_file) },
+	{ "ca-passphrase-fd", 0, CLI_VALUE, "N", "the same from an open descriptor", false,
+	  offsetof(struct options, ca_passphrase_fd) },
 	{ "cache", 0, CLI_VALUE, "DIR", "downloads (default: $PGHA_CACHE_DIR or ~/.cache/pgha)",
 	  false, offsetof(struct options, cache) },
 	{ "output", 'o', CLI_VALUE, "DIR", "where the tarball goes", true,
@@ -220,6 +226,9 @@ static int run(const void *data, int argc, char **argv, struct err *err)
 		r = keys_passphrases_load(o->passphrases, &b.passphrases, err);
 	if (r == 0)
 		r = keys_open(o->keys, &b.keys, err);
+	b.keys.ca_passphrase = (struct passphrase_source){ .file = o->ca_passphrase_file,
+							   .fd = o->ca_passphrase_fd,
+							   .option = "--ca-passphrase-file" };
 	if (r == 0)
 		r = cache_dir(o->cache, &b.cache, err);
 	if (r == 0 && o->delta_from)
@@ -239,6 +248,8 @@ static int run(const void *data, int argc, char **argv, struct err *err)
 	r = metaopts_parse(&o->meta, &older, &metadata, err);
 	if (r == 0)
 		r = assemble_check(&a, err);
+	if (r == 0)
+		r = assemble_certificates(&a, &b.keys, err);
 	if (r == 0 && o->lock)
 		r = lock_load(o->lock, &b.lock, err);
 	else if (r == 0)

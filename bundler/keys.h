@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The keys directory: DIR/{ca,signer}.{crt,key}, DIR/sequence, and below DIR/nodes/NODE the
- * transport key and the services' certificates, SERVICE-NAME.{crt,key}. What is there is kept while
- * it fits, so that building again changes nothing.
+ * The keys directory: DIR/{ca,signer}.{crt,key}, DIR/sequence, DIR/keys.yaml (settings), DIR/issued.jsonl (the
+ * record of what was issued), DIR/crl.pem; below DIR/nodes/NODE the transport key and the services'
+ * certificates, SERVICE-NAME.{crt,key}; applications' in DIR/clients; requests that await another CA's
+ * answer in DIR/requests. What is there is kept while it fits, so that building again changes nothing.
  */
 #ifndef PGHA_KEYS_H
 #define PGHA_KEYS_H
@@ -11,6 +12,7 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "passphrase.h"
 #include "str.h"
 #include "x509.h"
 
@@ -18,16 +20,26 @@
 #define KEYS_CA_DAYS 3652    /* ten years */
 #define KEYS_SIGNER_DAYS 365 /* one year */
 #define KEYS_SIGNER_WARN_DAYS 60
-#define KEYS_NODE_DAYS 825 /* what TLS clients of all kinds still accept */
-#define KEYS_NODE_RENEW_DAYS 275
+#define KEYS_NODE_DAYS 825       /* what TLS clients of all kinds still accept */
+#define KEYS_NODE_RENEW_DAYS 275 /* a third */
+#define KEYS_CLIENT_DAYS 365
 #define KEYS_PASSPHRASE_MIN 12 /* characters */
+
+struct keys_settings {
+	char *cluster;
+	unsigned int rsa_bits; /* 0: EC */
+	unsigned int signer_days, node_days, client_days;
+};
 
 struct keys {
 	char *dir;
 	int dir_fd; /* also what is locked */
 	unsigned int locked;
+	struct keys_settings settings;
+	STACK_OF(X509) *chain; /* DIR/ca.crt: the CA, and who issued it, to the root */
 	X509 *ca;
-	EVP_PKEY *ca_key;
+	struct passphrase_source ca_passphrase; /* borrowed: where keys_ca_unlock() gets it */
+	EVP_PKEY *ca_key;                       /* NULL as long as nobody needed it */
 	X509 *signer;
 	EVP_PKEY *signer_key;
 	time_t signer_not_after;
@@ -39,18 +51,48 @@ struct keys {
 		.dir_fd = -1 \
 	}
 
-/* Makes DIR (0700) with a new CA and signer for CLUSTER. DIR may be absent or empty; anything in it
- * is ERR_FAILED, and nothing is touched. */
-int keys_init(const char *dir, const char *cluster, struct err *err) MUST_CHECK;
+/* All borrowed; 0 and NULL stand for the defaults. */
+struct keys_options {
+	const char *cluster;
+	unsigned int rsa_bits; /* of every key; default: EC, P-384 for the CA and P-256 */
+	unsigned int ca_days, signer_days, node_days, client_days;
+	const char *passphrase;       /* for the CA's key file */
+	const char *const *permitted; /* see struct x509_profile */
+	/* A CA that exists: its certificate first, then who issued it, to the root. */
+	STACK_OF(X509) *chain;
+	EVP_PKEY *ca_key;
+	bool no_ca; /* make a directory for certificates that another CA will issue */
+};
 
+/* Makes DIR (0700) with a CA and a signer. DIR may be absent or empty; anything in it is ERR_FAILED, and
+ * nothing is touched. */
+int keys_init(const char *dir, const struct keys_options *options, struct err *err) MUST_CHECK;
+
+/* An existing CA's key and certificates (PEM; the key perhaps encrypted, by PASSPHRASE then), in order,
+ * as x509_ca_chain() wants them. *RET_ENCRYPTED: whether PASSPHRASE was needed. */
+int keys_ca_from_files(const char *key_path, const char *cert_path,
+		       const struct passphrase_source *passphrase, EVP_PKEY **ret_key,
+		       STACK_OF(X509) **ret_chain, struct str *ret_passphrase,
+		       struct err *err) MUST_CHECK;
+int keys_ca_from_pkcs12(const char *path, const struct passphrase_source *passphrase,
+			EVP_PKEY **ret_key, STACK_OF(X509) **ret_chain, struct str *ret_passphrase,
+			struct err *err) MUST_CHECK;
+
+/* Opens DIR with what is in it, perhaps no CA and no signer. A DIR that others may write, a symbolic link
+ * in it, a file that is damaged: ERR_CONFIG; a DIR that is not there: ERR_USAGE. */
+int keys_open_any(const char *dir, struct keys *ret, struct err *err) MUST_CHECK;
 /*
- * Loads the CA and the signer: private files that others may read are ERR_CONFIG, a DIR that is not
- * there is ERR_USAGE, an expired CA or signer, or a signer that is not the CA's, ERR_VERIFY. Warns
- * on stderr when the signer expires soon.
+ * Opens DIR for a build: CA and signer must be there. Private files that others may read are ERR_CONFIG,
+ * an expired CA or signer, or a signer that is not the CA's, ERR_VERIFY. Warns on stderr when the signer
+ * expires soon.
  */
 int keys_open(const char *dir, struct keys *ret, struct err *err) MUST_CHECK;
 /* Also gives back a sequence number that was not committed. */
 void keys_release(struct keys *keys);
+
+/* Makes keys->ca_key ready; does nothing when it is. Without DIR/ca.key, ERR_CONFIG that names 'keys
+ * request'; a wrong passphrase is ERR_VERIFY. */
+int keys_ca_unlock(struct keys *keys, struct err *err) MUST_CHECK;
 
 /* Waits for other builds; may be nested. Every function here that writes does it by itself. */
 int keys_lock(struct keys *keys, struct err *err) MUST_CHECK;
@@ -64,6 +106,9 @@ void keys_unlock(struct keys *keys);
 int keys_node_certificate(struct keys *keys, const char *node, const char *name,
 			  const struct x509_profile *wanted, struct str *ret_cert_pem,
 			  struct str *ret_key_pem, struct err *err) MUST_CHECK;
+
+/* As keys_node_certificate(), for an application: clients/NAME. An existing one is ERR_FAILED. */
+int keys_issue_client(struct keys *keys, const char *name, struct err *err) MUST_CHECK;
 
 /* NODE's transport certificate, which its capsule is sealed to, and key, which goes into the bundle
  * under the node's passphrase. The caller frees both. */

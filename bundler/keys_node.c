@@ -1,135 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the keys directory holds for each node: DIR/nodes/NODE/NAME.{crt,key}. */
-#include <errno.h>
-#include <openssl/err.h>
+/* What the keys directory holds for each node and application. */
 #include <string.h>
-#include <sys/stat.h>
 
 #include "clock.h"
-#include "file.h"
 #include "keys.h"
+#include "keys_private.h"
 
-struct node_pair {
-	char *cert_path;
-	char *key_path;
-	X509 *cert;
-	EVP_PKEY *key;
-};
-
-static void pair_release(struct node_pair *pair)
+static int file_name(const char *folder, const char *owner, const char *name, char **ret,
+		     struct err *err)
 {
-	free(pair->cert_path);
-	free(pair->key_path);
-	X509_free(pair->cert);
-	EVP_PKEY_free(pair->key);
-}
-
-static int pair_paths(const struct keys *keys, const char *node, const char *name,
-		      struct node_pair *pair, struct err *err)
-{
-	cleanup_free char *dir = NULL;
-	int r = 0;
-
-	if (!str_is_word(node, ".-_") || *node == '.' || !str_is_word(name, ".-_") || *name == '.')
+	if (!str_is_word(owner, ".-_") || *owner == '.' ||
+	    (name && (!str_is_word(name, ".-_") || *name == '.')))
 		return err_set(err, ERR_CONFIG,
-			       "'%s' and '%s' do not make a file's name: letters, digits, '.', '-' "
+			       "'%s'%s%s%s do not make a file's name: letters, digits, '.', '-' "
 			       "and '_'",
-			       node, name);
-	r = str_printf(&dir, err, "%s/nodes/%s", keys->dir, node);
-	if (r == 0)
-		r = dir_make(dir, 0700, err);
-	if (r == 0)
-		r = str_printf(&pair->cert_path, err, "%s/%s.crt", dir, name);
-	if (r == 0)
-		r = str_printf(&pair->key_path, err, "%s/%s.key", dir, name);
-	return r;
+			       owner, name ? " and '" : "", name ? name : "", name ? "'" : "");
+	return str_printf(ret, err, "%s/%s%s%s", folder, owner, name ? "/" : "", name ? name : "");
 }
 
-static bool is_there(const char *path)
+/* The pair of that name as kept, or made anew. */
+static int pair_get(struct keys *keys, const char *name, const struct x509_profile *profile,
+		    struct keys_pair *pair, struct err *err)
 {
-	struct stat st;
-
-	return lstat(path, &st) == 0 || errno != ENOENT;
-}
-
-/* What is kept: 0 with PAIR filled only when both files are there. */
-static int pair_load(struct node_pair *pair, struct err *err)
-{
-	int r = 0;
-
-	if (!is_there(pair->cert_path) || !is_there(pair->key_path))
-		return 0;
-	r = x509_key_load(pair->key_path, ERR_CONFIG, &pair->key, err);
-	if (r == 0)
-		r = x509_load(pair->cert_path, ERR_CONFIG, &pair->cert, err);
-	if (r < 0)
-		err_detail(err, "remove both '%s' and '%s' to have new ones made", pair->cert_path,
-			   pair->key_path);
-	return r;
-}
-
-/* The key is written first: a certificate that is there has its key, or the pair is made again. */
-static int pair_make(const struct keys *keys, const struct x509_profile *profile,
-		     struct node_pair *pair, struct err *err)
-{
-	int r = 0;
-
-	X509_free(steal_ptr(&pair->cert));
-	EVP_PKEY_free(steal_ptr(&pair->key));
-	r = x509_key_generate(X509_KEY_P256, &pair->key, err);
-	if (r == 0)
-		r = x509_create(profile, pair->key, keys->ca, keys->ca_key, &pair->cert, err);
-	if (r == 0)
-		r = x509_key_write(pair->key_path, pair->key, err);
-	if (r == 0)
-		r = x509_write(pair->cert_path, pair->cert, err);
-	return r;
-}
-
-static bool pair_fits(const struct keys *keys, const struct x509_profile *profile,
-		      const struct node_pair *pair, time_t min_life_s)
-{
-	bool fits = false;
-
-	if (!pair->cert || !pair->key)
-		return false;
-	/* One that already lives as long as its CA cannot be made to live longer. */
-	if (x509_not_after(pair->cert) >= x509_not_after(keys->ca))
-		min_life_s = 0;
-	fits = X509_check_private_key(pair->cert, pair->key) == 1 &&
-	       !x509_unfit(pair->cert, profile, keys->ca, clock_now(), min_life_s);
-	ERR_clear_error();
-	return fits;
-}
-
-/* The pair of NODE and NAME for LIFE_S seconds, as kept or made anew. */
-static int pair_get(struct keys *keys, const char *node, const char *name,
-		    struct x509_profile profile, time_t life_s, time_t min_life_s,
-		    struct node_pair *pair, struct err *err)
-{
-	time_t end = x509_not_after(keys->ca);
 	int r = keys_lock(keys, err);
 
 	if (r < 0)
 		return r;
-	profile.not_before = clock_now() - KEYS_DAY_S; /* clocks without a network */
-	profile.not_after = clock_now() + life_s;
-	if (profile.not_after > end)
-		profile.not_after = end;
-	r = pair_paths(keys, node, name, pair, err);
-	if (r == 0)
-		r = pair_load(pair, err);
-	if (r == 0 && !pair_fits(keys, &profile, pair, min_life_s))
-		r = pair_make(keys, &profile, pair, err);
+	r = keys_pair_open(keys, name, pair, err);
+	if (r == 0 && keys_pair_unfit(keys, pair, profile, keys_min_life(keys, name)))
+		r = keys_pair_make(keys, pair, profile, keys_life(keys, name), "build", err);
 	keys_unlock(keys);
-	return r < 0 ? err_prefix(err, "certificate '%s' of node '%s'", name, node) : 0;
+	return r;
 }
 
 int keys_node_certificate(struct keys *keys, const char *node, const char *name,
 			  const struct x509_profile *wanted, struct str *ret_cert_pem,
 			  struct str *ret_key_pem, struct err *err)
 {
-	CLEANUP(pair_release) struct node_pair pair = { .cert = NULL };
+	CLEANUP(keys_pair_release) struct keys_pair pair = { .name = NULL };
+	cleanup_free char *file = NULL;
 	int r = 0;
 
 	/* No certificate of a node may be taken for the signer's, or for a CA's. */
@@ -140,31 +49,96 @@ int keys_node_certificate(struct keys *keys, const char *node, const char *name,
 			       name, node);
 	if (!strcmp(name, "transport"))
 		return err_set(err, ERR_CONFIG, "the name 'transport' is not free");
-	r = pair_get(keys, node, name, *wanted, (time_t)KEYS_NODE_DAYS * KEYS_DAY_S,
-		     (time_t)KEYS_NODE_RENEW_DAYS * KEYS_DAY_S, &pair, err);
+	r = file_name("nodes", node, name, &file, err);
+	if (r == 0)
+		r = pair_get(keys, file, wanted, &pair, err);
 	if (r == 0)
 		r = x509_to_pem(pair.cert, ret_cert_pem, err);
 	if (r == 0)
 		r = x509_key_to_pem(pair.key, ret_key_pem, err);
-	return r;
+	return r < 0 ? err_prefix(err, "certificate '%s' of node '%s'", name, node) : 0;
+}
+
+/*
+ * The certificate only tells cms_seal() the key: it is in no bundle, and nobody checks who issued it. So
+ * the node's own key signs it where the CA's is not at hand.
+ */
+static int self_signed(struct keys *keys, const char *node, struct keys_pair *pair, struct err *err)
+{
+	struct x509_profile profile = keys_transport_profile(node);
+	int r = 0;
+
+	if (pair->cert && pair->key && X509_check_private_key(pair->cert, pair->key) == 1 &&
+	    !x509_unfit(pair->cert, &profile, pair->cert, clock_now(), 0))
+		return 0;
+	X509_free(steal_ptr(&pair->cert));
+	EVP_PKEY_free(steal_ptr(&pair->key));
+	profile.not_before = clock_now() - KEYS_DAY_S;
+	profile.not_after = clock_now() + (time_t)KEYS_CA_DAYS * KEYS_DAY_S;
+	r = keys_new_key(keys, &pair->key, err);
+	if (r == 0)
+		r = x509_create(&profile, pair->key, NULL, NULL, &pair->cert, err);
+	return r < 0 ? r : keys_pair_write(keys, pair, "build", err);
 }
 
 int keys_transport(struct keys *keys, const char *node, X509 **ret_cert, EVP_PKEY **ret_key,
 		   struct err *err)
 {
-	CLEANUP(pair_release) struct node_pair pair = { .cert = NULL };
-	const struct x509_profile profile = {
-		.organization = "pgha",
-		.unit = "transport",
-		.common_name = node,
-		.usage = X509_USE_SEAL,
-	};
-	int r = pair_get(keys, node, "transport", profile, (time_t)KEYS_CA_DAYS * KEYS_DAY_S, 0,
-			 &pair, err);
+	CLEANUP(keys_pair_release) struct keys_pair pair = { .name = NULL };
+	const struct x509_profile profile = keys_transport_profile(node);
+	cleanup_free char *file = NULL;
+	int r = file_name("nodes", node, "transport", &file, err);
 
+	if (r == 0)
+		r = keys_lock(keys, err);
 	if (r < 0)
 		return r;
+	r = keys_pair_open(keys, file, &pair, err);
+	if (r == 0 && keys_pair_unfit(keys, &pair, &profile, 0))
+		r = keys_has_ca_key(keys) ? keys_pair_make(keys, &pair, &profile,
+							   keys_life(keys, file), "build", err)
+					  : self_signed(keys, node, &pair, err);
+	keys_unlock(keys);
+	if (r < 0)
+		return err_prefix(err, "certificate 'transport' of node '%s'", node);
 	*ret_cert = steal_ptr(&pair.cert);
 	*ret_key = steal_ptr(&pair.key);
 	return 0;
+}
+
+/*
+ * The common name has a blank, so it can be no account's: where a service takes the CN of a client's
+ * certificate for a user, `root` would be root without a password.
+ */
+int keys_issue_client(struct keys *keys, const char *name, struct err *err)
+{
+	CLEANUP(keys_pair_release) struct keys_pair pair = { .name = NULL };
+	cleanup_free char *file = NULL;
+	cleanup_free char *common_name = NULL;
+	struct x509_profile profile = {
+		.organization = "pgha",
+		.unit = "client",
+		.usage = X509_USE_CLIENT,
+	};
+	int r = file_name("clients", name, NULL, &file, err);
+
+	if (r < 0)
+		err->code = ERR_USAGE;
+	else
+		r = str_printf(&common_name, err, "client %s", name);
+	if (r == 0)
+		r = keys_lock(keys, err);
+	if (r < 0)
+		return -err->code;
+	profile.common_name = common_name;
+	r = keys_pair_open(keys, file, &pair, err);
+	if (r == 0 && (pair.cert || pair.key))
+		r = err_set(err, ERR_FAILED,
+			    "'%s' exists and was not touched: 'pgha-bundle keys renew %s' makes a "
+			    "new one",
+			    pair.cert ? pair.cert_path : pair.key_path, file);
+	if (r == 0)
+		r = keys_pair_make(keys, &pair, &profile, keys_life(keys, file), "issue", err);
+	keys_unlock(keys);
+	return r < 0 ? err_prefix(err, "certificate of client '%s'", name) : 0;
 }

@@ -29,15 +29,6 @@ void keys_passphrases_free(struct keys_passphrases *p)
 	free(p);
 }
 
-static size_t characters(const char *utf8)
-{
-	size_t n = 0;
-
-	for (; *utf8; utf8++)
-		n += ((unsigned char)*utf8 & 0xc0) != 0x80;
-	return n;
-}
-
 static const char *find(const struct keys_passphrases *p, const char *node)
 {
 	for (size_t i = 0; i < p->count; i++)
@@ -60,7 +51,7 @@ static int add_line(struct keys_passphrases *p, unsigned int number, char *line,
 	if (find(p, line))
 		return err_set(err, ERR_CONFIG, "%s:%u: node '%s' has a passphrase already",
 			       p->path, number, line);
-	if (characters(equals + 1) < KEYS_PASSPHRASE_MIN)
+	if (passphrase_length(equals + 1) < KEYS_PASSPHRASE_MIN)
 		return err_set(err, ERR_CONFIG,
 			       "%s:%u: the passphrase of node '%s' is shorter than %d characters",
 			       p->path, number, line, KEYS_PASSPHRASE_MIN);

@@ -66,7 +66,7 @@ static int make_all(void **state)
 	put_path(&passphrase_path, "passphrase");
 	write_file(dir, "passphrase", PASSPHRASE "\n", strlen(PASSPHRASE) + 1, 0600);
 	write_file(dir, "wrong", "wrong\n", 6, 0600);
-	assert_ok(keys_init(keys_dir, "test", &err));
+	assert_ok(keys_init(keys_dir, &(struct keys_options){ .cluster = "test" }, &err));
 	return 0;
 }
 

@@ -87,6 +87,7 @@ static void init_makes_a_private_directory(void **state)
 	} files[] = {
 		{ "", 0700 },           { "ca.crt", 0644 },     { "ca.key", 0600 },
 		{ "signer.crt", 0644 }, { "signer.key", 0600 }, { "sequence", 0600 },
+		{ "keys.yaml", 0600 },  { ".gitignore", 0600 }, { "issued.jsonl", 0600 },
 	};
 	CLEANUP(keys_release) struct keys keys = KEYS_INIT;
 	cleanup_free char *sequence = NULL;
@@ -94,11 +95,11 @@ static void init_makes_a_private_directory(void **state)
 	mode_t mask = umask(0);
 
 	(void)state;
-	assert_ok(keys_init(dir, "pgha", &err));
+	assert_ok(keys_init(dir, &(struct keys_options){ .cluster = "pgha" }, &err));
 	umask(mask);
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		assert_int_equal(mode_of(in_dir(files[i].name)), files[i].mode);
-	assert_int_equal(entries_of(dir), 5);
+	assert_int_equal(entries_of(dir), 8);
 	assert_int_equal(entries_of(base), 1);
 	assert_ok(file_read(in_dir("sequence"), 0, ERR_FAILED, &sequence, NULL, &err));
 	assert_string_equal(sequence, "0\n");
@@ -114,7 +115,7 @@ static void init_takes_an_empty_directory_and_a_trailing_slash(void **state)
 
 	(void)state;
 	assert_int_equal(mkdir(dir, 0755), 0);
-	assert_ok(keys_init(in_dir(""), "pgha", &err));
+	assert_ok(keys_init(in_dir(""), &(struct keys_options){ .cluster = "pgha" }, &err));
 	assert_int_equal(mode_of(dir), 0700);
 	assert_ok(keys_open(dir, &keys, &err));
 }
@@ -124,7 +125,7 @@ static void init_makes_missing_parents(void **state)
 	struct err err = ERR_INIT;
 
 	(void)state;
-	assert_ok(keys_init(in_dir("a/b"), "pgha", &err));
+	assert_ok(keys_init(in_dir("a/b"), &(struct keys_options){ .cluster = "pgha" }, &err));
 	assert_int_equal(mode_of(in_dir("a/b/ca.key")), 0600);
 }
 
@@ -135,19 +136,21 @@ static void init_overwrites_nothing(void **state)
 	struct err err = ERR_INIT;
 
 	(void)state;
-	assert_ok(keys_init(dir, "pgha", &err));
+	assert_ok(keys_init(dir, &(struct keys_options){ .cluster = "pgha" }, &err));
 	assert_ok(file_read(in_dir("ca.key"), 0, ERR_FAILED, &before, NULL, &err));
-	assert_fails(ERR_FAILED, keys_init(dir, "pgha", &err));
+	assert_fails(ERR_FAILED, keys_init(dir, &(struct keys_options){ .cluster = "pgha" }, &err));
 	assert_contains(err.msg, "exists and is not empty");
 	assert_contains(err.detail, "pgha-bundle build --keys");
 	assert_ok(file_read(in_dir("ca.key"), 0, ERR_FAILED, &after, NULL, &err));
 	assert_string_equal(before, after);
 	assert_int_equal(entries_of(base), 1);
 
-	assert_fails(ERR_FAILED, keys_init(in_dir("ca.crt"), "pgha", &err));
+	assert_fails(ERR_FAILED, keys_init(in_dir("ca.crt"),
+					   &(struct keys_options){ .cluster = "pgha" }, &err));
 	assert_contains(err.msg, "is no directory");
-	assert_fails(ERR_USAGE, keys_init(in_dir("x"), "a b", &err));
-	assert_fails(ERR_USAGE, keys_init("", "pgha", &err));
+	assert_fails(ERR_USAGE,
+		     keys_init(in_dir("x"), &(struct keys_options){ .cluster = "a b" }, &err));
+	assert_fails(ERR_USAGE, keys_init("", &(struct keys_options){ .cluster = "pgha" }, &err));
 }
 
 static void an_interrupted_init_leaves_nothing(void **state)
@@ -161,7 +164,10 @@ static void an_interrupted_init_leaves_nothing(void **state)
 
 		interrupt_init();
 		raise(SIGTERM);
-		_exit(keys_init(dir, "pgha", &err) == -ERR_INTERRUPTED ? 0 : 1);
+		_exit(keys_init(dir, &(struct keys_options){ .cluster = "pgha" }, &err) ==
+				      -ERR_INTERRUPTED
+			      ? 0
+			      : 1);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
@@ -177,7 +183,7 @@ static void open_refuses_what_others_could_read_or_change(void **state)
 	(void)state;
 	assert_fails(ERR_USAGE, keys_open(dir, &keys, &err));
 	assert_contains(err.msg, "keys init --out");
-	assert_ok(keys_init(dir, "pgha", &err));
+	assert_ok(keys_init(dir, &(struct keys_options){ .cluster = "pgha" }, &err));
 	for (size_t i = 0; i < ARRAY_SIZE(private); i++) {
 		assert_int_equal(chmod(in_dir(private[i]), 0640), 0);
 		assert_fails(ERR_CONFIG, keys_open(dir, &keys, &err));
@@ -197,7 +203,7 @@ static void open_refuses_an_expired_signer(void **state)
 	struct err err = ERR_INIT;
 
 	(void)state;
-	assert_ok(keys_init(dir, "pgha", &err));
+	assert_ok(keys_init(dir, &(struct keys_options){ .cluster = "pgha" }, &err));
 	clock_set(PKI_NOW + (KEYS_SIGNER_DAYS + 1) * (time_t)PKI_DAY);
 	assert_fails(ERR_VERIFY, keys_open(dir, &keys, &err));
 	assert_contains(err.msg, "expired");
@@ -211,8 +217,8 @@ static void open_refuses_pairs_that_do_not_belong_together(void **state)
 
 	(void)state;
 	assert_ok(str_printf(&other, &err, "%s/other", base));
-	assert_ok(keys_init(dir, "pgha", &err));
-	assert_ok(keys_init(other, "pgha", &err));
+	assert_ok(keys_init(dir, &(struct keys_options){ .cluster = "pgha" }, &err));
+	assert_ok(keys_init(other, &(struct keys_options){ .cluster = "pgha" }, &err));
 	{
 		cleanup_free char *cert = NULL;
 		cleanup_free char *key = NULL;
@@ -263,7 +269,7 @@ static void a_node_certificate_is_kept_while_it_fits(void **state)
 	struct err err = ERR_INIT;
 
 	(void)state;
-	assert_ok(keys_init(dir, "pgha", &err));
+	assert_ok(keys_init(dir, &(struct keys_options){ .cluster = "pgha" }, &err));
 	assert_ok(keys_open(dir, &keys, &err));
 	issue(&keys, &wanted, &cert, &key);
 	assert_int_equal(mode_of(in_dir("nodes/node1")), 0700);
@@ -291,7 +297,7 @@ static void a_node_certificate_is_renewed_in_time(void **state)
 	struct err err = ERR_INIT;
 
 	(void)state;
-	assert_ok(keys_init(dir, "pgha", &err));
+	assert_ok(keys_init(dir, &(struct keys_options){ .cluster = "pgha" }, &err));
 	assert_ok(keys_open(dir, &keys, &err));
 	issue(&keys, &wanted, &cert, &key);
 	clock_set(PKI_NOW + renewal - PKI_DAY);
@@ -317,7 +323,7 @@ static void a_pair_that_was_left_half_is_made_again(void **state)
 	struct err err = ERR_INIT;
 
 	(void)state;
-	assert_ok(keys_init(dir, "pgha", &err));
+	assert_ok(keys_init(dir, &(struct keys_options){ .cluster = "pgha" }, &err));
 	assert_ok(keys_open(dir, &keys, &err));
 	issue(&keys, &wanted, &cert, &key);
 	assert_int_equal(unlink(in_dir("nodes/node1/etcd-server.crt")), 0);
@@ -346,7 +352,7 @@ static void no_node_gets_what_is_the_signers_or_the_cas(void **state)
 	struct err err = ERR_INIT;
 
 	(void)state;
-	assert_ok(keys_init(dir, "pgha", &err));
+	assert_ok(keys_init(dir, &(struct keys_options){ .cluster = "pgha" }, &err));
 	assert_ok(keys_open(dir, &keys, &err));
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		assert_fails(ERR_CONFIG, keys_node_certificate(&keys, "node1", names[i], &wanted,
@@ -370,7 +376,7 @@ static void a_transport_key_is_kept(void **state)
 	struct err err = ERR_INIT;
 
 	(void)state;
-	assert_ok(keys_init(dir, "pgha", &err));
+	assert_ok(keys_init(dir, &(struct keys_options){ .cluster = "pgha" }, &err));
 	assert_ok(keys_open(dir, &keys, &err));
 	assert_ok(keys_transport(&keys, "node1", &one.cert, &one.key, &err));
 	assert_ok(keys_transport(&keys, "node1", &again.cert, &again.key, &err));
@@ -388,7 +394,7 @@ static void a_sequence_number_counts_when_it_is_committed(void **state)
 	uint64_t n = 0;
 
 	(void)state;
-	assert_ok(keys_init(dir, "pgha", &err));
+	assert_ok(keys_init(dir, &(struct keys_options){ .cluster = "pgha" }, &err));
 	for (uint64_t expected = 1; expected <= 2; expected++) {
 		CLEANUP(keys_release) struct keys keys = KEYS_INIT;
 
@@ -416,7 +422,7 @@ static void a_damaged_sequence_is_not_guessed(void **state)
 	uint64_t n = 0;
 
 	(void)state;
-	assert_ok(keys_init(dir, "pgha", &err));
+	assert_ok(keys_init(dir, &(struct keys_options){ .cluster = "pgha" }, &err));
 	assert_ok(keys_open(dir, &keys, &err));
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		write_file(in_dir("sequence"), 0600, texts[i]);
@@ -454,7 +460,7 @@ static void builds_at_the_same_time_get_different_numbers(void **state)
 	char path[256];
 
 	(void)state;
-	assert_ok(keys_init(dir, "pgha", &err));
+	assert_ok(keys_init(dir, &(struct keys_options){ .cluster = "pgha" }, &err));
 	for (size_t i = 0; i < BUILDERS; i++) {
 		pids[i] = fork();
 		if (pids[i] == 0)

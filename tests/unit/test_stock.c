@@ -97,7 +97,7 @@ static int make_all(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	assert_ok(path_join(dir, "keys", &path, &err));
-	assert_ok(keys_init(path, "test", &err));
+	assert_ok(keys_init(path, &(struct keys_options){ .cluster = "test" }, &err));
 	assert_ok(keys_open(path, &keys, &err));
 	assert_ok(keys_node_certificate(&keys, "node1", "etcd-server", &server, &pem, &key, &err));
 	assert_ok(keys_node_certificate(&keys, "node1", "etcd-client", &client, &pem, &key, &err));
