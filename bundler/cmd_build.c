@@ -232,7 +232,7 @@ static int run(const void *data, int argc, char **argv, struct err *err)
 	if (r == 0)
 		r = cache_dir(o->cache, &b.cache, err);
 	if (r == 0 && o->delta_from)
-		r = delta_open(o->delta_from, b.keys.ca, &b.delta, err);
+		r = delta_open(o->delta_from, b.keys.chain, &b.delta, err);
 	if (r < 0)
 		return r;
 	cluster = (struct context_cluster){ .cluster = b.def.cluster,

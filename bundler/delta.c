@@ -12,23 +12,7 @@
 #include "str.h"
 #include "tar.h"
 
-static void stack_free(STACK_OF(X509) **stack)
-{
-	sk_X509_free(*stack); /* what is in it is borrowed */
-}
-
-static int check_signature(const struct str *text, const struct str *signature, X509 *ca,
-			   struct err *err)
-{
-	CLEANUP(stack_free) STACK_OF(X509) *cas = sk_X509_new_null();
-
-	if (!cas || !sk_X509_push(cas, ca))
-		return err_nomem(err);
-	return cms_verify(signature->buf, signature->len, text->buf, text->len, cas, NULL,
-			  clock_now(), NULL, err);
-}
-
-int delta_open(const char *path, X509 *ca, struct delta *ret, struct err *err)
+int delta_open(const char *path, STACK_OF(X509) *cas, struct delta *ret, struct err *err)
 {
 	CLEANUP(str_release) struct str text = STR_INIT;
 	CLEANUP(str_release) struct str signature = STR_INIT;
@@ -44,7 +28,8 @@ int delta_open(const char *path, X509 *ca, struct delta *ret, struct err *err)
 				   err);
 	if (r < 0)
 		return r;
-	r = check_signature(&text, &signature, ca, err);
+	r = cms_verify(signature.buf, signature.len, text.buf, text.len, cas, NULL, clock_now(),
+		       NULL, err);
 	if (r == 0)
 		r = sha256_hex(text.buf, text.len, ret->sha256, err);
 	if (r == 0)

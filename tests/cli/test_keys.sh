@@ -53,6 +53,73 @@ expect "a cluster's name is a word" 2 "cluster name 'a b'" "$bundle" keys init -
 same "a refused cluster leaves nothing" "" "$(ls -d "$work"/x* 2>/dev/null)"
 expect "a file that cannot hold a directory is said so" 1 "$work/file" "$bundle" keys init --out "$work/file/keys"
 
+# -- the CA's key under a passphrase ---------------------------------------------------------------
+umask 077
+echo 'correct horse battery' >"$work/pass"
+echo 'another passphrase' >"$work/wrong"
+echo short >"$work/short"
+enc=$work/enc
+expect "keys init encrypts the CA's key" 0 "CA SHA-256" "$bundle" keys init --out "$enc" --passphrase-file "$work/pass"
+expect "stock openssl opens it with the passphrase" 0 "" \
+	openssl pkey -in "$enc/ca.key" -passin "file:$work/pass" -noout
+if openssl pkey -in "$enc/ca.key" -passin "file:$work/wrong" -noout 2>/dev/null; then
+	not_ok "and not with another"
+else
+	ok "and not with another"
+fi
+expect "it is AES-256 with PBKDF2 and SHA-256" 0 hmacWithSHA256 openssl asn1parse -in "$enc/ca.key"
+expect "a passphrase may come from a descriptor" 0 "CA SHA-256" \
+	bash -c '"$0" keys init --out "$1" --passphrase-fd 7 7<"$2"' "$bundle" "$work/enc-fd" "$work/pass"
+expect "and opens the key" 0 "" openssl pkey -in "$work/enc-fd/ca.key" -passin "file:$work/pass" -noout
+expect "a short passphrase is refused" 3 "shorter than 12" "$bundle" keys init --out "$work/no" --passphrase-file "$work/short"
+chmod 644 "$work/short"
+expect "a passphrase file that others may read is refused" 3 "chmod 600" "$bundle" keys init --out "$work/no" --passphrase-file "$work/short"
+expect "a passphrase that is not there is a usage error" 2 "$work/none" "$bundle" keys init --out "$work/no" --passphrase-file "$work/none"
+expect "a descriptor that is closed is a usage error" 2 "descriptor" "$bundle" keys init --out "$work/no" --passphrase-fd 99
+expect "without a terminal nothing is asked" 2 "no terminal" setsid "$bundle" keys init --out "$work/no" --ask-passphrase
+same "refused runs leave nothing" "" "$(ls -d "$work"/no* 2>/dev/null)"
+if command -v script >/dev/null; then
+	{ sleep 1; echo 'typed by a person'; sleep 1; echo 'typed by a person'; sleep 1; } |
+		script -qec "'$bundle' keys init --out '$work/typed' --ask-passphrase" "$work/typescript" >/dev/null
+	expect "a terminal is asked twice" 0 "" openssl pkey -in "$work/typed/ca.key" -passin 'pass:typed by a person' -noout
+	if grep -q 'typed by' "$work/typescript"; then not_ok "what is typed is not shown"; else ok "what is typed is not shown"; fi
+else
+	skip "a terminal is asked twice" "no script"
+fi
+
+# -- kinds of keys, names, lifetimes ----------------------------------------------------------------
+expect "RSA by choice" 0 "CA SHA-256" "$bundle" keys init --out "$work/rsa" --rsa 3072 --ca-days 1000 --signer-days 30
+expect "the CA has 3072 bits" 0 "3072 bit" openssl x509 -in "$work/rsa/ca.crt" -noout -text
+expect "the signer is RSA too" 0 "rsaEncryption" openssl x509 -in "$work/rsa/signer.crt" -noout -text
+expect "its signature is SHA-384" 0 "sha384WithRSAEncryption" openssl x509 -in "$work/rsa/signer.crt" -noout -text
+expect "an RSA signer passes openssl verify" 0 OK \
+	openssl verify -x509_strict -purpose smimesign -CAfile "$work/rsa/ca.crt" "$work/rsa/signer.crt"
+expect "RSA below 3072 is refused" 2 "--rsa" "$bundle" keys init --out "$work/no" --rsa 2048
+if openssl x509 -in "$work/rsa/ca.crt" -noout -checkend $((999 * 86400)) >/dev/null &&
+	! openssl x509 -in "$work/rsa/ca.crt" -noout -checkend $((1001 * 86400)) >/dev/null &&
+	! openssl x509 -in "$work/rsa/signer.crt" -noout -checkend $((31 * 86400)) >/dev/null; then
+	ok "lifetimes are options"
+else
+	not_ok "lifetimes are options"
+fi
+expect "names of a topology constrain the CA" 0 "CA SHA-256" \
+	"$bundle" keys init --out "$work/nc" -f "$root/manifests/rhel8.yaml" --permit 10.99.0.0/16
+expect "the constraints are critical" 0 "Name Constraints: critical" openssl x509 -in "$work/nc/ca.crt" -noout -text
+expect "the domain is in them" 0 "DNS:pgha.internal" openssl x509 -in "$work/nc/ca.crt" -noout -text
+expect "an address is in them" 0 "IP:10.77.1.11/255.255.255.255" openssl x509 -in "$work/nc/ca.crt" -noout -text
+expect "a network is in them" 0 "IP:10.99.0.0/255.255.0.0" openssl x509 -in "$work/nc/ca.crt" -noout -text
+expect "a name that is none is refused" 3 "'a/b'" "$bundle" keys init --out "$work/no" --permit a/b
+same "git ignores private keys" "ca.key
+signer.key" "$(cd "$work/nc" && git init -q . && git status --porcelain --ignored | sed -n 's/^!! //p' | sort)"
+same "each certificate is recorded" "ca signer" "$(python3 -c '
+import json, sys
+rows = [json.loads(line) for line in open(sys.argv[1])]
+assert all(len(r["serial"]) >= 16 and len(r["sha256"]) == 64 for r in rows)
+print(*[r["for"] for r in rows])' "$work/nc/issued.jsonl")"
+same "its serial number is the certificate's" \
+	"$(openssl x509 -in "$work/nc/signer.crt" -noout -serial | cut -d= -f2)" \
+	"$(python3 -c 'import json, sys; print(json.loads(list(open(sys.argv[1]))[1])["serial"])' "$work/nc/issued.jsonl")"
+
 "$bundle" keys init --out "$work/other" >"$work/.out" 2>"$work/.err"
 printf 'x' >"$work/index.yaml"
 openssl cms -sign -binary -in "$work/index.yaml" -signer "$keys/signer.crt" -inkey "$keys/signer.key" -outform DER \
