@@ -12,23 +12,18 @@
 #include "readme.h"
 #include "volumes.h"
 
-/* pgha-CLUSTER-8.tar, pgha-CLUSTER-8-from-7.tar, pgha-CLUSTER-8.1of3.tar */
 static int make_names(const struct deliver *d, const struct index *index, struct strv *ret_made,
 		      struct strv *ret_paths, struct err *err)
 {
-	const size_t count = index_volume_count(index);
-	char from[32] = "";
-	char part[48] = "";
 	int r = 0;
 
-	if (index->base_sequence)
-		snprintf(from, sizeof(from), "-from-%llu",
-			 (unsigned long long)index->base_sequence);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		if (count > 1)
-			snprintf(part, sizeof(part), ".%zuof%zu", i + 1, count);
-		r = strv_addf(ret_paths, err, "%s/pgha-%s-%llu%s%s.tar", d->output, index->cluster,
-			      (unsigned long long)index->sequence, from, part);
+	for (size_t i = 0; r == 0 && i < index_volume_count(index); i++) {
+		CLEANUP(str_release) struct str name = STR_INIT;
+
+		index_archive_name(index, i, &name);
+		r = str_check(&name, err);
+		if (r == 0)
+			r = strv_addf(ret_paths, err, "%s/%s", d->output, name.buf);
 		if (r == 0)
 			r = strv_addf(ret_made, err, "%s/%zu.tar", d->work_dir, i);
 	}

@@ -59,7 +59,9 @@ int delta_mark(const struct delta *delta, struct index *index, struct err *err)
 		struct index_member *m = &index->members[i];
 		const struct index_member *have = index_find(old, m->path);
 
-		m->from_base = have && have->size_bytes == m->size_bytes &&
+		/* A machine keeps none of the others' secrets. */
+		m->from_base = !str_starts(m->path, "nodes/") && have &&
+			       have->size_bytes == m->size_bytes &&
 			       strcmp(have->sha256, m->sha256) == 0;
 	}
 	index->base_sequence = old->sequence;

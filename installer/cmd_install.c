@@ -36,7 +36,8 @@
 
 struct install_options {
 	const char *node;
-	const char *bundle;
+	struct cli_list bundle;
+	struct cli_list base;
 	const char *ca;
 	const char *passphrase_file;
 	const char *root;
@@ -56,7 +57,8 @@ struct work {
 	struct plan plan;
 	struct strv changes;
 	struct strv pending;
-	char *root, *bundle, *ca; /* owned; IN borrows them */
+	struct strv bundle, base;
+	char *root, *ca; /* owned, as the two above; IN borrows them */
 };
 
 static void work_release(struct work *w)
@@ -69,7 +71,8 @@ static void work_release(struct work *w)
 	strv_release(&w->changes);
 	strv_release(&w->pending);
 	free(w->root);
-	free(w->bundle);
+	strv_release(&w->bundle);
+	strv_release(&w->base);
 	free(w->ca);
 }
 
@@ -108,10 +111,12 @@ static int prepare(struct work *w, const struct install_options *o, struct err *
 	};
 	if ((r = install_init(&w->in, err)) || (r = find_ca(w, o->ca, err)))
 		return r;
-	r = o->bundle ? str_dup(&w->bundle, o->bundle, err) : verify_find_bundle(&w->bundle, err);
-	w->in.bundle_path = w->bundle;
+	w->in.bundle_files = &w->bundle;
+	w->in.base_files = &w->base;
 	w->in.ca_path = w->ca;
-	return r;
+	r = o->bundle.items[0] ? archives_find(o->bundle.items, &w->bundle, err)
+			       : archives_find_default(&w->bundle, err);
+	return r ? r : archives_find(o->base.items, &w->base, err);
 }
 
 /* Steps */
@@ -133,7 +138,8 @@ static int verify_step(struct work *w, struct err *err)
 	char text[128];
 	int r = 0;
 
-	if ((r = install_step_begin(in, "verify", path_basename(in->bundle_path), err)) ||
+	if ((r = install_step_begin(in, "verify", path_basename(in->bundle_files->items[0]),
+				    err)) ||
 	    (r = stage_bundle(in, &w->staged, err)))
 		return r;
 	snprintf(text, sizeof(text), "cluster %.40s, sequence %" PRIu64 ", %zu members",
@@ -311,7 +317,8 @@ static int commit_step(struct work *w, struct err *err)
 		return r;
 	if (before.sequence == in->index.sequence)
 		return end_step(in, "commit", 0, "", err);
-	if ((r = keep_ca(in, err)) || (r = state_commit(in, w->staged.index_sha256, err)))
+	if ((r = keep_ca(in, err)) || (r = state_commit(in, w->staged.index_sha256, err)) ||
+	    (r = state_prune(in, before.sequence, err)))
 		return r;
 	snprintf(text, sizeof(text), "sequence %" PRIu64, in->index.sequence);
 	return install_step_end(in, "commit", text, err);
@@ -441,8 +448,13 @@ static int run_install(const void *options, int argc, char **argv, struct err *e
 static const struct cli_option options[] = {
 	OPTION(node, CLI_VALUE, "node", "NAME", "the node of the topology that this machine is",
 	       true),
-	OPTION(bundle, CLI_VALUE, "bundle", "FILE",
-	       "the tarball (default: the pgha-*.tar beside this program)", false),
+	OPTION(bundle, CLI_LIST, "bundle", "FILE|DIR",
+	       "the tarball; of a bundle in volumes several, or their directories (default: the "
+	       "pgha-*.tar beside this program)",
+	       false),
+	OPTION(base, CLI_LIST, "base", "FILE|DIR",
+	       "the bundle that a delta was made from (default: what this machine has kept)",
+	       false),
 	OPTION(ca, CLI_VALUE, "ca", "FILE",
 	       "the cluster's CA, PEM (default: the one of this machine's first installation)",
 	       false),

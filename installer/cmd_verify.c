@@ -8,46 +8,87 @@
 #include "verify.h"
 
 struct verify_options {
-	const char *bundle;
+	struct cli_list bundle;
+	struct cli_list base;
 	const char *ca;
 };
+
+/* One line for what was looked at, and one for what was not. */
+static void print_parts(const struct verify *v)
+{
+	const struct index *index = &v->set.index;
+	bool all = true;
+
+	for (size_t i = 0; i < v->set.count; i++) {
+		if (v->set.items[i].fd >= 0 && index->volumes.count)
+			printf("%s: intact, volume %zu of %zu\n", v->set.items[i].name, i + 1,
+			       v->set.count);
+		else if (v->set.items[i].fd >= 0)
+			printf("%s: intact\n", v->set.items[i].name);
+		else
+			all = false;
+	}
+	for (size_t i = 0; !all && i < v->set.count; i++)
+		if (v->set.items[i].fd < 0)
+			printf("volume %zu of %zu: not given\n", i + 1, v->set.count);
+	if (index->base_sequence)
+		printf("delta      on top of sequence %" PRIu64 "%s\n", index->base_sequence,
+		       v->base.count ? ", which has the rest" : ", whose part was not looked at");
+}
+
+static void print_index(const struct verify *v)
+{
+	const struct index *index = &v->set.index;
+	char created[CLOCK_TEXT_SIZE];
+	char expires[CLOCK_TEXT_SIZE];
+
+	clock_format(index->created, created);
+	clock_format(index->expires, expires);
+	printf("cluster    %s\n", index->cluster);
+	printf("sequence   %" PRIu64 "\n", index->sequence);
+	printf("created    %s\n", created);
+	printf("expires    %s\n", expires);
+	printf("platform   %s %s\n", index->platform.id, index->platform.arch);
+	printf("members    %zu, %" PRIu64 " bytes\n", index->member_count,
+	       index_total_bytes(index));
+	printf("payload    %s\n", index->payload_sha256);
+	printf("installer  %s\n", index->installer_sha256);
+	printf("signer     %s\n", v->signer.subject);
+	printf("           %s\n", v->signer.fingerprint);
+}
 
 static int run_verify(const void *options, int argc, char **argv, struct err *err)
 {
 	const struct verify_options *o = options;
 	CLEANUP(verify_release) struct verify v = VERIFY_INIT;
-	char created[CLOCK_TEXT_SIZE];
-	char expires[CLOCK_TEXT_SIZE];
+	CLEANUP(strv_release) struct strv files = STRV_INIT;
+	CLEANUP(strv_release) struct strv base = STRV_INIT;
 	int r = 0;
 
 	(void)argc;
 	(void)argv;
-	if ((r = verify_open(&v, o->bundle, o->ca, err)) || (r = verify_members(&v, -1, NULL, err)))
+	if ((r = archives_find(o->bundle.items, &files, err)) ||
+	    (r = archives_find(o->base.items, &base, err)) ||
+	    (r = verify_open(&v, &files, o->ca, err)) ||
+	    (r = verify_open_base(&v, &base, NULL, err)) || (r = verify_members(&v, -1, NULL, err)))
 		return r;
-	clock_format(v.index.created, created);
-	clock_format(v.index.expires, expires);
-	printf("%s: intact\n", v.name);
-	printf("cluster    %s\n", v.index.cluster);
-	printf("sequence   %" PRIu64 "\n", v.index.sequence);
-	printf("created    %s\n", created);
-	printf("expires    %s\n", expires);
-	printf("platform   %s %s\n", v.index.platform.id, v.index.platform.arch);
-	printf("members    %zu, %" PRIu64 " bytes\n", v.index.member_count,
-	       index_total_bytes(&v.index));
-	printf("payload    %s\n", v.index.payload_sha256);
-	printf("installer  %s\n", v.index.installer_sha256);
-	printf("signer     %s\n", v.signer.subject);
-	printf("           %s\n", v.signer.fingerprint);
+	print_parts(&v);
+	print_index(&v);
 	return 0;
 }
 
 static const struct cli_option options[] = {
 	{ .name = "bundle",
-	  .type = CLI_VALUE,
-	  .value = "FILE",
-	  .help = "the bundle's tarball",
+	  .type = CLI_LIST,
+	  .value = "FILE|DIR",
+	  .help = "the bundle's tarball; or volumes, all or some, or their directories",
 	  .required = true,
 	  .offset = offsetof(struct verify_options, bundle) },
+	{ .name = "base",
+	  .type = CLI_LIST,
+	  .value = "FILE|DIR",
+	  .help = "the bundle that a delta was made from",
+	  .offset = offsetof(struct verify_options, base) },
 	{ .name = "ca",
 	  .type = CLI_VALUE,
 	  .value = "FILE",

@@ -22,9 +22,10 @@ struct journal;  /* installer/state.h */
 
 struct install {
 	/* Asked for; borrowed from the command line. */
-	const char *node;        /* a node of the topology */
-	const char *root;        /* "/" or another root, absolute, existing */
-	const char *bundle_path; /* the tarball */
+	const char *node;                /* a node of the topology */
+	const char *root;                /* "/" or another root, absolute, existing */
+	const struct strv *bundle_files; /* the tarball, or its volumes */
+	const struct strv *base_files;   /* the same of a delta's base; or NULL */
 	const char *ca_path; /* the cluster's CA, PEM: what the signature must chain to, and what
 					nodes get as ca.crt */
 	const char *passphrase_path; /* or NULL: ask on the terminal */

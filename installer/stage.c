@@ -33,11 +33,11 @@ static int check_arch(const struct index *index, struct err *err)
 	return 0;
 }
 
-static int check_space(const struct install *in, int staging_fd, const struct index *index,
+static int check_space(const struct install *in, int staging_fd, const struct verify *v,
 		       struct err *err)
 {
-	uint64_t need = verify_staged_bytes(index, in->node) +
-			index->member_count * (uint64_t)FILE_BYTES + SPARE_BYTES;
+	uint64_t need = verify_staged_bytes(v, in->node) +
+			v->set.index.member_count * (uint64_t)FILE_BYTES + SPARE_BYTES;
 	struct statvfs fs;
 	uint64_t have = 0;
 
@@ -84,7 +84,9 @@ static int check_committed(const struct install *in, const struct verify *v, str
 	CLEANUP(state_committed_release) struct state_committed committed = STATE_COMMITTED_INIT;
 	int r = state_committed_load(in, &committed, err);
 
-	return r ? r : state_committed_check(&committed, in->node, &v->index, v->index_sha256, err);
+	return r ? r
+		 : state_committed_check(&committed, in->node, &v->set.index, v->set.index_sha256,
+					 err);
 }
 
 /*
@@ -103,13 +105,27 @@ static int check_known_ca(const struct install *in, const struct verify *v, stru
 		return r;
 	if ((r = x509_load_all(path, ERR_FAILED, &known, err)))
 		return r;
-	if (!cms_verify(v->signature.buf, v->signature.len, v->index_text.buf, v->index_text.len,
-			known, NULL, clock_now(), &signer, &why))
+	if (!cms_verify(v->set.signature.buf, v->set.signature.len, v->set.index_text.buf,
+			v->set.index_text.len, known, NULL, clock_now(), &signer, &why))
 		return 0;
 	return err_set(err, ERR_VERIFY,
 		       "'%.200s' is signed under another CA than the one that this machine was "
 		       "installed with; if the cluster's CA was replaced, remove '%.200s'",
-		       v->name, path);
+		       v->set.name, path);
+}
+
+static int open_base(const struct install *in, struct verify *v, struct err *err)
+{
+	static const struct strv none = STRV_INIT;
+	cleanup_free char *kept = NULL;
+	int r = 0;
+
+	if ((r = state_kept_path(in, v->set.index.base_sequence, &kept, err)) ||
+	    (r = verify_open_base(v, in->base_files ? in->base_files : &none, kept, err)) ||
+	    (r = verify_need_base(v, err)))
+		return r;
+	v->copy_kept = in->dry_run;
+	return v->base.count ? archives_need_all(&v->base, "base", err) : 0;
 }
 
 static int stage_verified(struct install *in, struct verify *v, struct err *err)
@@ -117,9 +133,10 @@ static int stage_verified(struct install *in, struct verify *v, struct err *err)
 	cleanup_close int staging_fd = -1;
 	int r = 0;
 
-	if ((r = check_known_ca(in, v, err)) || (r = check_arch(&v->index, err)) ||
-	    (r = check_committed(in, v, err)) || (r = make_staging(in, &staging_fd, err)) ||
-	    (r = check_space(in, staging_fd, &v->index, err)))
+	if ((r = archives_need_all(&v->set, "bundle", err)) || (r = check_known_ca(in, v, err)) ||
+	    (r = check_arch(&v->set.index, err)) || (r = check_committed(in, v, err)) ||
+	    (r = open_base(in, v, err)) || (r = make_staging(in, &staging_fd, err)) ||
+	    (r = check_space(in, staging_fd, v, err)))
 		return r;
 	return verify_members(v, staging_fd, in->node, err);
 }
@@ -131,7 +148,7 @@ int stage_bundle(struct install *in, struct stage_result *ret, struct err *err)
 
 	if (!in->dry_run && (r = stage_clear(in, err)))
 		return r;
-	if ((r = verify_open(&v, in->bundle_path, in->ca_path, err)))
+	if ((r = verify_open(&v, in->bundle_files, in->ca_path, err)))
 		return r;
 	r = stage_verified(in, &v, err);
 	if (r) {
@@ -141,9 +158,9 @@ int stage_bundle(struct install *in, struct stage_result *ret, struct err *err)
 			err_detail(err, "and %s", second.msg);
 		return r;
 	}
-	memcpy(ret->index_sha256, v.index_sha256, SHA256_HEX_SIZE);
+	memcpy(ret->index_sha256, v.set.index_sha256, SHA256_HEX_SIZE);
 	ret->signer = v.signer;
-	in->index = v.index;
-	v.index = (struct index)INDEX_INIT;
+	in->index = v.set.index;
+	v.set.index = (struct index)INDEX_INIT;
 	return 0;
 }

@@ -232,27 +232,41 @@ int state_committed_check(const struct state_committed *c, const char *node,
 	return 0;
 }
 
-/* Copies one staged member below DIR. */
+/* One staged member below DIR, by another name of the same file: nobody writes to it any more. */
 static int keep_member(const struct install *in, const char *dir, const char *path, struct err *err)
 {
 	cleanup_free char *source = NULL;
 	cleanup_free char *target = NULL;
-	cleanup_free char *data = NULL;
 	char *slash = NULL;
-	size_t size = 0;
 	int r = 0;
 
 	if ((r = str_printf(&source, err, "%s/%s", in->staging, path)) ||
-	    (r = str_printf(&target, err, "%s/%s", dir, path)) ||
-	    (r = file_read(source, 0, ERR_FAILED, &data, &size, err)))
+	    (r = str_printf(&target, err, "%s/%s", dir, path)))
 		return r;
 	slash = strrchr(target, '/');
 	*slash = '\0';
 	r = dir_make(target, 0700, err);
 	*slash = '/';
-	return r ? r : file_write_atomic(target, 0600, data, size, err);
+	if (!r && link(source, target) < 0)
+		r = err_errno(err, ERR_FAILED, errno, "cannot keep '%.300s'", target);
+	return r;
 }
 
+static int sync_directory(const char *path, struct err *err)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || syncfs(fd) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot sync '%.200s'", path);
+	return 0;
+}
+
+int state_kept_path(const struct install *in, uint64_t sequence, char **ret, struct err *err)
+{
+	return str_printf(ret, err, "%s/bundles/%" PRIu64, in->state_dir, sequence);
+}
+
+/* Secrets are not kept: those of this node are in the files that they belong into. */
 static int keep_bundle(const struct install *in, struct err *err)
 {
 	cleanup_free char *parent = NULL;
@@ -261,7 +275,7 @@ static int keep_bundle(const struct install *in, struct err *err)
 	int r = 0;
 
 	if ((r = state_path(in, "bundles", &parent, err)) || (r = dir_make(parent, 0700, err)) ||
-	    (r = str_printf(&final, err, "%s/%" PRIu64, parent, in->index.sequence)) ||
+	    (r = state_kept_path(in, in->index.sequence, &final, err)) ||
 	    (r = str_printf(&temp, err, "%s.new", final)) || (r = tree_remove(temp, err)) ||
 	    (r = keep_member(in, temp, INDEX_NAME, err)) ||
 	    (r = keep_member(in, temp, INDEX_SIGNATURE_NAME, err)))
@@ -269,12 +283,36 @@ static int keep_bundle(const struct install *in, struct err *err)
 	for (size_t i = 0; i < in->index.member_count; i++) {
 		const char *path = in->index.members[i].path;
 
-		if (str_starts(path, "manifests/") && (r = keep_member(in, temp, path, err)))
+		if (!str_starts(path, "nodes/") && (r = keep_member(in, temp, path, err)))
 			return r;
 	}
-	r = tree_remove(final, err);
-	if (!r && rename(temp, final) < 0)
-		r = err_errno(err, ERR_FAILED, errno, "cannot rename '%s'", temp);
+	if ((r = sync_directory(temp, err)) || (r = tree_remove(final, err)))
+		return r;
+	if (rename(temp, final) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot rename '%s'", temp);
+	return sync_directory(parent, err);
+}
+
+int state_prune(const struct install *in, uint64_t before, struct err *err)
+{
+	CLEANUP(strv_release) struct strv names = STRV_INIT;
+	cleanup_free char *parent = NULL;
+	char keep[2][24];
+	int r = 0;
+
+	snprintf(keep[0], sizeof(keep[0]), "%" PRIu64, before);
+	snprintf(keep[1], sizeof(keep[1]), "%" PRIu64, in->index.sequence);
+	if ((r = state_path(in, "bundles", &parent, err)) || (r = dir_list(parent, &names, err)))
+		return r;
+	for (size_t i = 0; !r && i < names.count; i++) {
+		cleanup_free char *path = NULL;
+
+		if (!strcmp(names.items[i], keep[0]) || !strcmp(names.items[i], keep[1]))
+			continue;
+		r = path_join(parent, names.items[i], &path, err);
+		if (!r)
+			r = tree_remove(path, err);
+	}
 	return r;
 }
 

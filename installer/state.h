@@ -4,7 +4,8 @@
  *
  *	journal              a line before and one after each step, fsynced
  *	committed            what was installed last: cluster, node, sequence, digest of the index
- *	bundles/SEQUENCE/    that bundle's index, signature and manifests
+ *	bundles/SEQUENCE/    all of that bundle but nodes/: of the last one and the one before; what did not
+ *	                     change is there once, with two names
  *	vendors              fingerprints of the vendors' keys that this node trusts
  *	packages             names of the packages whose transaction has begun and not ended
  *	ca.crt               the cluster's CA, as given at the first installation
@@ -85,8 +86,14 @@ int state_committed_load(const struct install *in, struct state_committed *ret,
 int state_committed_check(const struct state_committed *c, const char *node,
 			  const struct index *index, const char *index_sha256,
 			  struct err *err) MUST_CHECK;
-/* Keeps the staged index and manifests, then the fact. Killed between, the fact is the old one. */
+/* Keeps what is staged, then the fact. Killed between, the fact is the old one. */
 int state_commit(const struct install *in, const char *index_sha256, struct err *err) MUST_CHECK;
+
+/* Where the bundle of SEQUENCE is kept, whether it is there or not; the caller frees. */
+int state_kept_path(const struct install *in, uint64_t sequence, char **ret,
+		    struct err *err) MUST_CHECK;
+/* Removes all kept bundles but the staged one and that of sequence BEFORE. */
+int state_prune(const struct install *in, uint64_t before, struct err *err) MUST_CHECK;
 
 /* Lists of words, one a line: STATE/vendors, STATE/packages. A file that is not there is an empty
  * list; an empty list removes the file. */

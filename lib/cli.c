@@ -181,6 +181,20 @@ static int unknown_option(const struct cli_command *c, const char *arg, size_t l
 	return err_set(err, ERR_USAGE, "unknown option '%s': --help lists them", word);
 }
 
+static int add_to_list(const struct cli_option *o, struct cli_list *list, const char *value,
+		       struct err *err)
+{
+	size_t i = 0;
+
+	while (list->items[i])
+		i++;
+	if (i + 1 == CLI_LIST_MAX)
+		return err_set(err, ERR_USAGE, "option '--%s' is given more than %d times", o->name,
+			       CLI_LIST_MAX - 1);
+	list->items[i] = value;
+	return 0;
+}
+
 /* Takes one option at argv[*i], and moves *i past its value. */
 static int parse_option(const struct cli_command *c, int argc, char **argv, int *i, void *target,
 			struct err *err)
@@ -205,6 +219,8 @@ static int parse_option(const struct cli_command *c, int argc, char **argv, int 
 	if (!value || !*value)
 		return err_set(err, ERR_USAGE, "option '--%s' needs a value (%s)", o->name,
 			       o->value);
+	if (o->type == CLI_LIST)
+		return add_to_list(o, place, value, err);
 	if (*(const char **)place)
 		return err_set(err, ERR_USAGE, "option '--%s' is given twice", o->name);
 	*(const char **)place = value;

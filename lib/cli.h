@@ -9,7 +9,14 @@
 
 #include "err.h"
 
-enum cli_option_type { CLI_FLAG, CLI_VALUE };
+enum cli_option_type { CLI_FLAG, CLI_VALUE, CLI_LIST };
+
+#define CLI_LIST_MAX 16
+
+/* An option that may be given several times. */
+struct cli_list {
+	const char *items[CLI_LIST_MAX]; /* borrowed from argv; ends with NULL */
+};
 
 struct cli_option {
 	const char *name; /* without dashes */
@@ -18,8 +25,8 @@ struct cli_option {
 	const char *value; /* what help calls the value: DIR, FILE */
 	const char *help;
 	bool required;
-	size_t offset; /* of a bool (flag) or const char * (value, borrowed from argv) in the
-			  command's options structure */
+	size_t offset; /* of a bool (flag), const char * (value, borrowed from argv) or struct
+			  cli_list (list) in the command's options structure */
 };
 
 #define CLI_OPTION_END       \
@@ -42,7 +49,7 @@ struct cli_command {
 	bool hidden;
 };
 
-#define CLI_OPTIONS_MAX 256
+#define CLI_OPTIONS_MAX 512
 
 struct cli_program {
 	const char *name;

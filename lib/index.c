@@ -163,6 +163,16 @@ uint64_t index_carried_bytes(const struct index *index)
 	return total;
 }
 
+void index_archive_name(const struct index *index, size_t volume, struct str *ret)
+{
+	str_addf(ret, "pgha-%s-%" PRIu64, index->cluster, index->sequence);
+	if (index->base_sequence)
+		str_addf(ret, "-from-%" PRIu64, index->base_sequence);
+	if (index->volumes.count)
+		str_addf(ret, ".%zuof%zu", volume + 1, index->volumes.count);
+	str_add(ret, ".tar");
+}
+
 size_t index_volume_count(const struct index *index)
 {
 	return index->volumes.count ? index->volumes.count : 1;

@@ -76,6 +76,9 @@ const struct index_member *index_find(const struct index *index, const char *pat
 uint64_t index_total_bytes(const struct index *index);
 uint64_t index_carried_bytes(const struct index *index);
 
+/* The file name of VOLUME (from 0): pgha-CLUSTER-8.tar, pgha-CLUSTER-8-from-7.tar,
+ * pgha-CLUSTER-8.1of3.tar. Appends to RET. */
+void index_archive_name(const struct index *index, size_t volume, struct str *ret);
 /* How many archives the bundle is in: 1 without volumes. */
 size_t index_volume_count(const struct index *index);
 /* Members FROM to TO (excluded) belong to VOLUME, counted from 0; those of the base among them are

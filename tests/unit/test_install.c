@@ -12,6 +12,7 @@
 #include "capsule.h"
 #include "cli.h"
 #include "clock.h"
+#include "deliver.h"
 #include "keys.h"
 #include "pack.h"
 #include "pkcs8.h"
@@ -148,27 +149,63 @@ static void add_repo(struct pack *pack, const char *const *names)
 	tree_drop(away);
 }
 
+/* Writes PACK's bundle into DIR/OUT, in volumes of at most VOLUME_BYTES (0: one archive) and on top of the
+ * tarball BASE (or NULL); gives the archives. */
+static void deliver(struct pack *pack, struct keys *keys, const char *out, uint64_t volume_bytes,
+		    const char *base, struct strv *ret_paths)
+{
+	CLEANUP(index_release) struct index index = INDEX_INIT;
+	CLEANUP(delta_release) struct delta delta = DELTA_INIT;
+	const struct bundle_file none[] = { { .path = NULL } };
+	cleanup_free char *output = NULL;
+	cleanup_free char *work = NULL;
+	struct deliver d = { .volume_bytes = volume_bytes, .delta = base ? &delta : NULL };
+	struct err err = ERR_INIT;
+
+	put_path(&output, out);
+	assert_ok(path_join(output, "work", &work, &err));
+	assert_ok(dir_make(work, 0700, &err));
+	d.output = output;
+	d.work_dir = work;
+	if (base)
+		assert_ok(delta_open(base, keys->ca, &delta, &err));
+	bundle_index(none, 1, &index);
+	assert_ok(deliver_bundle(&d, pack, &index, keys, ret_paths, &err));
+	assert_ok(tree_remove(work, &err));
+}
+
+/* As DIR/NAME. */
+static void deliver_as(struct pack *pack, struct keys *keys, const char *path)
+{
+	CLEANUP(strv_release) struct strv paths = STRV_INIT;
+
+	deliver(pack, keys, "out", 0, NULL, &paths);
+	assert_int_equal(paths.count, 1);
+	assert_int_equal(rename(paths.items[0], path), 0);
+}
+
+static void fill_pack(struct pack *pack, struct keys *keys, const char *const *names)
+{
+	add_repo(pack, names);
+	add_text(pack, "manifests/topology.yaml", topology);
+	add_text(pack, "manifests/services/demo/service.yaml", service);
+	add_text(pack, "manifests/services/demo/templates/demo.conf", template);
+	add_node(pack, keys, "node1");
+	add_node(pack, keys, "node2");
+}
+
 /* A bundle with these RPMs, as DIR/NAME. */
 static char *make_bundle(const char *name, const char *const *names)
 {
 	CLEANUP(pack_release) struct pack pack = PACK_INIT;
 	CLEANUP(keys_release) struct keys keys = KEYS_INIT;
-	CLEANUP(index_release) struct index index = INDEX_INIT;
-	const struct bundle_file none[] = { { .path = NULL } };
 	struct err err = ERR_INIT;
 	char *path = NULL;
 
 	assert_ok(keys_open(keys_dir, &keys, &err));
-	add_repo(&pack, names);
-	add_text(&pack, "manifests/topology.yaml", topology);
-	add_text(&pack, "manifests/services/demo/service.yaml", service);
-	add_text(&pack, "manifests/services/demo/templates/demo.conf", template);
-	add_node(&pack, &keys, "node1");
-	add_node(&pack, &keys, "node2");
-	bundle_index(none, 1, &index);
-	assert_ok(keys_sequence_take(&keys, &index.sequence, &err));
+	fill_pack(&pack, &keys, names);
 	put_path(&path, name);
-	assert_ok(pack_write(&pack, &index, &keys, path, &err));
+	deliver_as(&pack, &keys, path);
 	return path;
 }
 
@@ -476,8 +513,6 @@ static void an_rpm_of_no_pinned_vendor_is_refused_at_installation(void **state)
 		CLEANUP(str_release) struct str out = STR_INIT;
 		CLEANUP(pack_release) struct pack pack = PACK_INIT;
 		CLEANUP(keys_release) struct keys keys = KEYS_INIT;
-		CLEANUP(index_release) struct index index = INDEX_INIT;
-		const struct bundle_file none[] = { { .path = NULL } };
 		cleanup_free char *bundle = NULL;
 		cleanup_free char *text = NULL;
 		struct err err = ERR_INIT;
@@ -492,10 +527,8 @@ static void an_rpm_of_no_pinned_vendor_is_refused_at_installation(void **state)
 		add_text(&pack, "manifests/services/demo/service.yaml", text);
 		add_text(&pack, "manifests/services/demo/templates/demo.conf", template);
 		add_node(&pack, &keys, "node1");
-		bundle_index(none, 1, &index);
-		assert_ok(keys_sequence_take(&keys, &index.sequence, &err));
 		put_path(&bundle, "pgha-test-g.tar");
-		assert_ok(pack_write(&pack, &index, &keys, bundle, &err));
+		deliver_as(&pack, &keys, bundle);
 		assert_int_equal(INSTALL(&out, root, bundle), ERR_VERIFY);
 		assert_in_root(root, "opt", NULL, 0);
 		/* Ours refused before librpm was asked, and nothing stands on record. */
@@ -520,6 +553,253 @@ static void verify_needs_no_state_and_says_what_it_saw(void **state)
 	assert_contains(out.buf, "cluster    test\n");
 }
 
+/* -- volumes and deltas -- */
+
+static void make_parts(const char *out, const char *const *names, uint64_t volume_bytes,
+		       const char *base, struct strv *ret_paths)
+{
+	CLEANUP(pack_release) struct pack pack = PACK_INIT;
+	CLEANUP(keys_release) struct keys keys = KEYS_INIT;
+	struct err err = ERR_INIT;
+
+	assert_ok(keys_open(keys_dir, &keys, &err));
+	fill_pack(&pack, &keys, names);
+	deliver(&pack, &keys, out, volume_bytes, base, ret_paths);
+}
+
+static const char *const ones[] = { "liba-1", "app-1", "extra-1", NULL };
+static const char *const twos[] = { "liba-1", "app-2", "extra-1", NULL };
+
+#define VOLUME_BYTES (40U << 10) /* makes two */
+
+static void assert_refused(const char *root, int code)
+{
+	assert_int_equal(code, ERR_VERIFY);
+	assert_in_root(root, "opt", NULL, 0);
+	assert_in_root(root, "var/lib/pgha/journal", NULL, 0);
+	assert_in_root(root, "var/lib/pgha/staging", NULL, 0);
+}
+
+static void volumes_are_taken_from_anywhere_in_any_order(void **state)
+{
+	CLEANUP(strv_release) struct strv paths = STRV_INIT;
+	CLEANUP(str_release) struct str out = STR_INIT;
+	cleanup_free char *elsewhere = NULL;
+	cleanup_free char *moved = NULL;
+	struct err err = ERR_INIT;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	make_parts("volumes", ones, VOLUME_BYTES, NULL, &paths);
+	assert_int_equal(paths.count, 2);
+	assert_contains(paths.items[1], ".2of2.tar");
+	root = make_root();
+	/* Each is checked alone; one is not enough to install from. */
+	assert_int_equal(RUN(&out, "verify", "--bundle", paths.items[1], "--ca", ca_path), 0);
+	assert_contains(out.buf, ".2of2.tar: intact, volume 2 of 2\n");
+	assert_contains(out.buf, "volume 1 of 2: not given\n");
+	assert_refused(root, INSTALL(&out, root, paths.items[0]));
+	assert_refused(root, INSTALL(&out, root, paths.items[1]));
+	assert_int_equal(INSTALL(&out, root, paths.items[0], "--bundle", paths.items[0]),
+			 ERR_USAGE);
+	/* As two media. */
+	put_path(&elsewhere, "medium");
+	assert_ok(dir_make(elsewhere, 0755, &err));
+	assert_ok(path_join(elsewhere, path_basename(paths.items[0]), &moved, &err));
+	assert_int_equal(rename(paths.items[0], moved), 0);
+	assert_int_equal(INSTALL(&out, root, paths.items[1], "--bundle", elsewhere), 0);
+	assert_in_root(root, "opt/app", "app 1\n", 0644);
+	tree_drop(root);
+}
+
+static void volumes_of_two_bundles_are_not_mixed(void **state)
+{
+	CLEANUP(strv_release) struct strv first = STRV_INIT;
+	CLEANUP(strv_release) struct strv second = STRV_INIT;
+	CLEANUP(str_release) struct str out = STR_INIT;
+	cleanup_free char *whole = NULL;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	/* The same contents: only the secrets and the sequence differ. */
+	make_parts("mixed", ones, VOLUME_BYTES, NULL, &first);
+	make_parts("mixed", ones, VOLUME_BYTES, NULL, &second);
+	whole = make_bundle("pgha-test-w.tar", ones);
+	root = make_root();
+	assert_refused(root, INSTALL(&out, root, first.items[0], "--bundle", second.items[1]));
+	assert_refused(root, INSTALL(&out, root, second.items[0], "--bundle", first.items[1]));
+	assert_refused(root, INSTALL(&out, root, first.items[0], "--bundle", whole));
+	assert_int_equal(INSTALL(&out, root, whole, "--bundle", first.items[0]), ERR_USAGE);
+	assert_int_equal(RUN(&out, "verify", "--bundle", first.items[0], "--bundle",
+			     second.items[1], "--ca", ca_path),
+			 ERR_VERIFY);
+	tree_drop(root);
+}
+
+/* Inverts the byte in the middle of FILE. */
+static void damage(const char *file)
+{
+	cleanup_close int fd = open(file, O_RDWR | O_CLOEXEC);
+	struct stat st;
+	char byte = 0;
+
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(pread(fd, &byte, 1, st.st_size / 2), 1);
+	byte = (char)~byte;
+	assert_int_equal(pwrite(fd, &byte, 1, st.st_size / 2), 1);
+}
+
+static void a_damaged_volume_is_refused_alone_and_with_the_others(void **state)
+{
+	CLEANUP(strv_release) struct strv paths = STRV_INIT;
+	CLEANUP(str_release) struct str out = STR_INIT;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	make_parts("damaged", ones, VOLUME_BYTES, NULL, &paths);
+	root = make_root();
+	for (size_t i = 0; i < paths.count; i++) {
+		const char *other = paths.items[1 - i];
+
+		damage(paths.items[i]);
+		assert_int_equal(RUN(&out, "verify", "--bundle", paths.items[i], "--ca", ca_path),
+				 ERR_VERIFY);
+		assert_int_equal(RUN(&out, "verify", "--bundle", other, "--ca", ca_path), 0);
+		assert_refused(root, INSTALL(&out, root, paths.items[i], "--bundle", other));
+		damage(paths.items[i]);
+	}
+	/* The one in the place of the other. */
+	assert_int_equal(truncate(paths.items[0], 100), 0);
+	assert_int_equal(RUN(&out, "verify", "--bundle", paths.items[0], "--ca", ca_path),
+			 ERR_VERIFY);
+	tree_drop(root);
+}
+
+static unsigned int with_two_names;
+
+static int count_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)ftw;
+	with_two_names += type == FTW_F && st->st_nlink == 2 && str_ends(path, ".rpm");
+	return 0;
+}
+
+static unsigned int files_with_two_names(const char *path)
+{
+	with_two_names = 0;
+	assert_int_equal(nftw(path, count_entry, 16, FTW_PHYS), 0);
+	return with_two_names;
+}
+
+static void a_delta_goes_on_top_of_what_the_machine_has_kept(void **state)
+{
+	CLEANUP(strv_release) struct strv first = STRV_INIT;
+	CLEANUP(strv_release) struct strv second = STRV_INIT;
+	CLEANUP(strv_release) struct strv third = STRV_INIT;
+	CLEANUP(str_release) struct str out = STR_INIT;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	make_parts("delta", ones, 0, NULL, &first);
+	make_parts("delta", twos, 0, first.items[0], &second);
+	root = make_root();
+	assert_int_equal(INSTALL(&out, root, first.items[0]), 0);
+	assert_int_equal(RUN(&out, "verify", "--bundle", second.items[0], "--ca", ca_path), 0);
+	assert_contains(out.buf, "whose part was not looked at\n");
+	assert_int_equal(INSTALL(&out, root, second.items[0], "--dry-run"), 0);
+	assert_int_equal(INSTALL(&out, root, second.items[0]), 0);
+	assert_in_root(root, "opt/app", "app 2\n", 0644);
+	/* What did not change is there once, and secrets are not there. */
+	str_release(&out);
+	tree_list(root, &out);
+	assert_non_null(strstr(out.buf, "/var/lib/pgha/bundles/"));
+	assert_null(strstr(out.buf, "/nodes/"));
+	assert_true(files_with_two_names(root) > 0);
+	/* A delta on top of a delta, because the second one is whole here. */
+	make_parts("delta", ones, 0, second.items[0], &third);
+	assert_int_equal(INSTALL(&out, root, third.items[0]), 0);
+	tree_drop(root);
+}
+
+static void a_delta_without_its_base_is_refused(void **state)
+{
+	CLEANUP(strv_release) struct strv first = STRV_INIT;
+	CLEANUP(strv_release) struct strv other = STRV_INIT;
+	CLEANUP(strv_release) struct strv second = STRV_INIT;
+	CLEANUP(str_release) struct str out = STR_INIT;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	make_parts("base", ones, VOLUME_BYTES, NULL, &first);
+	make_parts("base", ones, 0, NULL, &other);
+	make_parts("base", twos, 0, first.items[1], &second);
+	root = make_root();
+	assert_refused(root, INSTALL(&out, root, second.items[0]));
+	assert_refused(root, INSTALL(&out, root, second.items[0], "--base", other.items[0]));
+	assert_refused(root, INSTALL(&out, root, second.items[0], "--base", first.items[0]));
+	assert_int_equal(INSTALL(&out, root, other.items[0], "--base", first.items[0]), ERR_USAGE);
+	damage(first.items[0]);
+	assert_refused(root, INSTALL(&out, root, second.items[0], "--base", first.items[0],
+				     "--base", first.items[1]));
+	damage(first.items[0]);
+	assert_int_equal(INSTALL(&out, root, second.items[0], "--base", first.items[1], "--base",
+				 first.items[0]),
+			 0);
+	assert_in_root(root, "opt/app", "app 2\n", 0644);
+	tree_drop(root);
+}
+
+static void what_was_changed_in_what_is_kept_is_refused(void **state)
+{
+	CLEANUP(strv_release) struct strv first = STRV_INIT;
+	CLEANUP(strv_release) struct strv second = STRV_INIT;
+	CLEANUP(str_release) struct str out = STR_INIT;
+	CLEANUP(str_release) struct str list = STR_INIT;
+	cleanup_free char *line = NULL;
+	char *root = NULL;
+	char *rpm = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	make_parts("kept", ones, 0, NULL, &first);
+	make_parts("kept", twos, 0, first.items[0], &second);
+	root = make_root();
+	assert_int_equal(INSTALL(&out, root, first.items[0]), 0);
+	tree_list(root, &list);
+	rpm = strstr(list.buf, "/var/lib/pgha/bundles/");
+	while (rpm && !strstr(strndupa(rpm, strcspn(rpm, "\n")), "liba-1"))
+		rpm = strstr(rpm + 1, "/var/lib/pgha/bundles/");
+	assert_non_null(rpm);
+	line = strndup(rpm, strcspn(rpm, " "));
+	assert_non_null(line);
+	{
+		cleanup_free char *path = NULL;
+		struct err err = ERR_INIT;
+
+		assert_ok(str_printf(&path, &err, "%s%s", root, line));
+		damage(path);
+		assert_int_equal(INSTALL(&out, root, second.items[0]), ERR_VERIFY);
+		assert_in_root(root, "opt/app", "app 1\n", 0644);
+		assert_int_equal(unlink(path), 0);
+		assert_int_equal(INSTALL(&out, root, second.items[0]), ERR_VERIFY);
+	}
+	assert_int_equal(INSTALL(&out, root, second.items[0], "--base", first.items[0]), 0);
+	assert_in_root(root, "opt/app", "app 2\n", 0644);
+	tree_drop(root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -532,6 +812,12 @@ int main(void)
 		cmocka_unit_test(what_is_refused_installs_nothing_and_leaves_no_staging),
 		cmocka_unit_test(an_rpm_of_no_pinned_vendor_is_refused_at_installation),
 		cmocka_unit_test(verify_needs_no_state_and_says_what_it_saw),
+		cmocka_unit_test(volumes_are_taken_from_anywhere_in_any_order),
+		cmocka_unit_test(volumes_of_two_bundles_are_not_mixed),
+		cmocka_unit_test(a_damaged_volume_is_refused_alone_and_with_the_others),
+		cmocka_unit_test(a_delta_goes_on_top_of_what_the_machine_has_kept),
+		cmocka_unit_test(a_delta_without_its_base_is_refused),
+		cmocka_unit_test(what_was_changed_in_what_is_kept_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, make_all, release_all);

@@ -25,6 +25,7 @@ static const struct bundle_file files[] = {
 static struct pki ca, other_ca, signer, other_signer, tls;
 static char *dir; /* of everything that is written */
 static char *ca_path, *bundle_path;
+static struct strv bundle_files;
 
 static int make_all(void **state)
 {
@@ -44,6 +45,7 @@ static int make_all(void **state)
 	write_file(dir, "ca.crt", pem.buf, pem.len, 0644);
 	assert_ok(path_join(dir, "ca.crt", &ca_path, &err));
 	assert_ok(path_join(dir, "pgha-test-7.tar", &bundle_path, &err));
+	assert_ok(strv_add(&bundle_files, bundle_path, &err));
 	return 0;
 }
 
@@ -57,8 +59,18 @@ static int release_all(void **state)
 	pki_release(&tls);
 	free(ca_path);
 	free(bundle_path);
+	strv_release(&bundle_files);
 	tree_drop(dir);
 	return 0;
+}
+
+static int open_path(struct verify *v, const char *path, const char *ca_file, struct err *ret_err)
+{
+	CLEANUP(strv_release) struct strv paths = STRV_INIT;
+	struct err err = ERR_INIT;
+
+	assert_ok(strv_add(&paths, path, &err));
+	return verify_open(v, &paths, ca_file, ret_err);
 }
 
 static void right_bundle(struct str *bundle)
@@ -82,7 +94,7 @@ static int stage_in(const char *root, const struct str *bundle, struct install *
 	write_file(dir, "pgha-test-7.tar", bundle->buf, bundle->len, 0644);
 	in->node = "node1";
 	in->root = root;
-	in->bundle_path = bundle_path;
+	in->bundle_files = &bundle_files;
 	in->ca_path = ca_path;
 	if (install_init(in, err) || state_open(in, &st, err))
 		fail_msg("%s", err->msg);
@@ -568,7 +580,7 @@ static void a_dry_run_stages_outside_of_the_root(void **state)
 	right_bundle(&bundle);
 	write_file(dir, "pgha-test-7.tar", bundle.buf, bundle.len, 0644);
 	in.root = root;
-	in.bundle_path = bundle_path;
+	in.bundle_files = &bundle_files;
 	in.ca_path = ca_path;
 	assert_ok(install_init(&in, &err));
 	assert_ok(stage_bundle(&in, &result, &err));
@@ -592,14 +604,14 @@ static void verify_stores_nothing(void **state)
 	right_bundle(&bundle);
 	write_file(dir, "pgha-test-7.tar", bundle.buf, bundle.len, 0644);
 	tree_list(dir, &before);
-	assert_ok(verify_open(&v, bundle_path, ca_path, &err));
+	assert_ok(open_path(&v, bundle_path, ca_path, &err));
 	assert_ok(verify_members(&v, -1, NULL, &err));
 	tree_list(dir, &after);
 	assert_string_equal(before.buf, after.buf);
 	verify_release(&v);
-	assert_fails(ERR_USAGE, verify_open(&v, "/nonexistent.tar", ca_path, &err));
+	assert_fails(ERR_USAGE, open_path(&v, "/nonexistent.tar", ca_path, &err));
 	verify_release(&v);
-	assert_fails(ERR_USAGE, verify_open(&v, bundle_path, "/nonexistent.crt", &err));
+	assert_fails(ERR_USAGE, open_path(&v, bundle_path, "/nonexistent.crt", &err));
 }
 
 static void a_fifo_is_no_bundle(void **state)
@@ -612,7 +624,7 @@ static void a_fifo_is_no_bundle(void **state)
 	assert_ok(path_join(dir, "fifo", &path, &err));
 	assert_int_equal(mkfifo(path, 0600), 0);
 	alarm(10); /* ends a test that waits for somebody to write */
-	assert_fails(ERR_USAGE, verify_open(&v, path, ca_path, &err));
+	assert_fails(ERR_USAGE, open_path(&v, path, ca_path, &err));
 	alarm(0);
 	assert_int_equal(unlink(path), 0);
 }
@@ -631,7 +643,7 @@ static void a_dry_run_that_fails_leaves_another_runs_staging(void **state)
 	assert_ok(dir_make(staging, 0700, &err));
 	write_file(dir, "pgha-test-7.tar", "nothing", 7, 0644);
 	in.root = root;
-	in.bundle_path = bundle_path;
+	in.bundle_files = &bundle_files;
 	in.ca_path = ca_path;
 	assert_ok(install_init(&in, &err));
 	assert_fails(ERR_VERIFY, stage_bundle(&in, &result, &err));

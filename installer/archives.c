@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "archives.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cleanup.h"
+#include "file.h"
+
+static void archive_release(struct archive *a)
+{
+	cleanup_closep(&a->fd);
+	free(a->name);
+	*a = (struct archive){ .fd = -1 };
+}
+
+void archives_release(struct archives *a)
+{
+	for (size_t i = 0; i < a->count; i++)
+		archive_release(&a->items[i]);
+	free(a->items);
+	free(a->name);
+	str_release(&a->index_text);
+	str_release(&a->signature);
+	index_release(&a->index);
+	*a = (struct archives)ARCHIVES_INIT;
+}
+
+/* -- which files -- */
+
+static int find_in(const char *dir, struct strv *ret, struct err *err)
+{
+	CLEANUP(strv_release) struct strv names = STRV_INIT;
+	size_t before = ret->count;
+	int r = dir_list(dir, &names, err);
+
+	for (size_t i = 0; !r && i < names.count; i++) {
+		const char *name = names.items[i];
+
+		if (str_starts(name, "pgha-") && str_ends(name, ".tar"))
+			r = strv_addf(ret, err, "%s/%s", dir, name);
+	}
+	if (!r && ret->count == before)
+		r = err_set(err, ERR_USAGE,
+			    "no pgha-*.tar in '%.300s': name the bundle with --bundle", dir);
+	return r;
+}
+
+int archives_find(const char *const *paths, struct strv *ret, struct err *err)
+{
+	int r = 0;
+
+	for (; !r && *paths; paths++) {
+		struct stat st;
+
+		if (stat(*paths, &st) < 0)
+			return err_errno(err, ERR_USAGE, errno, "cannot open the bundle '%.300s'",
+					 *paths);
+		r = S_ISDIR(st.st_mode) ? find_in(*paths, ret, err) : strv_add(ret, *paths, err);
+	}
+	return r;
+}
+
+int archives_find_default(struct strv *ret, struct err *err)
+{
+	char self[PATH_MAX] = "";
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash = len > 0 ? strrchr(self, '/') : NULL;
+
+	if (!slash)
+		return err_set(err, ERR_USAGE, "name the bundle with --bundle");
+	*slash = '\0';
+	return find_in(self, ret, err);
+}
+
+/* -- opening -- */
+
+static int open_one(struct archive *a, const char *path, struct str *text, struct str *signature,
+		    struct err *err)
+{
+	struct stat st;
+	int r = str_dup(&a->name, path_basename(path), err);
+
+	if (r)
+		return r;
+	/* Not blocking: a FIFO is refused below, it must not hold us before. */
+	a->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (a->fd < 0 || fstat(a->fd, &st) < 0)
+		return err_errno(err, ERR_USAGE, errno, "cannot open the bundle '%.300s'", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_USAGE, "'%.300s' is no file", path);
+	a->tar = (struct tar_reader){ .fd = a->fd, .name = a->name };
+	if ((r = tar_read_sized(&a->tar, INDEX_NAME, INDEX_SIZE_MAX, text, err)))
+		return r;
+	return tar_read_sized(&a->tar, INDEX_SIGNATURE_NAME, INDEX_SIGNATURE_SIZE_MAX, signature,
+			      err);
+}
+
+/* Looks ahead: does the archive go on with the first member of VOLUME? */
+static int begins_volume(const struct archives *a, const struct archive *archive, size_t volume,
+			 bool *ret, struct err *err)
+{
+	CLEANUP(str_release) struct str header = STR_INIT;
+	const struct index_member *m = index_find(&a->index, a->index.volumes.items[volume]);
+	cleanup_free char *have = NULL;
+	int r = tar_header_make(m->path, m->size_bytes, &header, err);
+	ssize_t n = 0;
+
+	if (r)
+		return r;
+	have = malloc(header.len + 1);
+	if (!have)
+		return err_nomem(err);
+	n = pread(archive->fd, have, header.len, (off_t)archive->tar.offset);
+	if (n < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot read '%.200s'", archive->name);
+	*ret = (size_t)n == header.len && memcmp(have, header.buf, header.len) == 0;
+	return 0;
+}
+
+/* ARCHIVE is A's from here on, in its place. */
+static int take_place(struct archives *a, struct archive *archive, struct err *err)
+{
+	const size_t volumes = a->index.volumes.count;
+	size_t from = 0;
+	size_t to = 0;
+	size_t i = 0;
+	bool here = volumes == 0;
+	int r = 0;
+
+	for (; !here && i < volumes; i += !here)
+		if ((r = begins_volume(a, archive, i, &here, err)))
+			return r;
+	if (!here)
+		return err_set(err, ERR_VERIFY,
+			       "'%.200s' is not an intact bundle: behind the signature comes what "
+			       "is none of its %zu volumes' first member",
+			       archive->name, volumes);
+	if (a->items[i].fd >= 0 && !volumes)
+		return err_set(err, ERR_USAGE, "more than one bundle: '%.200s' and '%.200s'",
+			       a->items[i].name, archive->name);
+	if (a->items[i].fd >= 0)
+		return err_set(err, ERR_USAGE, "volume %zu is given twice: '%.200s' and '%.200s'",
+			       i + 1, a->items[i].name, archive->name);
+	index_volume_range(&a->index, i, &from, &to);
+	archive->next = from;
+	a->items[i] = *archive;
+	*archive = (struct archive){ .fd = -1 };
+	return 0;
+}
+
+static int make_places(struct archives *a, struct err *err)
+{
+	size_t count = index_volume_count(&a->index);
+
+	a->items = calloc(count, sizeof(*a->items));
+	if (!a->items)
+		return err_nomem(err);
+	for (; a->count < count; a->count++)
+		a->items[a->count].fd = -1;
+	return 0;
+}
+
+static int open_first(struct archives *a, const char *path, archives_trust trust, void *arg,
+		      struct err *err)
+{
+	CLEANUP(archive_release) struct archive archive = { .fd = -1 };
+	int r = open_one(&archive, path, &a->index_text, &a->signature, err);
+
+	if (!r)
+		r = str_dup(&a->name, archive.name, err);
+	if (!r)
+		r = sha256_hex(a->index_text.buf, a->index_text.len, a->index_sha256, err);
+	if (!r)
+		r = trust(a, arg, err);
+	if (!r)
+		r = index_parse(INDEX_NAME, a->index_text.buf, a->index_text.len, &a->index, err);
+	if (!r)
+		r = make_places(a, err);
+	return r ? r : take_place(a, &archive, err);
+}
+
+static bool str_same(const struct str *a, const struct str *b)
+{
+	return a->len == b->len && memcmp(a->buf, b->buf, a->len) == 0;
+}
+
+/* The first one's index was believed, and this one is the same or nothing. */
+static int open_further(struct archives *a, const char *path, struct err *err)
+{
+	CLEANUP(archive_release) struct archive archive = { .fd = -1 };
+	CLEANUP(str_release) struct str text = STR_INIT;
+	CLEANUP(str_release) struct str signature = STR_INIT;
+	int r = open_one(&archive, path, &text, &signature, err);
+
+	if (r)
+		return r;
+	if (str_same(&text, &a->index_text) && str_same(&signature, &a->signature))
+		return take_place(a, &archive, err);
+	if (!a->index.volumes.count)
+		return err_set(
+			err, ERR_USAGE,
+			"more than one bundle: '%.200s' and '%.200s': name one with --bundle",
+			a->name, archive.name);
+	return err_set(err, ERR_VERIFY,
+		       "'%.200s' is of another bundle than '%.200s' (sequence %llu)", archive.name,
+		       a->name, (unsigned long long)a->index.sequence);
+}
+
+int archives_open(struct archives *a, const struct strv *files, archives_trust trust, void *arg,
+		  struct err *err)
+{
+	int r = open_first(a, files->items[0], trust, arg, err);
+
+	for (size_t i = 1; !r && i < files->count; i++)
+		r = open_further(a, files->items[i], err);
+	return r;
+}
+
+int archives_need_all(const struct archives *a, const char *option, struct err *err)
+{
+	CLEANUP(str_release) struct str names = STR_INIT;
+	size_t missing = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < a->count; i++) {
+		if (a->items[i].fd >= 0)
+			continue;
+		str_add(&names, missing++ ? ", '" : "'");
+		index_archive_name(&a->index, i, &names);
+		str_addc(&names, '\'');
+	}
+	r = str_check(&names, err);
+	if (r || !missing)
+		return r;
+	return err_set(err, ERR_VERIFY,
+		       "%zu of the bundle's %zu volumes are missing: %.300s; name the directories "
+		       "that have them with further --%s",
+		       missing, a->count, names.buf, option);
+}
+
+/* -- reading -- */
+
+static size_t volume_of(const struct archives *a, size_t i)
+{
+	const struct index *index = &a->index;
+	size_t volume = 0;
+
+	while (volume + 1 < index->volumes.count &&
+	       strcmp(index->volumes.items[volume + 1], index->members[i].path) <= 0)
+		volume++;
+	return volume;
+}
+
+int archives_seek(struct archives *a, size_t i, struct archive **ret_archive, struct err *err)
+{
+	struct archive *archive = &a->items[volume_of(a, i)];
+	int r = 0;
+
+	*ret_archive = NULL;
+	if (archive->fd < 0)
+		return 0;
+	for (; !r && archive->next < i; archive->next++) {
+		const struct index_member *m = &a->index.members[archive->next];
+
+		if (m->from_base)
+			continue;
+		r = tar_read_header(&archive->tar, m->path, m->size_bytes, err);
+		if (!r)
+			r = tar_skip_contents(&archive->tar, m->path, m->size_bytes, err);
+	}
+	if (!r)
+		r = tar_read_header(&archive->tar, a->index.members[i].path,
+				    a->index.members[i].size_bytes, err);
+	archive->next = i + 1;
+	*ret_archive = archive;
+	return r;
+}
+
+int archives_end(struct archives *a, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < a->count; i++)
+		if (a->items[i].fd >= 0)
+			r = tar_read_end(&a->items[i].tar, err);
+	return r;
+}
