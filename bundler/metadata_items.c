@@ -266,7 +266,8 @@ static int make_item(void *arg, struct err *err)
 	const struct metafile from = { .cache = m->md->options.cache,
 				       .sha256 = file->sha256,
 				       .location = file->location,
-				       .size_bytes = file->size_bytes };
+				       .size_bytes = file->size_bytes,
+				       .xml = m->type != REPOMD_MODULES };
 	int primary = -1;
 	int r = 0;
 

@@ -27,7 +27,7 @@ int metafile_read(const struct metafile *file, int (*parse)(FILE *in, void *arg,
 	if (r == 0 && fd < 0)
 		r = err_set(err, ERR_FAILED, "it went away from the cache: run again");
 	if (r == 0)
-		r = unpack_open(steal_fd(&fd), file->location,
+		r = unpack_open(steal_fd(&fd), file->location, file->xml,
 				file->size_bytes * UNPACKED_RATIO_MAX + UNPACKED_FREE, &unpack, &in,
 				err);
 	if (r < 0)

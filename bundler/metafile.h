@@ -3,6 +3,7 @@
 #ifndef PGHA_METAFILE_H
 #define PGHA_METAFILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -17,6 +18,7 @@ struct metafile {
 	const char *sha256;
 	const char *location; /* its ending says how it is packed */
 	uint64_t size_bytes;
+	bool xml; /* then it may have no document type */
 };
 
 /*

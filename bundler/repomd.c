@@ -14,6 +14,7 @@
 #include "cleanup.h"
 #include "file.h"
 #include "metafile.h"
+#include "prolog.h"
 #include "str.h"
 
 DEFINE_CLEANUP(Pool *, pool_free);
@@ -122,12 +123,15 @@ int repomd_parse(const char *text, size_t size_bytes, struct repomd *ret, struct
 	CLEANUP(pool_freep) Pool *pool = pool_create();
 	cleanup_fclose FILE *in = size_bytes ? fmemopen((void *)text, size_bytes, "r") : NULL;
 	struct parsing parsing = { .pool = pool, .ret = ret };
+	struct prolog prolog = { .state = PROLOG_BETWEEN };
 	Repo *repo = NULL;
 
 	if (!size_bytes)
 		return err_set(err, ERR_VERIFY, "repomd.xml is empty");
 	if (!in)
 		return err_nomem(err);
+	if (!prolog_read(&prolog, text, size_bytes))
+		return err_set(err, ERR_VERIFY, "repomd.xml: " PROLOG_REFUSED_TEXT);
 	repo = repo_create(pool, "");
 	if (repo_add_repomdxml(repo, in, 0))
 		return err_set(err, ERR_VERIFY, "repomd.xml: %s", pool_errstr(pool));

@@ -11,6 +11,7 @@
 #include <solv/solv_xfopen.h>
 
 #include "cleanup.h"
+#include "prolog.h"
 
 #define PIECES 8
 #define PIECE_SIZE (64U << 10)
@@ -20,6 +21,8 @@ struct unpack {
 	FILE *in;     /* the caller's end */
 	pthread_t thread;
 	bool started;
+	bool xml;
+	struct prolog prolog;
 	uint64_t max_bytes;
 
 	/* What both ends share, under LOCK; CHANGED says that something did. */
@@ -28,7 +31,7 @@ struct unpack {
 	size_t sizes[PIECES];
 	size_t first, count; /* pieces that are full */
 	bool ended;          /* nothing follows these */
-	bool broken, too_much;
+	bool broken, too_much, refused;
 	bool left; /* the caller wants no more */
 
 	size_t used; /* of the first piece: the caller's */
@@ -58,19 +61,23 @@ static void *unpack_all(void *arg)
 	while (!ended) {
 		int i = free_piece(u);
 		size_t n = 0;
+		bool refused = false;
 
 		if (i < 0)
 			return NULL;
 		n = fread(u->pieces[i], 1, PIECE_SIZE, u->packed);
 		total += n;
-		ended = n < PIECE_SIZE || total > u->max_bytes;
+		refused = u->xml && !prolog_read(&u->prolog, u->pieces[i], n);
+		ended = n < PIECE_SIZE || total > u->max_bytes || refused;
 		pthread_mutex_lock(&u->lock);
 		u->broken = ended && ferror(u->packed);
 		u->too_much = total > u->max_bytes;
+		u->refused = refused;
 		u->ended = ended;
 		u->sizes[i] = n;
-		/* A piece that goes over the limit is kept back with all that follows. */
-		u->count += n && !u->too_much;
+		/* A piece that goes over the limit is kept back with all that follows, and one with
+		 * a document type. */
+		u->count += n && !u->too_much && !refused;
 		pthread_cond_signal(&u->changed);
 		pthread_mutex_unlock(&u->lock);
 	}
@@ -87,7 +94,7 @@ static size_t first_piece(struct unpack *u, bool *ret_failed)
 		pthread_cond_wait(&u->changed, &u->lock);
 	if (u->count)
 		n = u->sizes[u->first];
-	*ret_failed = !u->count && (u->broken || u->too_much);
+	*ret_failed = !u->count && (u->broken || u->too_much || u->refused);
 	pthread_mutex_unlock(&u->lock);
 	return n;
 }
@@ -140,8 +147,8 @@ static int start(struct unpack *u, struct err *err)
 
 DEFINE_CLEANUP(struct unpack *, unpack_free);
 
-int unpack_open(int fd, const char *name, uint64_t max_bytes, struct unpack **ret, FILE **ret_in,
-		struct err *err)
+int unpack_open(int fd, const char *name, bool xml, uint64_t max_bytes, struct unpack **ret,
+		FILE **ret_in, struct err *err)
 {
 	static const cookie_io_functions_t functions = { .read = read_pieces };
 	cleanup_close int owned = fd;
@@ -153,6 +160,7 @@ int unpack_open(int fd, const char *name, uint64_t max_bytes, struct unpack **re
 	pthread_mutex_init(&u->lock, NULL);
 	pthread_cond_init(&u->changed, NULL);
 	u->max_bytes = max_bytes;
+	u->xml = xml;
 	u->packed = solv_xfopen_fd(name, owned, "r");
 	if (!u->packed)
 		return err_set(err, ERR_VERIFY, "it is packed in a way that is not known here");
@@ -177,14 +185,18 @@ int unpack_check(struct unpack *u, struct err *err)
 {
 	bool broken = false;
 	bool too_much = false;
+	bool refused = false;
 
 	pthread_mutex_lock(&u->lock);
 	broken = u->broken;
 	too_much = u->too_much;
+	refused = u->refused;
 	pthread_mutex_unlock(&u->lock);
 	if (too_much)
 		return err_set(err, ERR_VERIFY, "it unpacks to more than %llu bytes",
 			       (unsigned long long)u->max_bytes);
+	if (refused)
+		return err_set(err, ERR_VERIFY, "%s", PROLOG_REFUSED_TEXT);
 	if (broken)
 		return err_set(err, ERR_VERIFY, "it cannot be unpacked");
 	return 0;

@@ -87,6 +87,24 @@ primary "$(package 'more=<rpm:requires><rpm:entry name="foo&#10;pgha-bundle: all
 expect "a dependency with a line end and an escape sequence is no solution" 4 "nothing provides foo" resolve
 plain "a hostile dependency"
 
+# --- XML that grows ---
+bomb='<!DOCTYPE x [<!ENTITY a "aaaaaaaaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+for before in '' '<!-- <a> - -->' '<?a <b> ? ?>'; do
+	primary "$(package 'license=&b;')" "$before$bomb"
+	expect "entities in primary.xml are refused${before:+ behind '$before'}" 5 "it has a document type" resolve
+done
+primary "$(package)" '<!-- > - <!DOCTYPE --><?a > <!DOCTYPE x> ?>'
+expect "what only looks like a document type is none" 0 "1 packages" resolve
+primary "$(package)"
+doctype=$bomb repomd primary=primary.xml
+expect "entities in repomd.xml are refused" 5 "it has a document type" resolve
+primary "$(package 'license=&b;')" "$bomb"
+for encoding in UTF-16LE UTF-16BE UTF-16; do
+	sed "s/UTF-8/${encoding%?E}/" "$repo/repodata/primary.xml" | iconv -t "$encoding" >"$repo/repodata/other.xml"
+	repomd primary=other.xml
+	expect "nor do they come in $encoding" 5 "it has a document type" resolve
+done
+
 # --- files that are none ---
 # What would wait for ever is ended by force, with status 124.
 # shellcheck disable=SC2317 # called through expect
