@@ -168,7 +168,7 @@ static void deliver(struct pack *pack, struct keys *keys, const char *out, uint6
 	d.output = output;
 	d.work_dir = work;
 	if (base)
-		assert_ok(delta_open(base, keys->ca, &delta, &err));
+		assert_ok(delta_open(base, keys->chain, &delta, &err));
 	bundle_index(none, 1, &index);
 	assert_ok(deliver_bundle(&d, pack, &index, keys, ret_paths, &err));
 	assert_ok(tree_remove(work, &err));
