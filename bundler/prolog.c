@@ -9,6 +9,20 @@ static enum prolog_state between(unsigned char c)
 	return c == '<' ? PROLOG_TAG : PROLOG_OVER;
 }
 
+/* XML 1.0, rules 28 and 75: literals have any character but their quote, the rest has neither '<' nor '['. */
+static enum prolog_state type(struct prolog *p, unsigned char c)
+{
+	if (p->quote)
+		p->quote = c == p->quote ? 0 : p->quote;
+	else if (c == '"' || c == '\'')
+		p->quote = c;
+	else if (c == '[' || c == '<')
+		return PROLOG_REFUSED;
+	else if (c == '>')
+		return PROLOG_BETWEEN;
+	return PROLOG_TYPE;
+}
+
 static enum prolog_state step(struct prolog *p, unsigned char c)
 {
 	unsigned int dashes = p->dashes;
@@ -26,7 +40,9 @@ static enum prolog_state step(struct prolog *p, unsigned char c)
 		p->question = false;
 		return c == '?' ? PROLOG_TOLD : c == '!' ? PROLOG_BANG : PROLOG_OVER;
 	case PROLOG_BANG:
-		return c == '-' ? PROLOG_DASH : PROLOG_REFUSED;
+		return c == '-' ? PROLOG_DASH : c == 'D' ? PROLOG_TYPE : PROLOG_REFUSED;
+	case PROLOG_TYPE:
+		return type(p, c);
 	case PROLOG_DASH:
 		p->dashes = 0;
 		return c == '-' ? PROLOG_COMMENT : PROLOG_REFUSED;
