@@ -14,7 +14,8 @@
 #include "file.h"
 #include "str.h"
 
-#define MAGIC "pgha-derived 1\n"
+#define MAGIC "pgha-derived 2\n"
+#define MACHINE_ID "/etc/machine-id"
 #define UNUSED_S (30L * 24 * 3600)
 #define TOUCH_S (24L * 3600)
 
@@ -22,6 +23,7 @@
 struct head {
 	char magic[sizeof(MAGIC) - 1];
 	char key[SHA256_HEX_SIZE];
+	char host[SHA256_HEX_SIZE]; /* host_mark() */
 	char sha256[SHA256_HEX_SIZE];
 };
 
@@ -65,6 +67,30 @@ static int open_dir(const char *cache, const char *name)
 	return steal_fd(&fd);
 }
 
+/*
+ * What a file has here and nowhere else: this machine's name for itself, which others do not know, and
+ * the file's inode, which no copy has.
+ */
+static int host_mark(const struct stat *st, char ret[SHA256_HEX_SIZE], struct err *err)
+{
+	char text[128] = "";
+	cleanup_close int fd = open(MACHINE_ID, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, 64);
+	size_t len = n > 0 ? (size_t)n : 0;
+
+	len += (size_t)snprintf(text + len, sizeof(text) - len, " %llu",
+				(unsigned long long)st->st_ino);
+	return sha256_hex(text, len, ret, err);
+}
+
+static bool is_from_here(const struct head *head, const struct stat *st)
+{
+	struct err ignored = ERR_INIT;
+	char mark[SHA256_HEX_SIZE];
+
+	return host_mark(st, mark, &ignored) == 0 && !memcmp(mark, head->host, sizeof(mark));
+}
+
 static bool read_head(int fd, const char *key, struct head *head)
 {
 	return read(fd, head, sizeof(*head)) == (ssize_t)sizeof(*head) &&
@@ -73,7 +99,7 @@ static bool read_head(int fd, const char *key, struct head *head)
 	       head->sha256[sizeof(head->sha256) - 1] == '\0';
 }
 
-int derived_open(const char *cache, const char *dir, const char *key)
+int derived_open(const char *cache, const char *dir, const char *key, bool *ret_foreign)
 {
 	cleanup_close int dir_fd = open_dir(cache, dir);
 	cleanup_close int fd =
@@ -83,10 +109,18 @@ int derived_open(const char *cache, const char *dir, const char *key)
 	struct err ignored = ERR_INIT;
 	struct head head;
 	struct stat st;
+	bool foreign = false;
 
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !is_ours(&st))
 		return -1;
-	if (!read_head(fd, key, &head) || sha256_fd(fd, key, got, NULL, &ignored) < 0 ||
+	if (!read_head(fd, key, &head)) {
+		unlinkat(dir_fd, key, 0);
+		return -1;
+	}
+	foreign = !is_from_here(&head, &st);
+	if (ret_foreign)
+		*ret_foreign = foreign;
+	if ((foreign && !ret_foreign) || sha256_fd(fd, key, got, NULL, &ignored) < 0 ||
 	    strcmp(got, head.sha256) != 0) {
 		unlinkat(dir_fd, key, 0);
 		return -1;
@@ -122,6 +156,7 @@ static int write_file(int dir, const char *key, const char *temp, int from, stru
 {
 	cleanup_close int fd = -1;
 	struct head head;
+	struct stat st;
 	int r = 0;
 
 	memcpy(head.magic, MAGIC, sizeof(head.magic));
@@ -134,7 +169,11 @@ static int write_file(int dir, const char *key, const char *temp, int from, stru
 	fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_errno(err, ERR_FAILED, errno, "cannot create '%s'", temp);
-	r = fd_write_all(fd, temp, &head, sizeof(head), err);
+	if (fstat(fd, &st) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot stat '%s'", temp);
+	r = host_mark(&st, head.host, err);
+	if (r == 0)
+		r = fd_write_all(fd, temp, &head, sizeof(head), err);
 	return r < 0 ? r : copy(from, fd, temp, err);
 }
 

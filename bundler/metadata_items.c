@@ -88,7 +88,7 @@ static int look_up(struct metadata *md, struct metadata_repo *repo, enum repomd_
 		return 0;
 	if (make_key(repo, type, err) < 0)
 		return -err->code;
-	item->fd = derived_open(md->options.cache, DERIVED_FILES, item->key);
+	item->fd = derived_open(md->options.cache, DERIVED_FILES, item->key, NULL);
 	if (item->fd >= 0) {
 		item->start = lseek(item->fd, 0, SEEK_CUR);
 		return 0;

@@ -72,9 +72,10 @@ static bool read_fields(char **text, uint64_t numbers[FIELD_NUMBERS], struct met
 			i++;
 		if (i < FIELD_NUMBERS && str_u64(&numbers[i], value, 0, UINT64_MAX, err) < 0)
 			return false;
-		if (i == FIELD_ETAG && str_dup(&kept->etag, value, err) < 0)
+		if (i == FIELD_ETAG && (kept->etag || str_dup(&kept->etag, value, err) < 0))
 			return false;
-		if (i == FIELD_LAST_MODIFIED && str_dup(&kept->last_modified, value, err) < 0)
+		if (i == FIELD_LAST_MODIFIED &&
+		    (kept->last_modified || str_dup(&kept->last_modified, value, err) < 0))
 			return false;
 		*text = end + 1;
 	}
@@ -103,20 +104,31 @@ static bool parse_kept(struct str *all, struct metadata_kept *kept)
 	return kept->there;
 }
 
+static void forget_asking(struct metadata_kept *kept)
+{
+	kept->checked_s = 0;
+	free(steal_ptr(&kept->etag));
+	free(steal_ptr(&kept->last_modified));
+}
+
 int metadata_read_kept(struct metadata *md, struct metadata_repo *repo, struct err *err)
 {
 	CLEANUP(str_release) struct str all = STR_INIT;
 	struct metadata_kept *kept = &repo->private->kept;
 	struct err ignored = ERR_INIT;
 	cleanup_close int fd = -1;
+	bool foreign = false;
 
 	if (make_key(repo, err) < 0)
 		return -err->code;
-	fd = derived_open(md->options.cache, DERIVED_SEEN, repo->private->kept_key);
+	fd = derived_open(md->options.cache, DERIVED_SEEN, repo->private->kept_key, &foreign);
 	if (fd < 0)
 		return 0;
 	if (fd_read_all(fd, "repomd", KEPT_MAX, &all, &ignored) < 0 || !parse_kept(&all, kept))
 		metadata_kept_release(kept);
+	/* Who has made it may have said that it is new, and "not modified" would say the same. */
+	if (foreign)
+		forget_asking(kept);
 	return 0;
 }
 

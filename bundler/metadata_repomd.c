@@ -85,8 +85,8 @@ static bool has_not_expired(const struct asking *a)
 	if (a->check.md->options.refresh || expire_s == 0)
 		return false;
 	/* A date in the future says nothing. */
-	return expire_s < 0 ||
-	       (now >= kept->checked_s && now - kept->checked_s < (uint64_t)expire_s);
+	return kept->checked_s && (expire_s < 0 || (now >= kept->checked_s &&
+						    now - kept->checked_s < (uint64_t)expire_s));
 }
 
 /* The newest that the metalink names needs no request. */
@@ -239,8 +239,8 @@ static void note_answer(struct asking *a)
 		replace_kept(a);
 	kept->revision = private->repomd.revision;
 	kept->timestamp = private->repomd.timestamp;
+	private->remember |= a->repo->source->metadata_expire_s > 0 || !kept->checked_s;
 	kept->checked_s = (uint64_t)clock_now();
-	private->remember |= a->repo->source->metadata_expire_s > 0;
 	memcpy(a->repo->sha256, kept->sha256, sizeof(a->repo->sha256));
 	a->done = true;
 }

@@ -6,7 +6,7 @@ source "$(dirname "$0")/lib.sh"
 
 umask 022
 repo=$work/r
-printf '[r]\nname=r\nbaseurl=file://%s\n' "$repo" >"$work/r.repo"
+printf '[r]\nname=r\nbaseurl=file://%s\nmetadata_expire=0\n' "$repo" >"$work/r.repo"
 printf 'pgha: 1\nplatform: {id: "platform:el8", arch: x86_64}\nrepos: [r.repo]\npackages: [a]\n' >"$work/b.yaml"
 
 # Of the package that is made: as XML has them.
@@ -44,7 +44,9 @@ repomd() {
 	} >"$repo/repodata/repomd.xml"
 }
 # shellcheck disable=SC2317 # called through expect
-resolve() { rm -f "$work/b.lock" && "$bundle" resolve -f "$work/b.yaml" -o "$work/b.lock" --cache "$work/cache" "$@"; }
+resolve_in() { rm -f "$work/b.lock" && "$bundle" resolve -f "$work/b.yaml" -o "$work/b.lock" --cache "$1"; }
+# shellcheck disable=SC2317
+resolve() { resolve_in "$work/cache"; }
 # plain NAME: the last command wrote nothing that moves a cursor or turns the direction, and one line beside progress and details
 plain() {
 	if LC_ALL=C.UTF-8 grep -qP '[^\PC\n]|\xc2[\x80-\x9f]|[\x{200e}\x{200f}\x{2028}-\x{202e}\x{2066}-\x{2069}]' "$work/.out" "$work/.err"; then
@@ -86,6 +88,24 @@ END
 primary "$(package 'more=<rpm:requires><rpm:entry name="foo&#10;pgha-bundle: all is well&#x9b;31m"/></rpm:requires>')"
 expect "a dependency with a line end and an escape sequence is no solution" 4 "nothing provides foo" resolve
 plain "a hostile dependency"
+
+# --- a cache from elsewhere ---
+rm -rf "$work/cache"
+sed -i 's/^metadata_expire=.*/metadata_expire=7d/' "$work/r.repo"
+primary "$(package ver=1)"
+expect "what is kept of a repository is fresh" 0 "1 packages" resolve
+cp -a "$work/cache" "$work/copy"
+primary "$(package ver=2)"
+expect "and serves until it expires" 0 "1 packages" resolve
+if grep -q 'nevra: a-1-1' "$work/b.lock"; then ok "here, where it was kept"; else not_ok "here, where it was kept"; fi
+mv "$work/copy" "$work/cache2"
+expect "a copy of it cannot say that it is fresh" 0 "1 packages" resolve_in "$work/cache2"
+if grep -q 'nevra: a-2-1' "$work/b.lock"; then ok "the repository is asked"; else not_ok "the repository is asked"; fi
+primary "$(package ver=3)"
+expect "once" 0 "1 packages" resolve_in "$work/cache2"
+if grep -q 'nevra: a-2-1' "$work/b.lock"; then ok "then it is fresh there too"; else not_ok "then it is fresh there too"; fi
+rm -rf "$work/cache" "$work/cache2"
+sed -i 's/^metadata_expire=.*/metadata_expire=0/' "$work/r.repo"
 
 # --- XML that grows ---
 bomb='<!DOCTYPE x [<!ENTITY a "aaaaaaaaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>'

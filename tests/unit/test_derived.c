@@ -46,7 +46,7 @@ static void save(const char *under, const char *text)
 static char *content(const char *under)
 {
 	CLEANUP(str_release) struct str text = STR_INIT;
-	cleanup_close int fd = derived_open(cache, DERIVED_FILES, under);
+	cleanup_close int fd = derived_open(cache, DERIVED_FILES, under, NULL);
 	char *ret = NULL;
 	struct err err;
 
@@ -106,29 +106,59 @@ static void other_inputs_have_other_keys(void **state)
 	}
 }
 
-/* Every byte of a file flipped, and every shorter file. */
+/* Every byte of a file flipped, and every shorter file; in place, a copy would not count anyway. */
 static void a_damaged_file_counts_as_not_there(void **state)
 {
+	size_t size = 1;
+	char path[160];
+
+	(void)state;
+	path_of(key, path, sizeof(path));
+	for (size_t i = 0; i < size; i++) {
+		cleanup_close int fd = -1;
+		struct stat st;
+		char byte = 0;
+
+		save(key, "some content");
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		assert_int_equal(fstat(fd, &st), 0);
+		size = (size_t)st.st_size;
+		assert_int_equal(pread(fd, &byte, 1, (off_t)i), 1);
+		byte ^= 1;
+		assert_int_equal(pwrite(fd, &byte, 1, (off_t)i), 1);
+		assert_content(key, NULL);
+		assert_int_equal(access(path, F_OK), -1); /* thrown away */
+		save(key, "some content");
+		assert_int_equal(truncate(path, (off_t)i), 0);
+		assert_content(key, NULL);
+	}
+	assert_true(size > 200);
+	save(key, "some content");
+	assert_content(key, "some content");
+}
+
+/* Whoever makes a cache can make its digests too. */
+static void a_file_from_elsewhere_counts_only_where_that_is_told(void **state)
+{
 	cleanup_free char *good = NULL;
+	cleanup_close int here = -1, there = -1;
+	bool foreign = true;
 	size_t size = 0;
 	char path[160];
 	struct err err;
 
 	(void)state;
 	save(key, "some content");
+	here = derived_open(cache, DERIVED_FILES, key, &foreign);
+	assert_true(here >= 0);
+	assert_false(foreign);
 	path_of(key, path, sizeof(path));
 	assert_ok(file_read(path, 0, ERR_FAILED, &good, &size, &err));
-	for (size_t i = 0; i < size; i++) {
-		good[i] ^= 1;
-		assert_ok(file_write_atomic(path, 0600, good, size, &err));
-		good[i] ^= 1;
-		assert_content(key, NULL);
-		assert_int_equal(access(path, F_OK), -1); /* thrown away */
-		assert_ok(file_write_atomic(path, 0600, good, i, &err));
-		assert_content(key, NULL);
-	}
 	assert_ok(file_write_atomic(path, 0600, good, size, &err));
-	assert_content(key, "some content");
+	there = derived_open(cache, DERIVED_FILES, key, &foreign);
+	assert_true(there >= 0);
+	assert_true(foreign);
+	assert_content(key, NULL);
 }
 
 static void a_file_under_anothers_name_counts_as_not_there(void **state)
@@ -202,6 +232,7 @@ int main(void)
 		TEST(what_was_kept_comes_back),
 		TEST(other_inputs_have_other_keys),
 		TEST(a_damaged_file_counts_as_not_there),
+		TEST(a_file_from_elsewhere_counts_only_where_that_is_told),
 		TEST(a_file_under_anothers_name_counts_as_not_there),
 		TEST(what_others_can_write_is_not_used),
 		TEST(what_was_not_used_for_long_is_removed),
