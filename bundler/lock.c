@@ -59,9 +59,19 @@ static const struct schema_field rpm_fields[] = {
 	SCHEMA_END,
 };
 
+static const struct schema_field build_fields[] = {
+	SCHEMA_STRING(struct lock_build, name, "name",
+		      SCHEMA_REQUIRED | SCHEMA_NONEMPTY | SCHEMA_WORD),
+	SCHEMA_STRING(struct lock_build, version, "version", SCHEMA_REQUIRED | SCHEMA_NONEMPTY),
+	SCHEMA_STRING(struct lock_build, url, "url", SCHEMA_REQUIRED | SCHEMA_NONEMPTY),
+	SCHEMA_STRING(struct lock_build, sha256, "sha256", SCHEMA_REQUIRED),
+	SCHEMA_END,
+};
+
 static const struct schema_field sdist_fields[] = {
 	SCHEMA_STRING(struct lock_sdist, url, "url", SCHEMA_REQUIRED | SCHEMA_NONEMPTY),
 	SCHEMA_STRING(struct lock_sdist, sha256, "sha256", SCHEMA_REQUIRED),
+	SCHEMA_LIST(struct lock_sdist, build, "build", 0, build_fields, struct lock_build),
 	SCHEMA_END,
 };
 
@@ -247,6 +257,25 @@ static int check_rpm(const struct yaml_node *node, const struct lock *lock,
 	return 0;
 }
 
+static int check_builds(const struct yaml_node *node, const struct lock_sdist *sdist,
+			struct err *err)
+{
+	const struct lock_build *builds = sdist->build.items;
+
+	for (size_t i = 0; i < sdist->build.count; i++) {
+		const struct yaml_node *item = yaml_get(node, "build")->items[i];
+
+		if (builds[i].name[0] == '-' || !str_is_word(builds[i].version, ".!+-_"))
+			return yaml_error(item, err,
+					  "'%.60s' '%.60s' is no distribution and version",
+					  builds[i].name, builds[i].version);
+		if (!url_is_valid(builds[i].url) || !is_sha256(builds[i].sha256))
+			return yaml_error(item, err,
+					  "a URL without credentials and a SHA-256 are expected");
+	}
+	return 0;
+}
+
 /* The machine that the lock is for loads it. */
 static int check_wheel_file(const struct yaml_node *node, const struct lock_platform *platform,
 			    const struct lock_wheel *wheel, struct err *err)
@@ -284,6 +313,8 @@ static int check_wheel(const struct yaml_node *node, const struct lock_platform 
 	    (!url_is_valid(wheel->sdist.url) || !is_sha256(wheel->sdist.sha256)))
 		return yaml_error(at(node, "sdist"), err,
 				  "a URL without credentials and a SHA-256 are expected");
+	if (wheel->sdist.build.count && check_builds(at(node, "sdist"), &wheel->sdist, err) < 0)
+		return -(int)err->code;
 	return check_wheel_file(node, platform, wheel, err);
 }
 
@@ -304,6 +335,11 @@ static int cmp_wheel(const void *a, const void *b)
 	return strcmp(((const struct lock_wheel *)a)->name, ((const struct lock_wheel *)b)->name);
 }
 
+static int cmp_build(const void *a, const void *b)
+{
+	return strcmp(((const struct lock_build *)a)->name, ((const struct lock_build *)b)->name);
+}
+
 static void sort_list(struct schema_list *list, size_t item_size,
 		      int (*cmp)(const void *, const void *))
 {
@@ -313,6 +349,10 @@ static void sort_list(struct schema_list *list, size_t item_size,
 
 static void lock_sort(struct lock *lock)
 {
+	struct lock_wheel *wheels = lock->wheels.items;
+
+	for (size_t i = 0; i < lock->wheels.count; i++)
+		sort_list(&wheels[i].sdist.build, sizeof(struct lock_build), cmp_build);
 	sort_list(&lock->repos, sizeof(struct lock_repo), cmp_repo);
 	sort_list(&lock->rpms, sizeof(struct lock_rpm), cmp_rpm);
 	sort_list(&lock->wheels, sizeof(struct lock_wheel), cmp_wheel);
@@ -430,6 +470,55 @@ int lock_add_wheel(struct lock *lock, struct lock_wheel **ret, struct err *err)
 	return r;
 }
 
+int lock_add_build(struct lock_sdist *sdist, struct lock_build **ret, struct err *err)
+{
+	void *item = NULL;
+	int r = list_add(&sdist->build, sizeof(**ret), &item, err);
+
+	if (r == 0)
+		*ret = item;
+	return r;
+}
+
+int lock_copy_sdist(const struct lock_sdist *from, struct lock_sdist *to, struct err *err)
+{
+	const struct lock_build *builds = from->build.items;
+	int r = from->url ? str_dup(&to->url, from->url, err) : 0;
+
+	if (r == 0 && from->sha256)
+		r = str_dup(&to->sha256, from->sha256, err);
+	for (size_t i = 0; r == 0 && i < from->build.count; i++) {
+		struct lock_build *build = NULL;
+
+		r = lock_add_build(to, &build, err);
+		if (r == 0)
+			r = str_dup(&build->name, builds[i].name, err);
+		if (r == 0)
+			r = str_dup(&build->version, builds[i].version, err);
+		if (r == 0)
+			r = str_dup(&build->url, builds[i].url, err);
+		if (r == 0)
+			r = str_dup(&build->sha256, builds[i].sha256, err);
+	}
+	return r;
+}
+
+void lock_release_builds(struct lock_sdist *sdist)
+{
+	struct lock_build *builds = sdist->build.items;
+
+	for (size_t i = 0; i < sdist->build.count; i++)
+		schema_release(build_fields, &builds[i]);
+	free(builds);
+	sdist->build = (struct schema_list){ .items = NULL };
+}
+
+void lock_release_sdist(struct lock_sdist *sdist)
+{
+	schema_release(sdist_fields, sdist);
+	*sdist = (struct lock_sdist){ .url = NULL };
+}
+
 /* --- writing ------------------------------------------------------------------------------------ */
 
 static void add_pair(struct str *out, const char *key, const char *value, bool first)
@@ -501,6 +590,24 @@ static void add_rpm(struct str *out, const struct lock_rpm *rpm)
 	add_line(out, "    ", "reason", rpm->reason);
 }
 
+static void add_builds(struct str *out, const struct lock_sdist *sdist)
+{
+	const struct lock_build *builds = sdist->build.items;
+
+	if (!sdist->build.count)
+		return;
+	str_add(out, ", build: [");
+	for (size_t i = 0; i < sdist->build.count; i++) {
+		str_add(out, i ? ", " : "");
+		add_pair(out, "name", builds[i].name, true);
+		add_pair(out, "version", builds[i].version, false);
+		add_pair(out, "url", builds[i].url, false);
+		add_pair(out, "sha256", builds[i].sha256, false);
+		str_addc(out, '}');
+	}
+	str_addc(out, ']');
+}
+
 static void add_wheel(struct str *out, const struct lock_wheel *wheel)
 {
 	str_add(out, "  - ");
@@ -513,6 +620,7 @@ static void add_wheel(struct str *out, const struct lock_wheel *wheel)
 		str_add(out, ", sdist: ");
 		add_pair(out, "url", wheel->sdist.url, true);
 		add_pair(out, "sha256", wheel->sdist.sha256, false);
+		add_builds(out, &wheel->sdist);
 		str_addc(out, '}');
 	}
 	str_add(out, "}\n");

@@ -50,9 +50,18 @@ struct lock_rpm {
 	char *reason; /* "service NAME", "requested" or "package NEVRA" */
 };
 
+/* What a wheel was built with. */
+struct lock_build {
+	char *name;
+	char *version;
+	char *url;
+	char *sha256;
+};
+
 struct lock_sdist {
 	char *url; /* NULL: the wheel was downloaded as it is */
 	char *sha256;
+	struct schema_list build; /* of struct lock_build, sorted by name; may be empty */
 };
 
 struct lock_wheel {
@@ -101,6 +110,14 @@ int lock_add_wheel(struct lock *lock, struct lock_wheel **ret, struct err *err) 
 /* What a package may be in a lock, its repository aside; ERR_CONFIG, with the key that is wrong in
  * *RET_KEY. */
 int lock_rpm_check(const struct lock_rpm *rpm, const char **ret_key, struct err *err) MUST_CHECK;
+
+int lock_add_build(struct lock_sdist *sdist, struct lock_build **ret, struct err *err) MUST_CHECK;
+/* All of FROM, which may be empty, into TO, which is. */
+int lock_copy_sdist(const struct lock_sdist *from, struct lock_sdist *to,
+		    struct err *err) MUST_CHECK;
+/* Both leave an empty list and an empty one. */
+void lock_release_builds(struct lock_sdist *sdist);
+void lock_release_sdist(struct lock_sdist *sdist);
 
 /* Borrowed, or NULL. */
 const struct lock_repo *lock_find_repo(const struct lock *lock, const char *id);

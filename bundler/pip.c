@@ -14,10 +14,24 @@
 
 extern char **environ;
 
+/*
+ * pip under a fixed umask, which is what a wheel's permissions come from, and a limit of 1 GiB for
+ * each file: an index that never ends fills no disk.
+ */
+static const char *const run_pip =
+	"import os, resource, runpy, sys\n"
+	"os.umask(0o022)\n"
+	"hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]\n"
+	"most = 1 << 30 if hard == resource.RLIM_INFINITY else min(hard, 1 << 30)\n"
+	"resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))\n"
+	"sys.argv[0] = 'pip'\n"
+	"runpy.run_module('pip', run_name='__main__', alter_sys=True)\n";
+
 void pip_release(struct pip *pip)
 {
 	strv_release(&pip->python);
 	strv_release(&pip->keep);
+	strv_release(&pip->env);
 	free(steal_ptr(&pip->version));
 }
 
@@ -94,9 +108,9 @@ int pip_open(const char *version, struct pip *ret, struct err *err)
 	if (r == 0)
 		r = strv_add(&pip.python, path, err);
 	if (r == 0)
-		r = strv_add(&pip.python, "-m", err);
+		r = strv_add(&pip.python, "-c", err);
 	if (r == 0)
-		r = strv_add(&pip.python, "pip", err);
+		r = strv_add(&pip.python, run_pip, err);
 	if (r == 0)
 		r = strv_add(&args, "--version", err);
 	if (r < 0)
@@ -109,32 +123,54 @@ int pip_open(const char *version, struct pip *ret, struct err *err)
 	return 0;
 }
 
-int pip_run(const struct pip *pip, const struct strv *args, struct err *err)
+/* Runs HEAD, which ends with NULL, and ARGS behind it. */
+static int run(const struct pip *pip, const char *const *head, const struct strv *args,
+	       char **ret_out, struct err *err)
 {
 	/* What is built from source must not carry the hour of its build: 1980-01-01, the first
 	 * day that a zip archive knows. */
-	static const char *const env[] = {
+	static const char *const fixed[] = {
 		"SOURCE_DATE_EPOCH=315532800",     "PYTHONHASHSEED=0", "PIP_NO_INPUT=1",
-		"PIP_DISABLE_PIP_VERSION_CHECK=1", "PIP_NO_COLOR=1",   NULL
+		"PIP_DISABLE_PIP_VERSION_CHECK=1", "PIP_NO_COLOR=1",
 	};
 	CLEANUP(strv_release) struct strv argv = STRV_INIT;
-	struct proc proc = { .env = env, .timeout_ms = PIP_TIMEOUT_MS };
+	CLEANUP(strv_release) struct strv env = STRV_INIT;
+	struct proc proc = { .timeout_ms = PIP_TIMEOUT_MS };
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < pip->python.count; i++)
-		r = strv_add(&argv, pip->python.items[i], err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fixed); i++)
+		r = strv_add(&env, fixed[i], err);
+	for (size_t i = 0; r == 0 && i < pip->env.count; i++)
+		r = strv_add(&env, pip->env.items[i], err);
+	for (size_t i = 0; r == 0 && head[i]; i++)
+		r = strv_add(&argv, head[i], err);
 	for (size_t i = 0; r == 0 && i < args->count; i++)
 		r = strv_add(&argv, args->items[i], err);
 	if (r < 0)
 		return r;
 	proc.argv = (const char *const *)argv.items;
+	proc.env = (const char *const *)env.items;
 	proc.keep = (const char *const *)pip->keep.items;
-	r = proc_check(&proc, NULL, err);
+	return proc_check(&proc, ret_out, err);
+}
+
+int pip_run(const struct pip *pip, const struct strv *args, struct err *err)
+{
+	int r = run(pip, (const char *const *)pip->python.items, args, NULL, err);
+
 	/* pip has one exit status for everything; a wrong digest it announces in capitals. */
 	if (r < 0 && err->code == ERR_FAILED)
 		err->code =
 			strstr(err->detail, "DO NOT MATCH THE HASHES") ? ERR_VERIFY : ERR_NETWORK;
 	return r < 0 ? -(int)err->code : 0;
+}
+
+int pip_python(const struct pip *pip, const char *program, const struct strv *args, char **ret_out,
+	       struct err *err)
+{
+	const char *const head[] = { pip->python.items[0], "-c", program, NULL };
+
+	return run(pip, head, args, ret_out, err);
 }
 
 /* A report holds whole descriptions; the Python that wrote it says in YAML what we need of it. */
@@ -196,15 +232,14 @@ DEFINE_CLEANUP(struct yaml_doc *, yaml_doc_free);
 static int read_report(const struct pip *pip, const char *path, struct pip_report *ret,
 		       struct err *err)
 {
-	const char *const argv[] = {
-		pip->python.items[0], "-I", "-c", digest_of_report, path, NULL
-	};
-	const struct proc proc = { .argv = argv, .timeout_ms = PIP_TIMEOUT_MS };
+	CLEANUP(strv_release) struct strv args = STRV_INIT;
 	CLEANUP(yaml_doc_freep) struct yaml_doc *doc = NULL;
 	cleanup_free char *text = NULL;
 	const struct yaml_node *list = NULL;
-	int r = proc_check(&proc, &text, err);
+	int r = strv_add(&args, path, err);
 
+	if (r == 0)
+		r = pip_python(pip, digest_of_report, &args, &text, err);
 	if (r == 0)
 		r = yaml_parse("pip's report", text, strlen(text), ERR_NETWORK, &doc, err);
 	if (r < 0)

@@ -7,8 +7,9 @@
 #include "str.h"
 
 struct pip {
-	struct strv python; /* argument vector up to "-m pip" */
+	struct strv python; /* argument vector up to what runs pip; its first item is the Python */
 	struct strv keep;   /* names of our own environment that pip gets */
+	struct strv env;    /* further "NAME=value" */
 	char *version;      /* "3.12" */
 };
 
@@ -34,6 +35,10 @@ struct pip_report {
 int pip_open(const char *version, struct pip *ret, struct err *err) MUST_CHECK;
 void pip_release(struct pip *pip);
 
+/* A Python program with pip's environment; ARGS go to it, RET_OUT (may be NULL) is the caller's. A
+ * failure is ERR_FAILED. */
+int pip_python(const struct pip *pip, const char *program, const struct strv *args, char **ret_out,
+	       struct err *err) MUST_CHECK;
 /* pip ARGS…; a failure is ERR_NETWORK with pip's last lines. */
 int pip_run(const struct pip *pip, const struct strv *args, struct err *err) MUST_CHECK;
 /*

@@ -11,7 +11,10 @@
 #include "digest.h"
 #include "file.h"
 #include "pip.h"
+#include "pip_index.h"
 #include "progress.h"
+#include "wheel_build.h"
+#include "wheel_tags.h"
 #include "wheel_update.h"
 #include "workdir.h"
 
@@ -88,80 +91,79 @@ int wheel_sdist_file(const struct lock_wheel *wheel, char **ret_file, struct err
 	return 0;
 }
 
-static bool is_wheel(const char *url)
+/* Whether URL is of a wheel; one with a name that no wheel may have is ERR_VERIFY. */
+static int is_wheel(const char *url, bool *ret, struct err *err)
 {
-	struct err ignored = ERR_INIT;
 	cleanup_free char *file = NULL;
+	cleanup_free char *checked = NULL;
+	int r = url_file(url, &file, err);
 
-	return wheel_file(url, &file, &ignored) == 0;
+	*ret = r == 0 && str_ends(file, ".whl");
+	return *ret ? wheel_file(url, &checked, err) : r;
 }
 
-/* pip wheel of exactly this source archive into DIR. */
-static int build_sdist(const struct pip *pip, const char *url, const char *sha256, const char *dir,
-		       struct err *err)
-{
-	CLEANUP(strv_release) struct strv args = STRV_INIT;
-	int r = strv_add(&args, "wheel", err);
+/* What pip would install, and the sources among it with what they are built with. */
+struct chosen {
+	struct pip_report report;
+	struct lock_sdist *sdists; /* one for each item; empty for a wheel */
+};
 
-	if (r == 0)
-		r = strv_add(&args, "--no-deps", err);
-	/* pip would hand out a wheel that it built another day. */
-	if (r == 0)
-		r = strv_add(&args, "--no-cache-dir", err);
-	if (r == 0)
-		r = strv_addf(&args, err, "--wheel-dir=%s", dir);
-	if (r == 0)
-		r = strv_addf(&args, err, "%s#sha256=%s", url, sha256);
-	if (r == 0)
-		r = pip_run(pip, &args, err);
-	return r < 0 ? err_prefix(err, "cannot build a wheel from '%.200s'", url) : 0;
+static void chosen_release(struct chosen *chosen)
+{
+	for (size_t i = 0; chosen->sdists && i < chosen->report.count; i++)
+		lock_release_sdist(&chosen->sdists[i]);
+	free(chosen->sdists);
+	pip_report_release(&chosen->report);
 }
 
-/* A wheel whose second build differs could be fetched by nobody else: its digest is the lock's. */
-static int compare_builds(const char *first, const char *second, struct err *err)
+/* Borrowed from DEF. */
+static struct lock_platform platform_of(const struct definition *def)
 {
-	CLEANUP(strv_release) struct strv names = STRV_INIT;
-	int r = dir_list(second, &names, err);
-
-	for (size_t i = 0; r == 0 && i < names.count; i++) {
-		cleanup_free char *a = NULL;
-		cleanup_free char *b = NULL;
-		char hex_a[SHA256_HEX_SIZE], hex_b[SHA256_HEX_SIZE];
-
-		if (path_join(first, names.items[i], &a, err) < 0 ||
-		    path_join(second, names.items[i], &b, err) < 0 ||
-		    sha256_file(a, hex_a, NULL, err) < 0 || sha256_file(b, hex_b, NULL, err) < 0)
-			return -(int)err->code;
-		if (strcmp(hex_a, hex_b) != 0)
-			return err_set(err, ERR_VERIFY,
-				       "two builds of '%s' differ, so that a lock cannot name it: "
-				       "put a wheel of it into your index",
-				       names.items[i]);
-	}
-	return r;
+	return (struct lock_platform){ .id = def->platform.id,
+				       .arch = def->platform.arch,
+				       .glibc = def->platform.glibc,
+				       .python = def->platform.python };
 }
 
-/* Builds into DIR, and once more into DIR.again to see that the result is the same. */
-static int build_sdists(const struct pip *pip, const struct pip_report *report,
-			const struct update *update, const char *dir, struct err *err)
+/* The digest of a source comes from the index too. */
+static int check_source(const struct pip *pip, struct pip_item *item, struct err *err)
 {
-	cleanup_free char *again = NULL;
-	int r = str_printf(&again, err, "%s.again", dir);
+	const struct pip_report one = { .items = item, .count = 1 };
+	CLEANUP(strv_release) struct strv none = STRV_INIT;
 
-	if (r == 0)
-		r = dir_make(again, 0755, err);
-	for (size_t i = 0; r == 0 && i < report->count; i++) {
-		const struct pip_item *item = &report->items[i];
+	return pip_index_check(pip, &one, &none, err);
+}
 
-		if (is_wheel(item->url) || wheel_kept(update, item))
+static int build_sdists(const struct pip *pip, const struct definition *def, struct chosen *chosen,
+			const struct update *update, const char *work, const char *dir,
+			struct err *err)
+{
+	const struct lock_platform platform = platform_of(def);
+	int r = 0;
+
+	chosen->sdists = calloc(chosen->report.count + 1, sizeof(*chosen->sdists));
+	if (!chosen->sdists)
+		return err_nomem(err);
+	for (size_t i = 0; r == 0 && i < chosen->report.count; i++) {
+		struct pip_item *item = &chosen->report.items[i];
+		struct lock_sdist *sdist = &chosen->sdists[i];
+
+		bool wheel = false;
+
+		r = is_wheel(item->url, &wheel, err);
+		if (r < 0 || wheel || wheel_kept(update, item))
 			continue;
 		notice("building a wheel of %s %s, which the index has as source only", item->name,
 		       item->version);
-		r = build_sdist(pip, item->url, item->sha256, dir, err);
+		r = check_source(pip, item, err);
 		if (r == 0)
-			r = build_sdist(pip, item->url, item->sha256, again, err);
+			r = str_dup(&sdist->url, item->url, err);
+		if (r == 0)
+			r = str_dup(&sdist->sha256, item->sha256, err);
+		if (r == 0)
+			r = wheel_build(pip, &platform, item->name, sdist, work, dir, err);
 	}
-	return r < 0 ? r : compare_builds(dir, again, err);
+	return r;
 }
 
 /* Puts DIR/FILE into the cache and gives its digest. */
@@ -178,20 +180,21 @@ static int keep_file(const char *cache, const char *dir, const char *file,
 	return r < 0 ? r : cache_put(cache, data, size, ret_sha256, err);
 }
 
-static const struct pip_item *find_item(const struct pip_report *report, const char *name)
+static struct lock_sdist *find_sdist(const struct chosen *chosen, const char *name)
 {
-	for (size_t i = 0; i < report->count; i++)
-		if (!strcmp(report->items[i].name, name))
-			return &report->items[i];
+	for (size_t i = 0; i < chosen->report.count; i++)
+		if (!strcmp(chosen->report.items[i].name, name) && chosen->sdists[i].url)
+			return &chosen->sdists[i];
 	return NULL;
 }
 
-static int add_to_lock(const struct pip_item *item, const struct pip_item *source,
-		       const char *cache, const char *built, struct lock *lock, struct err *err)
+static int add_to_lock(const struct pip_item *item, const struct chosen *chosen,
+		       const struct lock_platform *platform, const char *cache, const char *built,
+		       struct lock *lock, struct err *err)
 {
+	struct lock_sdist *sdist = find_sdist(chosen, item->name);
 	struct lock_wheel *wheel = NULL;
 	char sha256[SHA256_HEX_SIZE];
-	bool from_source = source && !is_wheel(source->url);
 	int r = lock_add_wheel(lock, &wheel, err);
 
 	if (r == 0)
@@ -200,18 +203,24 @@ static int add_to_lock(const struct pip_item *item, const struct pip_item *sourc
 		r = str_dup(&wheel->version, item->version, err);
 	if (r == 0)
 		r = wheel_file(item->url, &wheel->file, err);
+	if (r == 0)
+		r = wheel_tags_check_name(wheel->file, wheel->name, err);
+	if (r == 0)
+		r = wheel_tags_check(wheel->file, platform, err);
 	if (r < 0)
 		return r;
-	if (!from_source) {
+	if (!sdist) {
 		r = str_dup(&wheel->url, item->url, err);
 		return r < 0 ? r : str_dup(&wheel->sha256, item->sha256, err);
 	}
 	r = keep_file(cache, built, wheel->file, sha256, err);
 	if (r == 0)
 		r = str_dup(&wheel->sha256, sha256, err);
-	if (r == 0)
-		r = str_dup(&wheel->sdist.url, source->url, err);
-	return r < 0 ? r : str_dup(&wheel->sdist.sha256, source->sha256, err);
+	if (r < 0)
+		return r;
+	wheel->sdist = *sdist;
+	*sdist = (struct lock_sdist){ .url = NULL };
+	return 0;
 }
 
 static int copy_text(char **ret, const char *text, struct err *err)
@@ -234,9 +243,7 @@ static int copy_to_lock(const struct lock_wheel *from, struct lock *lock, struct
 		r = copy_text(&to->url, from->url, err);
 	if (r == 0)
 		r = str_dup(&to->sha256, from->sha256, err);
-	if (r == 0)
-		r = copy_text(&to->sdist.url, from->sdist.url, err);
-	return r < 0 ? r : copy_text(&to->sdist.sha256, from->sdist.sha256, err);
+	return r < 0 ? r : lock_copy_sdist(&from->sdist, &to->sdist, err);
 }
 
 int wheel_copy(const struct lock *from, struct lock *lock, struct err *err)
@@ -267,16 +274,36 @@ static int add_kept(const struct pip_report *report, const struct update *update
 	return r;
 }
 
+/* pip says that there is nothing; the wheels that it would take here say why. */
+static int explain(const struct pip_report *first, const struct definition *def, struct err *err)
+{
+	const struct lock_platform platform = platform_of(def);
+
+	for (size_t i = 0; err->code == ERR_NETWORK && i < first->count; i++) {
+		cleanup_free char *file = NULL;
+		struct err why = ERR_INIT;
+
+		if (wheel_file(first->items[i].url, &file, &why) == 0 &&
+		    wheel_tags_check(file, &platform, &why) < 0)
+			err_detail(err, "%s", why.msg);
+	}
+	return err_prefix(err, "no wheels for the target (python %s, glibc %s)",
+			  def->platform.python, def->platform.glibc);
+}
+
 /* The versions of FIRST that do not stay, as wheels that the target loads. */
 static int report_for_target(const struct pip *pip, const struct definition *def,
 			     const struct pip_report *first, const struct update *update,
 			     const char *work, const char *built, struct pip_report *ret,
 			     struct err *err)
 {
+	CLEANUP(strv_release) struct strv target = STRV_INIT;
 	CLEANUP(strv_release) struct strv args = STRV_INIT;
 	size_t asked = 0;
-	int r = pip_target_args(pip, def->platform.glibc, def->platform.arch, &args, err);
+	int r = pip_target_args(pip, def->platform.glibc, def->platform.arch, &target, err);
 
+	for (size_t i = 0; r == 0 && i < target.count; i++)
+		r = strv_add(&args, target.items[i], err);
 	if (r == 0)
 		r = strv_addf(&args, err, "--target=%s/target", work);
 	if (r == 0)
@@ -291,9 +318,9 @@ static int report_for_target(const struct pip *pip, const struct definition *def
 		r = strv_add(&args, "--no-deps", err);
 	if (r == 0)
 		r = pip_report(pip, &args, work, ret, err);
-	return r < 0 ? err_prefix(err, "no wheels for the target (python %s, glibc %s)",
-				  def->platform.python, def->platform.glibc)
-		     : 0;
+	if (r < 0)
+		return explain(first, def, err);
+	return pip_index_check(pip, ret, &target, err);
 }
 
 static int open_pip(const struct definition *def, const char *cache, struct pip *ret,
@@ -324,8 +351,9 @@ int wheel_versions(const struct definition *def, const char *cache, struct pip_r
 int wheel_resolve(const struct definition *def, const char *cache, const struct update *update,
 		  struct lock *lock, struct err *err)
 {
+	const struct lock_platform platform = platform_of(def);
 	CLEANUP(pip_release) struct pip pip = PIP_INIT;
-	CLEANUP(pip_report_release) struct pip_report first = { .items = NULL };
+	CLEANUP(chosen_release) struct chosen first = { .sdists = NULL };
 	CLEANUP(pip_report_release) struct pip_report final = { .items = NULL };
 	CLEANUP(work_close) struct workdir work = WORKDIR_INIT;
 	cleanup_free char *built = NULL;
@@ -340,45 +368,77 @@ int wheel_resolve(const struct definition *def, const char *cache, const struct 
 	if (r == 0)
 		r = dir_make(built, 0755, err);
 	if (r == 0)
-		r = wheel_choose(&pip, def, update, work.path, &first, err);
+		r = wheel_choose(&pip, def, update, work.path, &first.report, err);
 	if (r == 0)
-		r = add_kept(&first, update, lock, &others, err);
+		r = add_kept(&first.report, update, lock, &others, err);
 	if (r == 0)
-		r = build_sdists(&pip, &first, update, built, err);
+		r = build_sdists(&pip, def, &first, update, work.path, built, err);
 	if (r == 0 && others)
-		r = report_for_target(&pip, def, &first, update, work.path, built, &final, err);
+		r = report_for_target(&pip, def, &first.report, update, work.path, built, &final,
+				      err);
 	for (size_t i = 0; r == 0 && i < final.count; i++)
-		r = add_to_lock(&final.items[i], find_item(&first, final.items[i].name), cache,
-				built, lock, err);
+		r = add_to_lock(&final.items[i], &first, &platform, cache, built, lock, err);
 	return r;
 }
 
-/* Downloads WANTS into WORK, one pip for all, and builds those that have no URL. */
-static int bring_missing(const struct lock *lock, const struct pip *pip, const char *work,
-			 const struct wheel_want *wants, size_t count, struct err *err)
+/* One pip for all of WANTS that have a URL: by name and digest from pip's own index or, not BY_NAME,
+ * from where the lock says. */
+static int download(const struct pip *pip, const struct lock_platform *platform, const char *work,
+		    const struct wheel_want *wants, size_t count, bool by_name, struct err *err)
 {
 	CLEANUP(strv_release) struct strv args = STRV_INIT;
-	bool download = false;
-	int r = strv_add(&args, "download", err);
+	CLEANUP(str_release) struct str text = STR_INIT;
+	cleanup_free char *path = NULL;
+	int r = path_join(work, "requirements.txt", &path, err);
 
+	for (size_t i = 0; i < count; i++) {
+		const struct lock_wheel *w = wants[i].wheel;
+
+		if (w->url)
+			str_addf(&text, "%s%s%s --hash=sha256:%s\n", w->name,
+				 by_name ? "==" : " @ ", by_name ? w->version : w->url, w->sha256);
+	}
+	if (r < 0 || !text.len)
+		return r < 0 ? r : str_check(&text, err);
+	r = str_check(&text, err);
+	if (r == 0)
+		r = file_write_atomic(path, 0644, text.buf, text.len, err);
+	if (r == 0)
+		r = strv_add(&args, "download", err);
 	if (r == 0)
 		r = strv_add(&args, "--no-deps", err);
 	if (r == 0)
 		r = strv_addf(&args, err, "--dest=%s", work);
 	if (r == 0)
-		r = pip_target_args(pip, lock->platform.glibc, lock->platform.arch, &args, err);
+		r = strv_add(&args, "--require-hashes", err);
+	if (r == 0)
+		r = strv_addf(&args, err, "--requirement=%s", path);
+	if (r == 0)
+		r = pip_target_args(pip, platform->glibc, platform->arch, &args, err);
+	return r < 0 ? r : pip_run(pip, &args, err);
+}
+
+/* Downloads WANTS into WORK and builds those that have no URL. */
+static int bring_missing(const struct lock *lock, const struct pip *pip, const char *work,
+			 const struct wheel_want *wants, size_t count, struct err *err)
+{
+	int r = download(pip, &lock->platform, work, wants, count, true, err);
+
+	/* The lock was made with another index, and this one does not have them all. */
+	if (r < 0 && err->code == ERR_NETWORK) {
+		*err = (struct err)ERR_INIT;
+		r = download(pip, &lock->platform, work, wants, count, false, err);
+	}
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		const struct lock_wheel *w = wants[i].wheel;
+		CLEANUP(lock_release_sdist) struct lock_sdist sdist = { .url = NULL };
 
-		if (!w->url) {
-			r = build_sdist(pip, w->sdist.url, w->sdist.sha256, work, err);
+		if (w->url)
 			continue;
-		}
-		download = true;
-		r = strv_addf(&args, err, "%s#sha256=%s", w->url, w->sha256);
+		r = lock_copy_sdist(&w->sdist, &sdist, err);
+		if (r == 0)
+			r = wheel_build(pip, &lock->platform, w->name, &sdist, work, work, err);
 	}
-	if (r == 0 && download)
-		r = pip_run(pip, &args, err);
 	return r;
 }
 
