@@ -103,14 +103,17 @@ expect "two repositories" 0 "3 packages" resolve
 cp "$work/b.lock" "$work/first.lock"
 solved() { find "$cache/derived" -type f | sort; }
 mapfile -t files < <(solved)
+# The head, which is of one writing alone: magic, key, host, digest.
+# shellcheck disable=SC2317 # called through expect
+same_content() { cmp -i $((15 + 3 * 65)) "$1" "$2"; }
 for file in "${files[@]}"; do
 	cp "$file" "$work/good"
 	printf '\377' | dd of="$file" bs=1 seek=$(($(stat -c %s "$file") / 2)) conv=notrunc status=none
 	expect "a flipped byte in what was made" 0 "unchanged" resolve
-	expect "is mended" 0 "" cmp "$file" "$work/good"
+	expect "is mended" 0 "" same_content "$file" "$work/good"
 	truncate -s -1 "$file"
 	expect "a lost byte" 0 "unchanged" resolve
-	expect "is mended, too" 0 "" cmp "$file" "$work/good"
+	expect "is mended, too" 0 "" same_content "$file" "$work/good"
 done
 cp "${files[0]}" "$work/a"
 cp "${files[1]}" "${files[0]}"
