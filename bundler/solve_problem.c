@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include <solv/bitmap.h>
@@ -78,6 +79,27 @@ int solve_not_there(const struct solve *solve, const struct definition_request *
 
 /* --- the reasons of a failure -------------------------------------------------------------------- */
 
+/* Those of RULES that are about something nobody provides, or the others, until MOST are in TOLD. */
+static void tell_rules(Solver *solver, const Queue *rules, bool missing, size_t most,
+		       struct strv *told, struct err *err)
+{
+	struct err ignored = ERR_INIT;
+
+	for (int i = 0; i < rules->count && told->count < most; i++) {
+		Id from = 0;
+		Id to = 0;
+		Id dep = 0;
+		SolverRuleinfo type = solver_ruleinfo(solver, rules->elements[i], &from, &to, &dep);
+		const char *text = NULL;
+
+		if ((type == SOLVER_RULE_PKG_NOTHING_PROVIDES_DEP) != missing)
+			continue;
+		text = solver_problemruleinfo2str(solver, type, from, to, dep);
+		if (!strv_has(told, text) && strv_add(told, text, &ignored) == 0)
+			err_detail(err, "- %s", text);
+	}
+}
+
 static void tell_problem(Solver *solver, Id problem, struct err *err)
 {
 	CLEANUP(strv_release) struct strv told = STRV_INIT;
@@ -86,19 +108,12 @@ static void tell_problem(Solver *solver, Id problem, struct err *err)
 
 	queue_init(&rules);
 	solver_findallproblemrules(solver, problem, &rules);
-	/* First the rule that libsolv holds for the cause, then what else is part of it. */
+	/* First the rule that libsolv holds for the cause, then what else is part of it: what nobody
+	 * provides lies at the end of a chain that may be too long to be told in full. */
 	if (strv_add(&told, solver_problem2str(solver, problem), &ignored) == 0)
 		err_detail(err, "%s", told.items[0]);
-	for (int i = 0; i < rules.count && told.count < RULES_MAX; i++) {
-		Id from = 0;
-		Id to = 0;
-		Id dep = 0;
-		SolverRuleinfo type = solver_ruleinfo(solver, rules.elements[i], &from, &to, &dep);
-		const char *text = solver_problemruleinfo2str(solver, type, from, to, dep);
-
-		if (!strv_has(&told, text) && strv_add(&told, text, &ignored) == 0)
-			err_detail(err, "- %s", text);
-	}
+	tell_rules(solver, &rules, true, RULES_MAX / 2, &told, err);
+	tell_rules(solver, &rules, false, RULES_MAX, &told, err);
 	queue_free(&rules);
 }
 
