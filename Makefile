@@ -50,7 +50,7 @@ obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help tests check check-asan random-check check-el8 check-lab demo lab lab-shell lab-down bench bench-docs bench-smoke \
+.PHONY: all help tests check check-asan random-check random-docs check-el8 check-lab demo lab lab-shell lab-down bench bench-docs bench-smoke \
 	deps install lint \
 	format clean
 
@@ -118,8 +118,11 @@ check-asan: deps ## the same under AddressSanitizer and UndefinedBehaviorSanitiz
 		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' all tests
 	$(Q)tests/run.sh build/asan
 
-random-check: all tests ## 300 random requests beside stock dnf: SEED=17 COUNT=300
-	$(Q)PGHA_BUILD=$(B) SEED=$(SEED) COUNT=$(COUNT) tests/cli/random_check.sh
+random-check: all tests ## random requests beside stock dnf (SEED='17 18 19', COUNT=300 of each)
+	$(Q)PGHA_BUILD=$(B) SEED='$(SEED)' COUNT='$(COUNT)' tests/cli/random_check.sh
+
+random-docs: all tests ## the same and every name there is, and write docs/comparison.md
+	$(Q)PGHA_BUILD=$(B) SEED='$(SEED)' COUNT='$(COUNT)' tests/cli/random_check.sh docs/comparison.md
 
 check-el8: deps ## build and unit tests with the libraries of RHEL 8's generation (Debian 11)
 	$(Q)tests/lab/lab check-el8

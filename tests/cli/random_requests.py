@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Draws requests from repositories: names, several names, versions, things provided, files, patterns.
+"""Draws requests from repositories.
 
-usage: random_requests.py SEED COUNT REPOSITORY...
+usage: random_requests.py names|forms SEED COUNT REPOSITORY...
+       random_requests.py all REPOSITORY...
 
+names: one package's name each; forms: names, several names, versions, things provided, files, patterns; all: every name.
 A line each, the packages of a request with tabs between. The same seed over the same repositories draws the same.
 """
 import glob
@@ -54,26 +56,31 @@ def pattern(draw, name):
     return name[:at] + (draw.choice("?*") + name[at + 1:] if draw.random() < .5 else "*")
 
 
-def main(seed, count, *repositories):
+def form(draw, names, packages, provided, files):
+    kind = draw.random()
+    if kind < .4:
+        return [draw.choice(names)]
+    if kind < .5:
+        return draw.sample(names, draw.randint(2, 4))
+    if kind < .65:
+        return [exact(draw, draw.choice(packages))]
+    if kind < .8:
+        return [capability(draw, draw.choice(provided))]
+    if kind < .9:
+        return [draw.choice(files)]
+    return [pattern(draw, draw.choice(names))]
+
+
+def requests(kind, arguments):
+    seed, count, *repositories = (0, 0, *arguments) if kind == "all" else arguments
     packages, provided, files = read(repositories)
     names = sorted({package[0] for package in packages})
-    draw = random.Random(int(seed))
-    for _ in range(int(count)):
-        kind = draw.random()
-        if kind < .4:
-            request = [draw.choice(names)]
-        elif kind < .5:
-            request = draw.sample(names, draw.randint(2, 4))
-        elif kind < .65:
-            request = [exact(draw, draw.choice(packages))]
-        elif kind < .8:
-            request = [capability(draw, draw.choice(provided))]
-        elif kind < .9:
-            request = [draw.choice(files)]
-        else:
-            request = [pattern(draw, draw.choice(names))]
-        print("\t".join(request))
+    draw, count = random.Random(int(seed)), int(count)
+    if kind == "forms":
+        return [form(draw, names, packages, provided, files) for _ in range(count)]
+    return [[name] for name in (names if kind == "all" else draw.sample(names, min(count, len(names))))]
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    for request in requests(sys.argv[1], sys.argv[2:]):
+        print("\t".join(request))

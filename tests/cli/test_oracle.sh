@@ -16,7 +16,7 @@ requests_cs9() {
 		'config(haproxy)' 'python3dist(pip)' /usr/bin/git /usr/sbin/haproxy /usr/bin/etcdctl /usr/share/doc/bash/README \
 		/usr/lib64/libssl.so.3 '*/bin/podman' '/usr/sbin/kee*' 'python3.1?' 'haproxy*' 'glibc.*' 'glibc-minimal-langpack.x86*' \
 		'lib*.so.6()(64bit)' 'openssl-l*' nosuchpackage 'no such package' 'bash\tnosuchpackage' selinux-policy-targeted rsyslog \
-		texlive-latex gnome-shell
+		texlive-latex gnome-shell cockpit-composer rust-lldb
 }
 requests_groups() {
 	printf '%b\n' @core @Core @network-server @ruby-runtime '@ftp-server' '@ftp-server/mandatory' '@legacy-unix/optional' \
@@ -67,7 +67,10 @@ else
 		--enable postgresql:16 --enable nodejs:20 --enable nginx:1.24 --enable php:8.2 --enable redis:7 --enable mariadb:10.11
 	requests_groups >"$work/groups"
 	same_answers "CentOS Stream 9, groups" "$work/groups" true platform:el9 9
-	"$root/tests/cli/random_requests.py" 20 20 "$app" "$base" >"$work/random"
+	{
+		"$root/tests/cli/random_requests.py" names 20 20 "$app" "$base"
+		"$root/tests/cli/random_requests.py" forms 20 20 "$app" "$base"
+	} >"$work/random"
 	same_answers "CentOS Stream 9, random requests" "$work/random" false platform:el9 9
 
 	# A host with older versions of what will be asked for.
@@ -80,6 +83,11 @@ else
 	cp "$work/host" "$host_inventory"
 	same_answers "CentOS Stream 9 over a plain list" "$work/requests" false platform:el9 9
 	host_inventory=
+	# Builds of modules without modules.yaml, a modules.yaml without its module, releases of RHEL mixed.
+	repositories appstream "$app" baseos "$base" alma "$data/repodata/alma8.8-idm-closure" pigsty "$data/repodata/pigsty-pgsql-el8"
+	"$root/tests/cli/random_requests.py" forms 20 20 "$data"/repodata/{alma8.8-idm-closure,pigsty-pgsql-el8} >"$work/random"
+	same_answers "four repositories, random requests" "$work/random" true platform:el9 9
+	repositories appstream "$app" baseos "$base"
 	closed "the closure of haproxy, keepalived, python3.12" platform:el9 "$app" "$base" -- haproxy keepalived python3.12
 fi
 
