@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -151,10 +152,33 @@ static int copy(int from, int to, const char *name, struct err *err)
 	return 0;
 }
 
-/* No fsync: what a power failure damages is not believed, and made again. */
-static int write_file(int dir, const char *key, const char *temp, int from, struct err *err)
+/* Never another's: a process in another container has the same number and the same cache. */
+static int open_temp(int dir, const char *key, char **ret_name, int *ret_fd, struct err *err)
 {
+	cleanup_free char *name = NULL;
 	cleanup_close int fd = -1;
+	int r = 0;
+
+	do {
+		struct timespec now = { .tv_sec = 0 };
+
+		free(steal_ptr(&name));
+		clock_gettime(CLOCK_REALTIME, &now);
+		r = str_printf(&name, err, "%s.%ld-%ld", key, (long)getpid(), now.tv_nsec);
+		if (r < 0)
+			return r;
+		fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	} while (fd < 0 && errno == EEXIST);
+	if (fd < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot create '%s'", name);
+	*ret_name = steal_ptr(&name);
+	*ret_fd = steal_fd(&fd);
+	return 0;
+}
+
+/* No fsync: what a power failure damages is not believed, and made again. */
+static int write_file(int fd, const char *key, const char *temp, int from, struct err *err)
+{
 	struct head head;
 	struct stat st;
 	int r = 0;
@@ -166,9 +190,6 @@ static int write_file(int dir, const char *key, const char *temp, int from, stru
 	r = sha256_fd(from, key, head.sha256, NULL, err);
 	if (r < 0)
 		return r;
-	fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_errno(err, ERR_FAILED, errno, "cannot create '%s'", temp);
 	if (fstat(fd, &st) < 0)
 		return err_errno(err, ERR_FAILED, errno, "cannot stat '%s'", temp);
 	r = host_mark(&st, head.host, err);
@@ -209,12 +230,11 @@ int derived_save(const char *cache, const char *dir, const char *key, int fd, st
 	cleanup_free char *path = NULL;
 	cleanup_free char *temp = NULL;
 	cleanup_close int dir_fd = -1;
+	cleanup_close int out = -1;
 	int r = path_join(cache, dir, &path, err);
 
 	if (r == 0)
 		r = dir_make(path, 0700, err);
-	if (r == 0)
-		r = str_printf(&temp, err, "%s.%ld", key, (long)getpid());
 	if (r < 0)
 		return r;
 	dir_fd = open_dir(cache, dir);
@@ -223,8 +243,10 @@ int derived_save(const char *cache, const char *dir, const char *key, int fd, st
 			       "'%s' is not used: it must be a directory of your own that nobody "
 			       "else can write",
 			       path);
-	unlinkat(dir_fd, temp, 0);
-	r = write_file(dir_fd, key, temp, fd, err);
+	r = open_temp(dir_fd, key, &temp, &out, err);
+	if (r < 0)
+		return r;
+	r = write_file(out, key, temp, fd, err);
 	if (r == 0 && renameat(dir_fd, temp, dir_fd, key) < 0)
 		r = err_errno(err, ERR_FAILED, errno, "cannot rename '%s'", temp);
 	if (r < 0)

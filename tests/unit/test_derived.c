@@ -173,6 +173,41 @@ static void a_file_under_anothers_name_counts_as_not_there(void **state)
 	assert_content(other_key, NULL);
 }
 
+/* A process in another container may have our number, and the same cache. */
+static void a_file_that_another_process_is_writing_stays(void **state)
+{
+	char path[200], name[100];
+
+	(void)state;
+	save(other_key, "so that the directory is there");
+	snprintf(name, sizeof(name), "%s.%ld", key, (long)getpid());
+	path_of(name, path, sizeof(path));
+	close(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+	save(key, "one");
+	assert_int_equal(access(path, F_OK), 0);
+	assert_content(key, "one");
+}
+
+static void a_link_or_a_pipe_counts_as_not_there(void **state)
+{
+	char path[160], from[160];
+
+	(void)state;
+	save(other_key, "one");
+	save(key, "one");
+	path_of(key, path, sizeof(path));
+	path_of("elsewhere", from, sizeof(from));
+	assert_int_equal(rename(path, from), 0);
+	assert_int_equal(symlink("elsewhere", path), 0);
+	assert_content(key, NULL);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_content(key, NULL);
+	save(key, "two");
+	assert_content(key, "two");
+	assert_int_equal(access(from, F_OK), 0);
+}
+
 static void what_others_can_write_is_not_used(void **state)
 {
 	char path[160], dir[160];
@@ -234,6 +269,8 @@ int main(void)
 		TEST(a_damaged_file_counts_as_not_there),
 		TEST(a_file_from_elsewhere_counts_only_where_that_is_told),
 		TEST(a_file_under_anothers_name_counts_as_not_there),
+		TEST(a_file_that_another_process_is_writing_stays),
+		TEST(a_link_or_a_pipe_counts_as_not_there),
 		TEST(what_others_can_write_is_not_used),
 		TEST(what_was_not_used_for_long_is_removed),
 	};
