@@ -71,7 +71,7 @@ static int make_key(struct metadata_repo *repo, enum repomd_type type, struct er
 	char kind[128];
 
 	if (type == REPOMD_MODULES)
-		snprintf(kind, sizeof(kind), "modules %d", MODULES_FORMAT);
+		snprintf(kind, sizeof(kind), "modules %d pgha %s", MODULES_FORMAT, PGHA_VERSION);
 	else
 		solvfile_key_kind(kind_of(type), kind, sizeof(kind));
 	return derived_key(kind, inputs, count, repo->private->items[type].key, err);

@@ -29,7 +29,9 @@ static const char *const kind_names[] = { "primary", "filelists", "groups", "adv
 
 void solvfile_key_kind(enum solvfile_kind kind, char *buf, size_t size)
 {
-	snprintf(buf, size, "solv %s %d libsolv %s", kind_names[kind], FORMAT, solv_version);
+	/* Whatever reads or writes it: this program, and the libsolv that it runs with. */
+	snprintf(buf, size, "solv %s %d pgha %s libsolv %s", kind_names[kind], FORMAT, PGHA_VERSION,
+		 solv_version);
 }
 
 /* --- writing ------------------------------------------------------------------------------------ */
