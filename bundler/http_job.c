@@ -561,6 +561,15 @@ static void note_health(const struct http_job *job, const struct http_failure *f
 	}
 }
 
+/* Nothing is missing of a file whose server goes on or hangs up behind its end. */
+static bool is_all_there(const struct http_job *job, long status)
+{
+	const struct http_transfer *t = job->transfer;
+
+	return job->stop == HTTP_STOP_NONE && job->body_begun && is_good(job, status) &&
+	       t->sha256 && t->size_bytes && t->got_bytes == t->size_bytes;
+}
+
 static int note_attempt(struct http_job *job, const struct http_failure *failure, struct err *err)
 {
 	const struct http_settings *settings = http_job_settings(job);
@@ -601,6 +610,8 @@ int http_job_ended(struct http_job *job, CURLcode code, struct http_failure *ret
 		stop(job, HTTP_STOP_CLOSED); /* libcurl takes that for an empty file */
 		code = CURLE_GOT_NOTHING;
 	}
+	if (is_all_there(job, status))
+		code = CURLE_OK;
 	if (code == CURLE_OK && is_good(job, status) && !job->body_begun && !begin_body(job))
 		code = CURLE_WRITE_ERROR; /* an answer without a single byte */
 	if (is_not_modified(job, code, status)) {

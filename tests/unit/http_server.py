@@ -184,6 +184,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.send(200, BODY[:HALF])
         return self.send_range()
 
+    def on_boasting(self):  # says that there is more, and hangs up
+        self.send(200, BODY, length=1 << 40)
+        self.close_connection = True
+
+    def on_boasting_on(self):  # or does not
+        self.send(200, BODY, length=1 << 40)
+        self.wait()
+
+    def on_boasting_wrong(self):
+        self.send(200, OTHER, length=1 << 40)
+        self.close_connection = True
+
     def on_truncated(self):  # half of it is all
         self.send_range(BODY[:HALF])
 

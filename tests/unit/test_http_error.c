@@ -25,11 +25,15 @@ static const struct end {
 	{ "/endless", ERR_VERIFY, "longer than the 100000 bytes", 1, 0 },
 	{ "/truncated", ERR_VERIFY, "it has 50000 bytes instead of 100000", 4, 0 },
 	{ "/changed", ERR_VERIFY, "it has SHA-256 ", 3, 0 },
+	{ "/boasting-wrong", ERR_VERIFY, "it has SHA-256 ", 1, 0 },
 	{ "/empty", ERR_NETWORK, "status 204", 1, 0 },
 	{ "/unasked", ERR_NETWORK, "status 304", 1, 0 },
 	{ "/headers", ERR_NETWORK, "its headers do not end", 1, 0 },
 	{ "/slow-headers", ERR_NETWORK, "run again", 1, 0 },
 	{ "/close", ERR_NETWORK, "run again", 2, 0 },
+	/* libcurl itself asks once more where a connection was open already. */
+	{ "/shut", ERR_NETWORK, "run again", 4, 0 },
+	{ "/shut-by-reset", ERR_NETWORK, "run again", 4, 0 },
 	{ "/garbage", ERR_NETWORK, "", 1, 0 },
 	{ "/silent", ERR_NETWORK, "run again: what was received is kept", 1, 0 },
 	{ "/stall", ERR_NETWORK, "run again: what was received is kept", 1, HALF },
@@ -96,8 +100,9 @@ static const struct {
 	const char *path;
 	unsigned int requests;
 } goods[] = {
-	{ "/cut", 2 },   { "/reset", 2 },   { "/flaky", 2 },   { "/busy", 2 },
-	{ "/short", 2 }, { "/to-good", 1 }, { "/mended/", 3 },
+	{ "/cut", 2 },     { "/reset", 2 },    { "/flaky", 2 },
+	{ "/busy", 2 },    { "/short", 2 },    { "/to-good", 1 },
+	{ "/mended/", 3 }, { "/boasting", 1 }, { "/boasting-on", 1 },
 };
 
 static void what_can_be_had_is_had(void **state)
