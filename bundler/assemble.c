@@ -13,14 +13,12 @@
 #include "dotenv.h"
 #include "file.h"
 #include "pkcs8.h"
-#include "proc.h"
 #include "progress.h"
 #include "rehearse.h"
+#include "repodata.h"
 #include "str.h"
 #include "tar.h"
 #include "wheel.h"
-
-#define CREATEREPO_TIMEOUT_MS (30 * 60 * 1000U)
 
 static const char *lookup_dotenv(const void *from, const char *name)
 {
@@ -192,62 +190,11 @@ int assemble_manifests(const struct assemble *a, struct pack *pack, struct err *
 	return r;
 }
 
-/*
- * createrepo_c wants to see the RPMs under their names: links to the cache do. It writes their times
- * into primary.xml, so the times are fixed, for two builds of one lock to give the same metadata.
- */
-static int link_rpm(const char *packages, const char *file, const char *cached, struct err *err)
-{
-	const struct timespec times[2] = { { .tv_sec = TAR_MTIME }, { .tv_sec = TAR_MTIME } };
-	cleanup_free char *target = realpath(cached, NULL);
-	cleanup_free char *link = NULL;
-	struct stat st;
-	int r = path_join(packages, file, &link, err);
-
-	if (r < 0)
-		return r;
-	/* fetch has set them already: touched again, the file would count as changed. */
-	if (!target || stat(target, &st) < 0 ||
-	    ((st.st_mtim.tv_sec != TAR_MTIME || st.st_mtim.tv_nsec != 0) &&
-	     utimensat(AT_FDCWD, target, times, 0) < 0))
-		return err_errno(err, ERR_FAILED, errno, "cannot use '%s' of the cache", cached);
-	if (symlink(target, link) < 0 && errno == EEXIST)
-		return err_set(err, ERR_CONFIG, "two packages of the lock are called '%s'", file);
-	if (access(link, R_OK) < 0)
-		return err_errno(err, ERR_FAILED, errno, "cannot link '%s'", link);
-	return 0;
-}
-
-static int add_repodata(const char *repo, struct pack *pack, struct err *err)
-{
-	static const char *const timestamp = "315532800"; /* TAR_MTIME */
-	const char *const argv[] = { "createrepo_c",
-				     "--quiet",
-				     "--no-database",
-				     "--general-compress-type=gz",
-				     "--checksum=sha256",
-				     "--revision",
-				     timestamp,
-				     "--set-timestamp-to-revision",
-				     repo,
-				     NULL };
-	const struct proc proc = { .argv = argv, .timeout_ms = CREATEREPO_TIMEOUT_MS };
-	cleanup_free char *repodata = NULL;
-	int r = proc_check(&proc, NULL, err);
-
-	if (r < 0 && err->code == ERR_INTERRUPTED)
-		return r;
-	if (r < 0)
-		return err_prefix(err, "cannot index the bundle's repository (is createrepo_c "
-				       "installed?)");
-	r = path_join(repo, "repodata", &repodata, err);
-	return r < 0 ? r : pack_add_tree(pack, "repo/repodata", repodata, err);
-}
-
 static int add_rpms(const struct assemble *a, struct pack *pack, struct err *err)
 {
 	const struct lock_rpm *rpms = a->lock->rpms.items;
 	cleanup_free char *packages = NULL;
+	cleanup_free char *repodata = NULL;
 	cleanup_free char *repo = NULL;
 	int r = path_join(a->work_dir, "repo", &repo, err);
 
@@ -262,12 +209,16 @@ static int add_rpms(const struct assemble *a, struct pack *pack, struct err *err
 
 		r = str_printf(&path, err, "repo/Packages/%s", file);
 		if (r == 0)
-			r = link_rpm(packages, file, rpm->path, err);
+			r = repodata_link(packages, file, rpm->path, err);
 		if (r == 0)
 			r = pack_add_known(pack, path, rpm->path, rpms[i].size_bytes,
 					   rpms[i].sha256, rpm->signer, err);
 	}
-	return r < 0 ? r : add_repodata(repo, pack, err);
+	if (r == 0)
+		r = repodata_make(repo, a->cache, a->published, err);
+	if (r == 0)
+		r = path_join(repo, "repodata", &repodata, err);
+	return r < 0 ? r : pack_add_tree(pack, "repo/repodata", repodata, err);
 }
 
 static int add_wheels(const struct assemble *a, struct pack *pack, struct err *err)

@@ -10,12 +10,15 @@
 #include "keys.h"
 #include "lock.h"
 #include "pack.h"
+#include "published.h"
 
 /* All borrowed. */
 struct assemble {
 	const struct definition *def;
 	const struct lock *lock;
 	const struct fetch_result *fetched;
+	const struct published *published; /* advisories and modules of what was fetched */
+	const char *cache;
 	const struct context_cluster *cluster;
 	const struct dotenv *env;
 	const struct keys_passphrases *passphrases;

@@ -75,6 +75,7 @@ struct build {
 	struct keys keys;
 	struct lock lock;
 	struct fetch_result fetched;
+	struct published published;
 	struct pack pack;
 	struct index index;
 	uint64_t volume_bytes;
@@ -94,6 +95,7 @@ static void build_release(struct build *b)
 	delta_release(&b->delta);
 	index_release(&b->index);
 	pack_release(&b->pack);
+	published_release(&b->published);
 	fetch_result_release(&b->fetched);
 	lock_release(&b->lock);
 	keys_release(&b->keys);
@@ -204,6 +206,7 @@ static int run(const void *data, int argc, char **argv, struct err *err)
 			   .keys = KEYS_INIT,
 			   .lock = LOCK_INIT,
 			   .fetched = FETCH_RESULT_INIT,
+			   .published = PUBLISHED_INIT,
 			   .pack = PACK_INIT,
 			   .index = INDEX_INIT,
 			   .delta = DELTA_INIT,
@@ -244,6 +247,8 @@ static int run(const void *data, int argc, char **argv, struct err *err)
 	a.cluster = &cluster;
 	a.env = b.env;
 	a.passphrases = b.passphrases;
+	a.published = &b.published;
+	a.cache = b.cache;
 	metadata.cache = b.cache;
 	r = metaopts_parse(&o->meta, &older, &metadata, err);
 	if (r == 0)
@@ -262,6 +267,8 @@ static int run(const void *data, int argc, char **argv, struct err *err)
 						       .limits = &limits,
 						       .import_dir = o->import_dir },
 			      &b.fetched, err);
+	if (r == 0)
+		r = published_collect(&b.lock, b.cache, &limits, &b.published, err);
 	return r < 0 ? r : assemble(&b, &a, o, err);
 }
 

@@ -285,6 +285,7 @@ static int fill_places(struct writer *w, uint64_t total, struct err *err)
 	pthread_mutex_unlock(&w->mutex);
 	for (unsigned int i = 0; i < w->thread_count; i++)
 		pthread_join(w->threads[i], NULL);
+	progress_update(&progress, w->done_bytes, (unsigned int)w->done);
 	r = interrupt_check(err);
 	if (r == 0 && w->err.code != ERR_NONE) {
 		*err = w->err;

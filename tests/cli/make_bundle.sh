@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Makes in DIR all that `pgha-bundle build` needs, with real signed packages and no network:
 #   bundle.yaml, topology.yaml, .env, passphrases, services/{alpha,beta}, scene.repo, key.asc, installer
-#   repo/    alpha, beta and FILLERS packages filler-N of KIB incompressible KiB each; advisories of two of them and one that is not wanted
+#   repo/    alpha, beta, gamma and FILLERS packages filler-N of KIB incompressible KiB each; advisories of two of them and one that is
+#            not wanted; gamma is of the module stream gamma:rolling, which is not the default
 #   wheels/  demo 1.0, for pip's --find-links
 # usage: make_bundle.sh DIR [FILLERS [KIB]]
 set -euo pipefail
@@ -29,6 +30,13 @@ spec() {
 		printf '%%package -n %s\nSummary: a package\n%%description -n %s\nOf a test.\n%%files -n %s\n/opt/%s\n' \
 			"$name" "$name" "$name" "$name"
 	done
+	printf '%%package -n gamma\nSummary: of a module\nModularityLabel: gamma:rolling:1:c0ffee\n%%description -n gamma\nOf a test.\n%%files -n gamma\n'
+}
+
+module() { # STREAM VERSION
+	printf -- '---\ndocument: modulemd\nversion: 2\ndata:\n  name: gamma\n  stream: "%s"\n  version: 1\n  context: c0ffee\n  arch: noarch\n' "$1"
+	printf '  summary: a module\n  description: >-\n    Of a test.\n  license:\n    module: [MIT]\n  dependencies:\n  - {}\n'
+	printf '  artifacts:\n    rpms:\n    - gamma-1:%s-1.noarch\n...\n' "$2"
 }
 
 mapfile -t packages < <(printf '%s\n' alpha beta unwanted; seq -f 'filler-%g' "$fillers")
@@ -61,7 +69,13 @@ advisory() { # ID TYPE SEVERITY TITLE CVE PACKAGE…
 	advisory SCENE-2026:3 security Low 'beta, called "β"' CVE-2026-3 beta
 	printf '</updates>\n'
 } >"$dir/spec/updateinfo.xml"
+{
+	module rolling 2
+	module old 1
+	printf -- '---\ndocument: modulemd-defaults\nversion: 1\ndata:\n  module: gamma\n  stream: "old"\n...\n'
+} >"$dir/spec/modules.yaml"
 createrepo_c --quiet "$dir/repo"
+modifyrepo_c --mdtype=modules "$dir/spec/modules.yaml" "$dir/repo/repodata" >/dev/null
 modifyrepo_c --mdtype=updateinfo "$dir/spec/updateinfo.xml" "$dir/repo/repodata" >/dev/null
 python3 "$here/../unit/make_wheels.py" "$dir/wheels" demo==1.0
 
@@ -73,7 +87,8 @@ repos: [scene.repo]
 trust: {scene: [$fingerprint]}
 installer: installer
 services: [alpha, beta]
-packages: [$(seq -s ', ' -f 'filler-%g' "$fillers")]
+modules: {enable: ["gamma:rolling"]}
+packages: [gamma, $(seq -s ', ' -f 'filler-%g' "$fillers")]
 wheels: {requirements: [demo]}
 topology: topology.yaml
 env: .env

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "repodata.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "file.h"
+#include "proc.h"
+#include "tar.h"
+
+#define TIMEOUT_MS (30 * 60 * 1000U)
+#define TIMESTAMP "315532800" /* TAR_MTIME */
+
+/*
+ * createrepo_c wants to see the RPMs under their names: links to the cache do. It writes their times
+ * into primary.xml, so the times are fixed, for two builds of one lock to give the same metadata.
+ */
+int repodata_link(const char *dir, const char *file, const char *cached, struct err *err)
+{
+	const struct timespec times[2] = { { .tv_sec = TAR_MTIME }, { .tv_sec = TAR_MTIME } };
+	cleanup_free char *target = realpath(cached, NULL);
+	cleanup_free char *link = NULL;
+	struct stat st;
+	int r = path_join(dir, file, &link, err);
+
+	if (r < 0)
+		return r;
+	/* fetch has set them already: touched again, the file would count as changed. */
+	if (!target || stat(target, &st) < 0 ||
+	    ((st.st_mtim.tv_sec != TAR_MTIME || st.st_mtim.tv_nsec != 0) &&
+	     utimensat(AT_FDCWD, target, times, 0) < 0))
+		return err_errno(err, ERR_FAILED, errno, "cannot use '%s' of the cache", cached);
+	if (symlink(target, link) < 0 && errno == EEXIST)
+		return err_set(err, ERR_CONFIG, "two packages of the lock are called '%s'", file);
+	if (access(link, R_OK) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot link '%s'", link);
+	return 0;
+}
+
+static int run(const char *const *argv, struct err *err)
+{
+	const struct proc proc = { .argv = argv, .timeout_ms = TIMEOUT_MS };
+	int r = proc_check(&proc, NULL, err);
+
+	if (r < 0 && err->code == ERR_INTERRUPTED)
+		return r;
+	return r < 0 ? err_prefix(err, "cannot index the bundle's repository (is createrepo_c "
+				       "installed?)")
+		     : 0;
+}
+
+#define CREATEREPO                                                                \
+	"createrepo_c", "--quiet", "--no-database", "--general-compress-type=gz", \
+		"--checksum=sha256", "--revision", TIMESTAMP, "--set-timestamp-to-revision"
+
+/* FILE of WORK becomes metadata of that type. */
+static int add_metadata(const char *work, const char *file, const char *type, const char *repodata,
+			const struct str *text, struct err *err)
+{
+	cleanup_free char *path = NULL;
+	cleanup_free char *mdtype = NULL;
+	int r = path_join(work, file, &path, err);
+
+	if (r == 0)
+		r = str_printf(&mdtype, err, "--mdtype=%s", type);
+	if (r == 0)
+		r = file_write_atomic(path, 0600, text->buf, text->len, err);
+	if (r < 0)
+		return r;
+	return run((const char *const[]){ "modifyrepo_c", mdtype, "--compress-type=gz",
+					  "--checksum=sha256", path, repodata, NULL },
+		   err);
+}
+
+static int add_updateinfo(const char *work, const char *repodata, const struct str *updates,
+			  struct err *err)
+{
+	CLEANUP(str_release) struct str text = STR_INIT;
+	int r = 0;
+
+	str_add(&text, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<updates>\n");
+	str_add_len(&text, updates->buf, updates->len);
+	str_add(&text, "</updates>\n");
+	r = str_check(&text, err);
+	return r < 0 ? r : add_metadata(work, "updateinfo.xml", "updateinfo", repodata, &text, err);
+}
+
+/* Into an empty repository, which the packages come to afterwards: modifyrepo_c gives what it adds the time
+ * of the day, createrepo_c the revision's. */
+static int begin(const char *work, const char *repo, const char *repodata,
+		 const struct published *published, struct err *err)
+{
+	cleanup_free char *none = NULL;
+	int r = path_join(work, "none", &none, err);
+
+	if (r == 0)
+		r = file_write_atomic(none, 0600, "", 0, err);
+	if (r == 0)
+		r = run((const char *const[]){ CREATEREPO, "--pkglist", none, repo, NULL }, err);
+	if (r == 0 && published->updateinfo.len)
+		r = add_updateinfo(work, repodata, &published->updateinfo, err);
+	if (r == 0 && published->modules.len)
+		r = add_metadata(work, "modules.yaml", "modules", repodata, &published->modules,
+				 err);
+	return r;
+}
+
+int repodata_make(const char *repo, const char *cache, const struct published *published,
+		  struct err *err)
+{
+	cleanup_free char *work = NULL;
+	cleanup_free char *repodata = NULL;
+	cleanup_free char *known = NULL;
+	cleanup_free char *absolute = NULL;
+	int r = str_printf(&work, err, "%s.work", repo);
+
+	if (r == 0)
+		r = dir_make(work, 0700, err);
+	if (r == 0)
+		r = path_join(repo, "repodata", &repodata, err);
+	if (r == 0)
+		r = str_printf(&known, err, "%s/createrepo", cache);
+	if (r == 0)
+		r = dir_make(known, 0755, err);
+	if (r == 0 && (published->updateinfo.len || published->modules.len))
+		r = begin(work, repo, repodata, published, err);
+	if (r < 0)
+		return r;
+	/* A relative one would be the repository's. */
+	absolute = realpath(known, NULL);
+	if (!absolute)
+		return err_errno(err, ERR_FAILED, errno, "cannot use '%s'", known);
+	return run((const char *const[]){ CREATEREPO, "--update", "--keep-all-metadata",
+					  "--cachedir", absolute, repo, NULL },
+		   err);
+}
