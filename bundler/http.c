@@ -14,6 +14,7 @@
 #include "http_error.h"
 #include "http_job.h"
 #include "http_option.h"
+#include "http_reader.h"
 #include "http_server.h"
 #include "interrupt.h"
 #include "progress.h"
@@ -23,6 +24,7 @@
 #define PER_HOST 6U
 #define CONNECTIONS_KEPT 64L
 #define WAIT_MS 500
+#define READING_MAX 64U   /* complete files, still open, that wait to be read */
 #define RATE_SLACK_MS 100 /* as far as a limited rate may be exceeded */
 #define PAUSE_MS 500U     /* before the second try; twice as long before each further one */
 #define PAUSE_MAX_MS 30000U
@@ -50,6 +52,8 @@ struct run {
 	uint64_t due_ms;          /* the first of these; 0: none */
 	struct http_job *active[PARALLEL_MAX];
 	size_t active_count;
+	struct http_reader *reader; /* NULL: not needed yet */
+	size_t reading;             /* jobs that it has */
 	size_t parallel, per_host;
 	uint64_t rate_bytes;
 	bool held_back; /* a queue waits because of its throttle */
@@ -265,7 +269,7 @@ static int start_head(struct run *run, struct http_queue *queue, bool *ret_moved
 	bool done = false, any = false;
 
 	*ret_moved = false;
-	if (!job->digest && http_job_present(job, &done, err) < 0)
+	if (!job->prepared && http_job_present(job, &done, err) < 0)
 		goto failed;
 	if (done) {
 		dequeue(queue);
@@ -322,7 +326,8 @@ static int start_more(struct run *run, bool *ret_started, struct err *err)
 		struct http_queue *queue = &run->queues[i];
 		bool moved = true;
 
-		while (moved && queue->head && run->active_count < run->parallel) {
+		while (moved && queue->head && run->active_count < run->parallel &&
+		       run->reading < READING_MAX) {
 			if (is_held_back(run, queue)) {
 				run->held_back = true;
 				break;
@@ -376,6 +381,54 @@ static int go_on(struct run *run, struct http_job *job, const struct http_failur
 	return 0;
 }
 
+/* A try's verdict, unless R says that there is none. */
+static int settle(struct run *run, struct http_job *job, const struct http_failure *failure, int r,
+		  struct err *err)
+{
+	if (r < 0)
+		return r;
+	if (failure->verdict != HTTP_DONE)
+		return go_on(run, job, failure, err);
+	run->ended++;
+	return 0;
+}
+
+/* For one file, or without a thread, here and now. */
+static int read_job(struct run *run, struct http_job *job, struct err *err)
+{
+	struct http_failure failure;
+	struct err ignored = ERR_INIT;
+	int r;
+
+	if (run->count > 1 && !run->reader && http_reader_start(&run->reader, &ignored) < 0)
+		run->reader = NULL;
+	if (run->reader) {
+		run->reading++;
+		http_reader_add(run->reader, job);
+		return 0;
+	}
+	http_reader_read(job);
+	r = http_job_read(job, &failure, err);
+	return settle(run, job, &failure, r, err);
+}
+
+static int take_read(struct run *run, bool *ret_any, struct err *err)
+{
+	struct http_job *job;
+
+	while (run->reading && (job = http_reader_take(run->reader))) {
+		struct http_failure failure;
+		int r = http_job_read(job, &failure, err);
+
+		run->reading--;
+		*ret_any = true;
+		r = settle(run, job, &failure, r, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int reap(struct run *run, bool *ret_any, struct err *err)
 {
 	CURLMsg *msg;
@@ -398,10 +451,10 @@ static int reap(struct run *run, bool *ret_any, struct err *err)
 		job->queue->received_bytes += job->try_bytes;
 		r = http_job_ended(job, code, &failure, err);
 		deactivate(run, job, easy);
-		if (r == 0 && failure.verdict == HTTP_DONE)
-			run->ended++;
-		else if (r == 0)
-			r = go_on(run, job, &failure, err);
+		if (r == 0 && failure.verdict == HTTP_READ)
+			r = read_job(run, job, err);
+		else
+			r = settle(run, job, &failure, r, err);
 		if (r < 0)
 			return r;
 	}
@@ -422,6 +475,39 @@ static void show_progress(struct run *run)
 	progress_update(&run->progress, c->present_bytes, (unsigned int)run->ended);
 }
 
+/* What came so far goes to the files: whoever is killed while he waits loses none of it. */
+static int flush_active(const struct run *run, struct err *err)
+{
+	for (size_t i = 0; i < run->active_count; i++)
+		if (http_part_flush(&run->active[i]->part, err) < 0)
+			return -err->code;
+	return 0;
+}
+
+/* Waits for the network and for the reader. */
+static int wait_for_active(const struct run *run, int wait_ms, int *ret_ready, struct err *err)
+{
+	struct curl_waitfd done = { .events = CURL_WAIT_POLLIN };
+
+	if (run->reading)
+		done.fd = http_reader_fd(run->reader);
+	/* Some versions of libcurl call it an error when a signal ends the wait. */
+	if (curl_multi_wait(engine.multi, &done, run->reading > 0, wait_ms, ret_ready) !=
+		    CURLM_OK &&
+	    !interrupt_seen())
+		return err_set(err, ERR_FAILED, "libcurl cannot wait for the network");
+	return 0;
+}
+
+static void wait_for_reader(const struct run *run, int wait_ms)
+{
+	struct pollfd done = { .fd = -1, .events = POLLIN };
+
+	if (run->reading)
+		done.fd = http_reader_fd(run->reader);
+	poll(&done, 1, wait_ms);
+}
+
 /* Until something happens, a pause ends, or it is time to look around. */
 static int wait_for_more(const struct run *run, struct err *err)
 {
@@ -431,14 +517,17 @@ static int wait_for_more(const struct run *run, struct err *err)
 
 	if (run->due_ms && run->due_ms < before + WAIT_MS)
 		wait_ms = run->due_ms > before ? (int)(run->due_ms - before) : 0;
-	/* Some versions of libcurl call it an error when a signal ends the wait. */
-	if (run->active_count &&
-	    curl_multi_wait(engine.multi, NULL, 0, wait_ms, &ready) != CURLM_OK &&
-	    !interrupt_seen())
-		return err_set(err, ERR_FAILED, "libcurl cannot wait for the network");
-	if (!run->active_count)
-		poll(NULL, 0, wait_ms);
-	else if (!ready && wait_ms && clock_monotonic_ms() == before)
+	if (!run->active_count) {
+		wait_for_reader(run, wait_ms);
+		return 0;
+	}
+	if (wait_for_active(run, 0, &ready, err) < 0)
+		return -err->code;
+	if (ready)
+		return 0;
+	if (flush_active(run, err) < 0 || wait_for_active(run, wait_ms, &ready, err) < 0)
+		return -err->code;
+	if (!ready && wait_ms && clock_monotonic_ms() == before)
 		poll(NULL, 0, 1); /* libcurl had nothing to wait for: a name is being resolved */
 	return 0;
 }
@@ -455,7 +544,7 @@ static int run_all(struct run *run, struct err *err)
 			return -err->code;
 		if (curl_multi_perform(engine.multi, &running) != CURLM_OK)
 			return err_set(err, ERR_FAILED, "libcurl cannot go on");
-		if (reap(run, &any, err) < 0)
+		if (reap(run, &any, err) < 0 || take_read(run, &any, err) < 0)
 			return -err->code;
 		show_progress(run);
 		if (!any && !started && wait_for_more(run, err) < 0)
@@ -466,6 +555,7 @@ static int run_all(struct run *run, struct err *err)
 
 static void run_release(struct run *run)
 {
+	http_reader_free(run->reader);
 	while (run->active_count) {
 		struct http_job *job = run->active[0];
 

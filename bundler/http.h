@@ -82,7 +82,13 @@ struct http_transfer {
 	 * taken, and another server is asked as for a wrong digest. NULL: everything is taken.
 	 */
 	int (*accept)(const struct http_transfer *transfer, void *arg, struct err *err);
-	void *arg;
+	/*
+	 * Looks into a file that has arrived with the digest that was expected, open for reading, its offset free
+	 * to be moved: in another thread, while other files arrive, and before DEST has its name. Not
+	 * called for one that was there before, nor without DEST and SHA256. NULL: nobody looks.
+	 */
+	void (*look)(const struct http_transfer *transfer, int fd, void *arg);
+	void *arg;     /* borrowed, of both */
 	bool may_fail; /* a failure ends this transfer alone and is in FAILURE */
 
 	/* Results. */

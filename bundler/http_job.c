@@ -25,6 +25,12 @@ const struct http_settings *http_job_settings(const struct http_job *job)
 	return t->settings || !t->source ? t->settings : &t->source->settings;
 }
 
+/* Of a file whose digest is known, part after part may come, also in several runs. */
+static bool is_resumable(const struct http_transfer *t)
+{
+	return t->dest && t->sha256;
+}
+
 /* -- callbacks of libcurl -- */
 
 /* What was there and what the try brought is worth nothing. */
@@ -37,7 +43,7 @@ static int discard(struct http_job *job, struct err *err)
 	job->resumed_bytes = 0;
 	str_reset(&t->body);
 	digest_free(steal_ptr(&job->digest));
-	if (digest_new(&job->digest, err) < 0)
+	if (!is_resumable(t) && digest_new(&job->digest, err) < 0)
 		return -err->code;
 	return job->part.fd >= 0 ? http_part_empty(&job->part, err) : 0;
 }
@@ -107,14 +113,15 @@ static size_t on_data(char *data, size_t size, size_t nmemb, void *arg)
 	}
 	if (n > job->limit_bytes - t->got_bytes)
 		return stop(job, HTTP_STOP_TOO_LARGE);
-	digest_update(job->digest, data, n);
+	if (job->digest)
+		digest_update(job->digest, data, n);
 	t->got_bytes += n;
 	job->counters->present_bytes += n;
 	if (!t->dest) {
 		str_add_len(&t->body, data, n);
 		if (str_check(&t->body, &err) == 0)
 			return n;
-	} else if (fd_write_all(job->part.fd, job->part.path, data, n, &err) == 0) {
+	} else if (http_part_write(&job->part, data, n, &err) == 0) {
 		return n;
 	}
 	set_local(job, &err);
@@ -295,21 +302,22 @@ void http_job_release(struct http_job *job)
 static int prepare(struct http_job *job, struct err *err)
 {
 	struct http_transfer *t = job->transfer;
-	bool resumable = t->dest && t->sha256;
+	bool resumable = is_resumable(t);
 
-	if (job->digest)
+	if (job->prepared)
 		return resumable ? 0 : discard(job, err);
 	t->got_bytes = 0;
 	str_reset(&t->body);
-	if (digest_new(&job->digest, err) < 0)
+	if (!resumable && digest_new(&job->digest, err) < 0)
 		return -err->code;
+	job->prepared = true;
 	if (!t->dest)
 		return 0;
 	if (http_part_open(&job->part, t->dest, resumable, err) < 0)
 		return -err->code;
 	if (!resumable)
 		return http_part_empty(&job->part, err);
-	if (http_part_read(&job->part, job->limit_bytes, job->digest, &t->got_bytes, err) < 0)
+	if (http_part_resume(&job->part, job->limit_bytes, &t->got_bytes, err) < 0)
 		return -err->code;
 	job->counters->present_bytes += t->got_bytes;
 	return 0;
@@ -321,6 +329,7 @@ static int commit(struct http_job *job, struct err *err)
 
 	t->downloaded = true;
 	digest_free(steal_ptr(&job->digest));
+	job->prepared = false;
 	return t->dest ? http_part_commit(&job->part, t->dest, err) : 0;
 }
 
@@ -357,7 +366,8 @@ int http_job_present(struct http_job *job, bool *ret_done, struct err *err)
 	/* Killed between the last byte and the rename. */
 	if (!t->size_bytes || t->got_bytes != t->size_bytes)
 		return 0;
-	digest_final_hex(job->digest, t->got_sha256);
+	if (http_part_digest(&job->part, t->got_sha256, err) < 0)
+		return -err->code;
 	*ret_done = strcmp(t->got_sha256, t->sha256) == 0;
 	return *ret_done ? commit(job, err) : discard(job, err);
 }
@@ -499,27 +509,21 @@ static void fail(struct http_failure *ret, enum http_verdict verdict, const char
 	va_end(ap);
 }
 
-/* Size and digest of what libcurl calls complete, and what the caller thinks of it. A resumed file
- * may be wrong because of what was there: that is fetched anew. */
-static int check(struct http_job *job, struct http_failure *ret, struct err *err)
+/* A resumed file may be wrong because of what was there: that is fetched anew. */
+static enum http_verdict verdict_of_wrong(const struct http_job *job)
+{
+	return job->resumed_bytes ? HTTP_ANEW : HTTP_NEXT;
+}
+
+/* The digest of what libcurl calls complete, and what the caller thinks of it. */
+static int check_content(struct http_job *job, struct http_failure *ret, struct err *err)
 {
 	struct http_transfer *t = job->transfer;
-	enum http_verdict verdict = job->resumed_bytes ? HTTP_ANEW : HTTP_NEXT;
 	struct err said = ERR_INIT;
 
-	ret->verdict = HTTP_DONE;
-	if (t->size_bytes && t->got_bytes < t->size_bytes) {
-		/* Perhaps only its length was wrong, and the rest can be had: once. */
-		if (t->got_bytes > job->resumed_bytes && !job->was_short)
-			verdict = HTTP_CONTINUE;
-		job->was_short = true;
-		fail(ret, verdict, "it has %llu bytes instead of %llu",
-		     (unsigned long long)t->got_bytes, (unsigned long long)t->size_bytes);
-		return 0;
-	}
-	digest_final_hex(job->digest, t->got_sha256);
 	if (t->sha256 && strcmp(t->got_sha256, t->sha256) != 0) {
-		fail(ret, verdict, "it has SHA-256 %s instead of %s", t->got_sha256, t->sha256);
+		fail(ret, verdict_of_wrong(job), "it has SHA-256 %s instead of %s", t->got_sha256,
+		     t->sha256);
 		return 0;
 	}
 	if (!t->accept || t->accept(t, t->arg, &said) == 0)
@@ -533,6 +537,32 @@ static int check(struct http_job *job, struct http_failure *ret, struct err *err
 	if (set_local(job, &said) < 0 && !job->local_err)
 		return err_nomem(err);
 	return 0;
+}
+
+/* What libcurl calls complete: its size, and then its content, now or when somebody has read it. */
+static int check(struct http_job *job, struct http_failure *ret, struct err *err)
+{
+	struct http_transfer *t = job->transfer;
+	enum http_verdict verdict = verdict_of_wrong(job);
+
+	ret->verdict = HTTP_DONE;
+	if (t->size_bytes && t->got_bytes < t->size_bytes) {
+		/* Perhaps only its length was wrong, and the rest can be had: once. */
+		if (t->got_bytes > job->resumed_bytes && !job->was_short)
+			verdict = HTTP_CONTINUE;
+		job->was_short = true;
+		fail(ret, verdict, "it has %llu bytes instead of %llu",
+		     (unsigned long long)t->got_bytes, (unsigned long long)t->size_bytes);
+		return 0;
+	}
+	if (t->dest && http_part_flush(&job->part, err) < 0)
+		return -err->code;
+	if (!job->digest) {
+		ret->verdict = HTTP_READ;
+		return 0;
+	}
+	digest_final_hex(job->digest, t->got_sha256);
+	return check_content(job, ret, err);
 }
 
 static void note_health(const struct http_job *job, const struct http_failure *failure, long status)
@@ -593,10 +623,24 @@ static int note_attempt(struct http_job *job, const struct http_failure *failure
 /* Nothing of what is known to be wrong stays. */
 static int drop_wrong(struct http_job *job, const struct http_failure *failure, struct err *err)
 {
-	if (job->digest && (failure->verdict == HTTP_ANEW ||
-			    (failure->code == ERR_VERIFY && failure->verdict != HTTP_CONTINUE)))
+	if (job->prepared && (failure->verdict == HTTP_ANEW ||
+			      (failure->code == ERR_VERIFY && failure->verdict != HTTP_CONTINUE)))
 		return discard(job, err);
 	return 0;
+}
+
+/* What follows from a verdict. */
+static int conclude(struct http_job *job, struct http_failure *ret, long status, struct err *err)
+{
+	int r;
+
+	note_health(job, ret, status);
+	if (ret->verdict != HTTP_DONE) {
+		r = note_attempt(job, ret, err);
+		return r < 0 ? r : drop_wrong(job, ret, err);
+	}
+	r = take_results(job, err);
+	return r < 0 || job->transfer->not_modified ? r : commit(job, err);
 }
 
 int http_job_ended(struct http_job *job, CURLcode code, struct http_failure *ret, struct err *err)
@@ -629,13 +673,18 @@ int http_job_ended(struct http_job *job, CURLcode code, struct http_failure *ret
 		*err = *job->local_err;
 		return -err->code;
 	}
-	note_health(job, ret, status);
-	if (ret->verdict != HTTP_DONE) {
-		r = note_attempt(job, ret, err);
-		return r < 0 ? r : drop_wrong(job, ret, err);
-	}
-	r = take_results(job, err);
-	return r < 0 || job->transfer->not_modified ? r : commit(job, err);
+	return ret->verdict == HTTP_READ ? 0 : conclude(job, ret, status, err);
+}
+
+int http_job_read(struct http_job *job, struct http_failure *ret, struct err *err)
+{
+	*ret = (struct http_failure){ .verdict = HTTP_DONE };
+	if (job->read_errnum)
+		return err_errno(err, ERR_FAILED, job->read_errnum, "cannot read '%s'",
+				 job->part.path);
+	if (check_content(job, ret, err) < 0)
+		return -err->code;
+	return conclude(job, ret, 200, err);
 }
 
 void http_job_rest(struct http_job *job)
@@ -647,4 +696,5 @@ void http_job_rest(struct http_job *job)
 	t->got_bytes = 0;
 	str_reset(&t->body);
 	digest_free(steal_ptr(&job->digest));
+	job->prepared = false;
 }

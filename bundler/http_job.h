@@ -56,7 +56,8 @@ struct http_job {
 	CURL *easy; /* NULL: none is under way */
 	struct curl_slist *headers;
 	struct http_part part;
-	struct digest *digest;
+	bool prepared;                  /* PART is open, or BODY ready, for more bytes */
+	struct digest *digest;          /* of them; NULL: the whole file is read when it is there */
 	struct http_counters *counters; /* borrowed */
 	uint64_t resumed_bytes;         /* what was there when the try began */
 	uint64_t limit_bytes;
@@ -70,6 +71,8 @@ struct http_job {
 	struct err *local_err; /* of HTTP_STOP_LOCAL, and what job->transfer->accept said */
 	char curl_error[CURL_ERROR_SIZE];
 
+	int read_errnum; /* what reading it has ended with; 0: GOT_SHA256 is there */
+
 	unsigned int continued; /* times that it went on at once after a lost connection */
 	bool was_short;         /* an answer was called complete and was too short */
 };
@@ -77,6 +80,7 @@ struct http_job {
 /* What is to follow the end of a try. */
 enum http_verdict {
 	HTTP_DONE,
+	HTTP_READ,     /* complete: its digest is to be found out first, by http_reader.h */
 	HTTP_CONTINUE, /* the connection was lost under way: go on at once */
 	HTTP_ANEW,     /* what was resumed is wrong: from the start, another server first */
 	HTTP_AGAIN,    /* it may pass: other servers, and then this one again */
@@ -111,10 +115,13 @@ int http_job_start(struct http_job *job, CURL *easy, struct err *err) MUST_CHECK
 
 /*
  * Judges a try that libcurl has ended with CODE: with HTTP_DONE the results are in place, otherwise
- * the attempt is recorded and what may serve the next one is kept. EASY is the caller's again.
+ * the attempt is recorded and what may serve the next one is kept. EASY is the caller's again. After
+ * HTTP_READ, which records nothing, http_job_read() goes on with transfer->got_sha256.
  */
 int http_job_ended(struct http_job *job, CURLcode code, struct http_failure *ret,
 		   struct err *err) MUST_CHECK;
+
+int http_job_read(struct http_job *job, struct http_failure *ret, struct err *err) MUST_CHECK;
 
 /* Closes the file while the job waits, so that thousands can. */
 void http_job_rest(struct http_job *job);

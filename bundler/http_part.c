@@ -13,7 +13,7 @@
 #include "file.h"
 #include "str.h"
 
-#define READ_SIZE (256U << 10)
+#define BUFFER_SIZE (64U << 10)
 
 static int make_parent(const char *path, struct err *err)
 {
@@ -81,40 +81,64 @@ int http_part_open(struct http_part *part, const char *dest, bool lasting, struc
 
 int http_part_empty(struct http_part *part, struct err *err)
 {
+	part->buf_used = 0;
 	if (ftruncate(part->fd, 0) < 0 || lseek(part->fd, 0, SEEK_SET) < 0)
 		return err_errno(err, ERR_FAILED, errno, "cannot empty '%s'", part->path);
 	return 0;
 }
 
-int http_part_read(struct http_part *part, uint64_t max_bytes, struct digest *digest,
-		   uint64_t *ret_size, struct err *err)
+int http_part_resume(struct http_part *part, uint64_t max_bytes, uint64_t *ret_size,
+		     struct err *err)
 {
-	cleanup_free char *buf = NULL;
-	uint64_t total = 0;
-	struct stat st;
-	ssize_t n = 0;
+	off_t size = lseek(part->fd, 0, SEEK_END);
 
 	*ret_size = 0;
-	if (fstat(part->fd, &st) < 0)
+	if (size < 0)
 		return err_errno(err, ERR_FAILED, errno, "cannot examine '%s'", part->path);
-	if (st.st_size == 0)
-		return 0;
-	if ((uint64_t)st.st_size > max_bytes)
+	if ((uint64_t)size > max_bytes)
 		return http_part_empty(part, err);
-	buf = malloc(READ_SIZE);
-	if (!buf)
-		return err_nomem(err);
-	do {
-		n = read(part->fd, buf, READ_SIZE);
-		if (n > 0) {
-			digest_update(digest, buf, (size_t)n);
-			total += (uint64_t)n;
-		}
-	} while (n > 0 || (n < 0 && errno == EINTR));
-	if (n < 0)
-		return err_errno(err, ERR_FAILED, errno, "cannot read '%s'", part->path);
-	*ret_size = total;
+	*ret_size = (uint64_t)size;
 	return 0;
+}
+
+int http_part_digest(struct http_part *part, char ret_sha256[SHA256_HEX_SIZE], struct err *err)
+{
+	if (http_part_flush(part, err) < 0)
+		return -err->code;
+	if (lseek(part->fd, 0, SEEK_SET) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot read '%s'", part->path);
+	return sha256_fd(part->fd, part->path, ret_sha256, NULL, err);
+}
+
+int http_part_write(struct http_part *part, const void *data, size_t size_bytes, struct err *err)
+{
+	const char *from = data;
+
+	if (!part->buf)
+		part->buf = malloc(BUFFER_SIZE);
+	if (!part->buf)
+		return err_nomem(err);
+	while (size_bytes > 0) {
+		size_t n = BUFFER_SIZE - part->buf_used;
+
+		if (n > size_bytes)
+			n = size_bytes;
+		memcpy(part->buf + part->buf_used, from, n);
+		part->buf_used += n;
+		from += n;
+		size_bytes -= n;
+		if (part->buf_used == BUFFER_SIZE && http_part_flush(part, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
+int http_part_flush(struct http_part *part, struct err *err)
+{
+	size_t n = part->buf_used;
+
+	part->buf_used = 0;
+	return n ? fd_write_all(part->fd, part->path, part->buf, n, err) : 0;
 }
 
 int http_part_commit(struct http_part *part, const char *dest, struct err *err)
@@ -128,11 +152,17 @@ int http_part_commit(struct http_part *part, const char *dest, struct err *err)
 
 void http_part_close(struct http_part *part, bool keep)
 {
+	struct err ignored = ERR_INIT;
+
 	if (part->fd < 0)
 		return;
 	if (!keep)
 		unlink(part->path);
+	else if (http_part_flush(part, &ignored) < 0)
+		part->buf_used = 0;
 	close(steal_fd(&part->fd));
+	free(steal_ptr(&part->buf));
+	part->buf_used = 0;
 }
 
 void http_part_release(struct http_part *part)

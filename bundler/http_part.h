@@ -13,7 +13,9 @@
 
 struct http_part {
 	char *path;
-	int fd; /* -1: closed */
+	int fd;    /* -1: closed */
+	char *buf; /* what is not yet in the file; NULL: nothing */
+	size_t buf_used;
 };
 
 #define HTTP_PART_INIT   \
@@ -27,13 +29,20 @@ struct http_part {
  */
 int http_part_open(struct http_part *part, const char *dest, bool lasting,
 		   struct err *err) MUST_CHECK;
-/* Feeds what is there to DIGEST and goes to its end. One of more than MAX_BYTES is emptied. */
-int http_part_read(struct http_part *part, uint64_t max_bytes, struct digest *digest,
-		   uint64_t *ret_size, struct err *err) MUST_CHECK;
+/* Goes to the end of what is there, of RET_SIZE bytes. One of more than MAX_BYTES is emptied. */
+int http_part_resume(struct http_part *part, uint64_t max_bytes, uint64_t *ret_size,
+		     struct err *err) MUST_CHECK;
+/* The digest of all that is there. */
+int http_part_digest(struct http_part *part, char ret_sha256[SHA256_HEX_SIZE],
+		     struct err *err) MUST_CHECK;
+/* Adds to it, by way of a buffer: TLS brings 16 KiB at a time. */
+int http_part_write(struct http_part *part, const void *data, size_t size_bytes,
+		    struct err *err) MUST_CHECK;
+int http_part_flush(struct http_part *part, struct err *err) MUST_CHECK;
 int http_part_empty(struct http_part *part, struct err *err) MUST_CHECK;
-/* Gives it its final name. */
+/* Gives it, flushed, its final name. */
 int http_part_commit(struct http_part *part, const char *dest, struct err *err) MUST_CHECK;
-/* Closes it, and removes it unless KEEP. */
+/* Closes it, and removes it unless KEEP; what can no longer be written is lost. */
 void http_part_close(struct http_part *part, bool keep);
 void http_part_release(struct http_part *part);
 
