@@ -17,9 +17,23 @@
 #include "progress.h"
 #include "tar.h"
 
+/* What librpm said of a package. */
+struct vetting {
+	struct rpmsig_info info;
+	struct err why; /* it is refused; code 0: it is not */
+};
+
+static void vetting_free(struct vetting *vetting)
+{
+	if (vetting)
+		rpmsig_info_release(&vetting->info);
+	free(vetting);
+}
+
 void artifacts_release(struct artifacts *artifacts)
 {
 	for (size_t i = 0; i < artifacts->count; i++) {
+		vetting_free(artifacts->items[i].vetting);
 		free(artifacts->items[i].path);
 		free(artifacts->items[i].incoming);
 	}
@@ -118,13 +132,9 @@ int artifacts_look(struct artifacts *artifacts, const struct keyrings *keyrings,
 
 /* -- checking -- */
 
-static int check_rpm(struct artifact *a, const char *path, const struct keyring *keyring,
-		     struct checked_file *facts, struct rpmsig_info *info, struct err *err)
+static int vet(const struct artifact *a, int fd, const struct keyring *keyring,
+	       struct rpmsig_info *info, struct err *err)
 {
-	cleanup_close int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd < 0)
-		return err_errno(err, ERR_FAILED, errno, "cannot open '%s'", path);
 	if (rpmsig_check(keyring->keyring, fd, a->name, info, err) < 0)
 		return err_prefix(err, "repository '%s'", a->rpm->repo);
 	if (strcmp(info->nevra, a->name) != 0)
@@ -132,6 +142,44 @@ static int check_rpm(struct artifact *a, const char *path, const struct keyring 
 			       "repository '%s': '%s' says in its signed header that it is '%s': "
 			       "the repository's metadata is wrong, do not use it",
 			       a->rpm->repo, a->name, info->nevra);
+	return 0;
+}
+
+void artifact_vet(struct artifact *artifact, int fd, const struct keyring *keyring)
+{
+	struct vetting *v = calloc(1, sizeof(*v));
+
+	vetting_free(steal_ptr(&artifact->vetting));
+	if (!v)
+		return;
+	if (vet(artifact, fd, keyring, &v->info, &v->why) < 0 && v->why.code != ERR_VERIFY)
+		vetting_free(v);
+	else
+		artifact->vetting = v;
+}
+
+static int vet_file(const struct artifact *a, const char *path, const struct keyring *keyring,
+		    struct rpmsig_info *info, struct err *err)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot open '%s'", path);
+	return vet(a, fd, keyring, info, err);
+}
+
+static int check_rpm(struct artifact *a, const char *path, const struct keyring *keyring,
+		     struct checked_file *facts, struct rpmsig_info *info, struct err *err)
+{
+	if (a->vetting) {
+		*info = a->vetting->info;
+		*err = a->vetting->why;
+		free(steal_ptr(&a->vetting));
+	} else if (vet_file(a, path, keyring, info, err) < 0) {
+		return -err->code;
+	}
+	if (err->code)
+		return -err->code;
 	note_expiry(a, info->signer, info->key_expires);
 	memcpy(a->signer, info->signer, sizeof(a->signer));
 	memcpy(facts->keys, keyring->digest, sizeof(facts->keys));
@@ -164,7 +212,9 @@ static int put_in_place(const struct artifact *a, struct err *err)
 	if (str_dup(&dir, a->path, err) < 0)
 		return -err->code;
 	*strrchr(dir, '/') = '\0';
-	if (dir_make(dir, 0755, err) < 0)
+	if (rename(a->incoming, a->path) == 0)
+		return 0;
+	if (errno == ENOENT && dir_make(dir, 0755, err) < 0)
 		return -err->code;
 	if (rename(a->incoming, a->path) < 0)
 		return err_errno(err, ERR_FAILED, errno, "cannot rename '%s' to '%s'", a->incoming,

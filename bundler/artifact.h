@@ -33,6 +33,7 @@ struct artifact {
 	enum artifact_state state;
 	enum artifact_origin origin;
 	char signer[PGP_FPR_SIZE];
+	struct vetting *vetting; /* what somebody has found who looked at it already; or NULL */
 };
 
 struct artifacts {
@@ -53,6 +54,13 @@ void artifacts_release(struct artifacts *artifacts);
 /* Looks which ones the cache has: what CHECKED knows is READY, the rest CACHED. CHECKED may be NULL. */
 int artifacts_look(struct artifacts *artifacts, const struct keyrings *keyrings,
 		   struct checked *checked, struct err *err) MUST_CHECK;
+
+/*
+ * Vets a package that has arrived, open as FD, against KEYRING, borrowed: artifacts_admit() then need not.
+ * May be called in another thread, one package at a time, while nobody else uses librpm or the
+ * artifact. A failure of any kind leaves the work to artifacts_admit().
+ */
+void artifact_vet(struct artifact *artifact, int fd, const struct keyring *keyring);
 
 /*
  * Checks all that are CACHED, digest and signature: damaged ones are removed and MISSING again,

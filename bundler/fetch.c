@@ -150,8 +150,21 @@ static int check_reachable(struct fetch *f, struct err *err)
 	return -(int)err->code;
 }
 
-static size_t plan_downloads(struct fetch *f, struct http_transfer *transfers,
-			     struct artifact **ret_artifacts)
+/* A package and what it is to be vetted against, while others arrive. */
+struct vet {
+	struct artifact *artifact;
+	const struct keyring *keyring;
+};
+
+static void on_arrival(const struct http_transfer *transfer, int fd, void *arg)
+{
+	struct vet *v = arg;
+
+	(void)transfer;
+	artifact_vet(v->artifact, fd, v->keyring);
+}
+
+static size_t plan_downloads(struct fetch *f, struct http_transfer *transfers, struct vet *ret_vets)
 {
 	size_t count = 0;
 
@@ -160,13 +173,16 @@ static size_t plan_downloads(struct fetch *f, struct http_transfer *transfers,
 
 		if (!a->rpm || a->state != ARTIFACT_MISSING)
 			continue;
-		ret_artifacts[count] = a;
-		transfers[count++] =
+		ret_vets[count] = (struct vet){ a, &f->keyrings.items[a->repo] };
+		transfers[count] =
 			(struct http_transfer){ .source = servers_source(&f->servers, a->repo),
 						.path = a->rpm->path,
 						.sha256 = a->sha256,
 						.size_bytes = a->size_bytes,
-						.dest = a->incoming };
+						.dest = a->incoming,
+						.look = on_arrival,
+						.arg = &ret_vets[count] };
+		count++;
 	}
 	return count;
 }
@@ -174,7 +190,7 @@ static size_t plan_downloads(struct fetch *f, struct http_transfer *transfers,
 static int download_rpms(struct fetch *f, struct err *err)
 {
 	cleanup_free struct http_transfer *transfers = calloc(f->all.count + 1, sizeof(*transfers));
-	cleanup_free struct artifact **wanted = calloc(f->all.count + 1, sizeof(struct artifact *));
+	cleanup_free struct vet *wanted = calloc(f->all.count + 1, sizeof(*wanted));
 	size_t count = 0;
 	int r = 0;
 
@@ -185,9 +201,10 @@ static int download_rpms(struct fetch *f, struct err *err)
 		r = http_fetch(transfers, count, f->options->limits, "packages", err);
 	for (size_t i = 0; i < count; i++) {
 		if (r == 0) {
-			wanted[i]->state = ARTIFACT_ARRIVED;
+			wanted[i].artifact->state = ARTIFACT_ARRIVED;
 			/* What an earlier run has left complete was not downloaded now. */
-			wanted[i]->origin = transfers[i].downloaded ? ORIGIN_NETWORK : ORIGIN_CACHE;
+			wanted[i].artifact->origin =
+				transfers[i].downloaded ? ORIGIN_NETWORK : ORIGIN_CACHE;
 		}
 		http_transfer_release(&transfers[i]);
 	}
