@@ -343,6 +343,8 @@ static int issue(const struct assemble *a, const struct topology_node *node, str
 {
 	CLEANUP(context_env_freep) struct context_env *env = NULL;
 	CLEANUP(context_certificates_freep) struct context_certificates *certs = NULL;
+	CLEANUP(X509_freep) X509 *transport = NULL;
+	CLEANUP(EVP_PKEY_freep) EVP_PKEY *transport_key = NULL;
 	int r = context_env_resolve(a->cluster, node, lookup_dotenv, a->env, &env, err);
 
 	if (r == 0)
@@ -355,6 +357,8 @@ static int issue(const struct assemble *a, const struct topology_node *node, str
 		r = keys_node_certificate(keys, node->name, certs->items[i].id, &profile, &cert,
 					  &key, err);
 	}
+	if (r == 0)
+		r = keys_transport(keys, node->name, &transport, &transport_key, err);
 	return r < 0 ? err_prefix(err, "node '%s'", node->name) : 0;
 }
 
@@ -367,9 +371,18 @@ int assemble_certificates(const struct assemble *a, struct keys *keys, struct er
 	return r;
 }
 
+/* certs/crl.pem: nodes check bundles with it, and services may. */
+static int add_crl(const struct keys *keys, struct pack *pack, struct err *err)
+{
+	CLEANUP(str_release) struct str pem = STR_INIT;
+	int r = keys_crl_pem(keys, &pem, err);
+
+	return r < 0 || !pem.len ? r : pack_add_data(pack, "certs/crl.pem", pem.buf, pem.len, err);
+}
+
 int assemble_nodes(const struct assemble *a, struct keys *keys, struct pack *pack, struct err *err)
 {
-	int r = 0;
+	int r = add_crl(keys, pack, err);
 
 	for (size_t i = 0; r == 0 && i < a->cluster->topology->count; i++)
 		r = add_node(a, &a->cluster->topology->nodes[i], keys, pack, err);

@@ -8,7 +8,14 @@
 extern const struct cli_command bundle_cmd_build;
 extern const struct cli_command bundle_cmd_depends;
 extern const struct cli_command bundle_cmd_fetch;
+extern const struct cli_command bundle_cmd_keys_check;
+extern const struct cli_command bundle_cmd_keys_import;
 extern const struct cli_command bundle_cmd_keys_init;
+extern const struct cli_command bundle_cmd_keys_issue;
+extern const struct cli_command bundle_cmd_keys_renew;
+extern const struct cli_command bundle_cmd_keys_request;
+extern const struct cli_command bundle_cmd_keys_revoke;
+extern const struct cli_command bundle_cmd_keys_show;
 extern const struct cli_command bundle_cmd_outdated;
 extern const struct cli_command bundle_cmd_show;
 extern const struct cli_command bundle_cmd_resolve;

@@ -20,7 +20,8 @@ struct delta {
 
 /* Reads the index of the tarball at PATH (or of one volume). ERR_USAGE when it is not there, ERR_VERIFY
  * when it is not signed under one of CAS. RET is released by the caller, also after a failure. */
-int delta_open(const char *path, STACK_OF(X509) *cas, struct delta *ret, struct err *err) MUST_CHECK;
+int delta_open(const char *path, STACK_OF(X509) *cas, struct delta *ret,
+	       struct err *err) MUST_CHECK;
 void delta_release(struct delta *delta);
 
 /* Marks in INDEX what has path, size and digest there; ERR_CONFIG when it is another cluster's, or not

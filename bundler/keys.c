@@ -87,7 +87,7 @@ static int load_signer(struct keys *keys, struct err *err)
 static int check_signer(const struct keys *keys, struct err *err)
 {
 	time_t now = clock_now();
-	int r = x509_check_chain(keys->signer, keys->chain, NULL, now, X509_FOR_BUNDLE, err);
+	int r = x509_check_chain(keys->signer, keys->chain, keys->crl, now, X509_FOR_BUNDLE, err);
 
 	if (r < 0)
 		return err_prefix(err, "the signer in '%s'", keys->dir);
@@ -131,6 +131,8 @@ int keys_open_any(const char *dir, struct keys *ret, struct err *err)
 		r = keys_settings_load(&keys, err);
 	if (r == 0)
 		r = keys_ca_load(&keys, err);
+	if (r == 0)
+		r = keys_crl_load(&keys, err);
 	if (r < 0)
 		return r;
 	*ret = keys;
@@ -164,6 +166,7 @@ void keys_release(struct keys *keys)
 	if (keys->dir && keys->dir_fd >= 0)
 		close(keys->dir_fd); /* unlocks */
 	x509_stack_free(keys->chain);
+	X509_CRL_free(keys->crl);
 	X509_free(keys->ca);
 	X509_free(keys->signer);
 	EVP_PKEY_free(keys->ca_key);

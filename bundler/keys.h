@@ -40,6 +40,7 @@ struct keys {
 	X509 *ca;
 	struct passphrase_source ca_passphrase; /* borrowed: where keys_ca_unlock() gets it */
 	EVP_PKEY *ca_key;                       /* NULL as long as nobody needed it */
+	X509_CRL *crl;                          /* DIR/crl.pem, or NULL */
 	X509 *signer;
 	EVP_PKEY *signer_key;
 	time_t signer_not_after;
@@ -109,6 +110,75 @@ int keys_node_certificate(struct keys *keys, const char *node, const char *name,
 
 /* As keys_node_certificate(), for an application: clients/NAME. An existing one is ERR_FAILED. */
 int keys_issue_client(struct keys *keys, const char *name, struct err *err) MUST_CHECK;
+
+/* -- lists -- */
+
+struct keys_item {
+	char *name; /* "ca", "signer", "nodes/NODE/SERVICE-NAME", "clients/NAME" */
+	bool loaded;
+	struct x509_facts facts; /* when loaded */
+	char *problem;           /* NULL: none */
+	bool waits;              /* a request for it awaits another CA's answer */
+};
+
+struct keys_list {
+	struct keys_item *items;
+	size_t count;
+};
+
+#define KEYS_LIST_INIT        \
+	{                     \
+		.items = NULL \
+	}
+
+/* Every certificate in DIR: the CA, the signer, then by name. What is wrong with one is in its item. */
+int keys_list_load(struct keys *keys, struct keys_list *ret, struct err *err) MUST_CHECK;
+void keys_list_release(struct keys_list *list);
+/* Whether NAME, as a person gives it, means ITEM: its name whole, or without "nodes/" or "clients/", or a
+ * node's name, which means all of its services' certificates. */
+bool keys_item_is(const struct keys_item *item, const char *name);
+
+/* -- later -- */
+
+/* A new key and certificate for the certificate of that name (struct keys_item), with the subject, names
+ * and usages that it has. */
+int keys_renew(struct keys *keys, const char *name, struct err *err) MUST_CHECK;
+/* Whether so little is left of its life that it should be renewed. */
+bool keys_is_due(const struct keys *keys, const struct keys_item *item);
+
+/* Puts SERIAL (hexadecimal) on the list in DIR/crl.pem; one that stands there is left. */
+int keys_revoke(struct keys *keys, const char *serial, struct err *err) MUST_CHECK;
+/* The serial number in upper case without colons, added to RET, when a certificate with it was issued here;
+ * else ERR_USAGE. */
+int keys_known_serial(const struct keys *keys, const char *text, struct str *ret,
+		      struct err *err) MUST_CHECK;
+/* Takes the list at PATH, which the CA signed. One that is older than what is there is refused. */
+int keys_crl_import(struct keys *keys, const char *path, struct err *err) MUST_CHECK;
+/* The list for certs/crl.pem of a bundle, PEM, added to RET; nothing when none was made. ERR_VERIFY when it
+ * has expired. */
+int keys_crl_pem(const struct keys *keys, struct str *ret, struct err *err) MUST_CHECK;
+
+/* -- another CA -- */
+
+/* A key and a request for the certificate of that name, DIR/requests/NAME.{key,csr}; the key of an earlier
+ * request is kept. *RET_PATH: of the request; the caller frees. */
+int keys_request(struct keys *keys, const char *name, const struct x509_profile *profile,
+		 char **ret_path, struct err *err) MUST_CHECK;
+/* The same for a certificate that is there, the signer, or an application ("clients/NAME"). */
+int keys_request_named(struct keys *keys, const char *name, char **ret_path,
+		       struct err *err) MUST_CHECK;
+/* Whether the pair "nodes/NODE/ID" is not there, unfit or due. */
+int keys_node_needs(struct keys *keys, const char *node, const char *id,
+		    const struct x509_profile *wanted, bool *ret, struct err *err) MUST_CHECK;
+/* The chain of the CA that issues: sets DIR/ca.crt. Another one than what is there is ERR_FAILED. */
+int keys_import_ca(struct keys *keys, const char *path, struct err *err) MUST_CHECK;
+/*
+ * Takes the certificate at PATH, finds whose it is by its key, and puts it in place when it is what was
+ * asked for and passes its chain's check. *RET_NAME: what it is; the caller frees. ERR_VERIFY.
+ */
+int keys_import(struct keys *keys, const char *path, char **ret_name, struct err *err) MUST_CHECK;
+
+/* -- transport -- */
 
 /* NODE's transport certificate, which its capsule is sealed to, and key, which goes into the bundle
  * under the node's passphrase. The caller frees both. */

@@ -14,7 +14,7 @@
 
 DEFINE_CLEANUP(PKCS12 *, PKCS12_free);
 
-#define PEM_ENCRYPTED "-----BEGIN ENCRYPTED PRIVATE KEY-----"
+#define PEM_ENCRYPTED "-----BEGIN " PEM_STRING_PKCS8 "-----"
 
 /* Before anything is done, also where the key will not be needed. */
 static int check_key_file(const struct keys *keys, struct err *err)
@@ -91,7 +91,7 @@ static int decrypt(struct keys *keys, const char *path, const struct str *pem, E
 	CLEANUP(str_release) struct str passphrase = STR_SECRET;
 	int r = 0;
 
-	if (!str_starts(pem->buf, PEM_ENCRYPTED))
+	if (!strstr(pem->buf, PEM_ENCRYPTED))
 		return x509_key_from_pem(path, pem->buf, pem->len, ret, err);
 	r = passphrase_read(&keys->ca_passphrase, path, &passphrase, err);
 	return r < 0 ? r : pkcs8_decrypt(path, pem->buf, pem->len, passphrase.buf, ret, err);

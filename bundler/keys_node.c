@@ -6,8 +6,7 @@
 #include "keys.h"
 #include "keys_private.h"
 
-static int file_name(const char *folder, const char *owner, const char *name, char **ret,
-		     struct err *err)
+int keys_name(const char *folder, const char *owner, const char *name, char **ret, struct err *err)
 {
 	if (!str_is_word(owner, ".-_") || *owner == '.' ||
 	    (name && (!str_is_word(name, ".-_") || *name == '.')))
@@ -33,6 +32,20 @@ static int pair_get(struct keys *keys, const char *name, const struct x509_profi
 	return r;
 }
 
+int keys_node_needs(struct keys *keys, const char *node, const char *id,
+		    const struct x509_profile *wanted, bool *ret, struct err *err)
+{
+	CLEANUP(keys_pair_release) struct keys_pair pair = { .name = NULL };
+	cleanup_free char *file = NULL;
+	int r = keys_name("nodes", node, id, &file, err);
+
+	if (r == 0)
+		r = keys_pair_open(keys, file, &pair, err);
+	if (r == 0)
+		*ret = keys_pair_unfit(keys, &pair, wanted, keys_min_life(keys, file));
+	return r;
+}
+
 int keys_node_certificate(struct keys *keys, const char *node, const char *name,
 			  const struct x509_profile *wanted, struct str *ret_cert_pem,
 			  struct str *ret_key_pem, struct err *err)
@@ -49,7 +62,7 @@ int keys_node_certificate(struct keys *keys, const char *node, const char *name,
 			       name, node);
 	if (!strcmp(name, "transport"))
 		return err_set(err, ERR_CONFIG, "the name 'transport' is not free");
-	r = file_name("nodes", node, name, &file, err);
+	r = keys_name("nodes", node, name, &file, err);
 	if (r == 0)
 		r = pair_get(keys, file, wanted, &pair, err);
 	if (r == 0)
@@ -87,7 +100,7 @@ int keys_transport(struct keys *keys, const char *node, X509 **ret_cert, EVP_PKE
 	CLEANUP(keys_pair_release) struct keys_pair pair = { .name = NULL };
 	const struct x509_profile profile = keys_transport_profile(node);
 	cleanup_free char *file = NULL;
-	int r = file_name("nodes", node, "transport", &file, err);
+	int r = keys_name("nodes", node, "transport", &file, err);
 
 	if (r == 0)
 		r = keys_lock(keys, err);
@@ -115,12 +128,8 @@ int keys_issue_client(struct keys *keys, const char *name, struct err *err)
 	CLEANUP(keys_pair_release) struct keys_pair pair = { .name = NULL };
 	cleanup_free char *file = NULL;
 	cleanup_free char *common_name = NULL;
-	struct x509_profile profile = {
-		.organization = "pgha",
-		.unit = "client",
-		.usage = X509_USE_CLIENT,
-	};
-	int r = file_name("clients", name, NULL, &file, err);
+	struct x509_profile profile;
+	int r = keys_name("clients", name, NULL, &file, err);
 
 	if (r < 0)
 		err->code = ERR_USAGE;
@@ -130,7 +139,7 @@ int keys_issue_client(struct keys *keys, const char *name, struct err *err)
 		r = keys_lock(keys, err);
 	if (r < 0)
 		return -err->code;
-	profile.common_name = common_name;
+	profile = keys_client_profile(common_name);
 	r = keys_pair_open(keys, file, &pair, err);
 	if (r == 0 && (pair.cert || pair.key))
 		r = err_set(err, ERR_FAILED,

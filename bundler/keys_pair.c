@@ -83,6 +83,8 @@ const char *keys_pair_unfit(const struct keys *keys, const struct keys_pair *pai
 		ERR_clear_error();
 		return "key";
 	}
+	if (keys->crl && x509_crl_has(keys->crl, pair->cert))
+		return "revoked";
 	/* One that already lives as long as its CA cannot be made to live longer. */
 	if (keys->ca && x509_not_after(pair->cert) >= x509_not_after(keys->ca))
 		min_life_s = 0;
@@ -181,6 +183,16 @@ struct x509_profile keys_signer_profile(const struct keys *keys)
 		.unit = keys->settings.cluster,
 		.common_name = "pgha bundle signer",
 		.usage = X509_USE_EMAIL | X509_USE_BUNDLE,
+	};
+}
+
+struct x509_profile keys_client_profile(const char *common_name)
+{
+	return (struct x509_profile){
+		.organization = "pgha",
+		.unit = "client",
+		.common_name = common_name,
+		.usage = X509_USE_CLIENT,
 	};
 }
 

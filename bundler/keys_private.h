@@ -28,6 +28,9 @@ int keys_ca_key_write(const struct keys *keys, EVP_PKEY *key, const char *passph
 		      struct err *err) MUST_CHECK;
 bool keys_has_ca_key(const struct keys *keys);
 
+/* Fills keys->crl when DIR/crl.pem is there. */
+int keys_crl_load(struct keys *keys, struct err *err) MUST_CHECK;
+
 /* -- pairs of a certificate and its key -- */
 
 /* NAME is "signer", "nodes/NODE/SERVICE-NAME" or "clients/NAME". */
@@ -63,6 +66,11 @@ int keys_check_usage(const struct keys *keys, X509 *cert, unsigned int usage,
 /* What a pair of that name is to live for, and what must be left of it or it is made again; seconds. */
 time_t keys_life(const struct keys *keys, const char *name);
 time_t keys_min_life(const struct keys *keys, const char *name);
+/* FOLDER/OWNER[/NAME], each of the latter a plain word; ERR_CONFIG. The caller frees. */
+int keys_name(const char *folder, const char *owner, const char *name, char **ret,
+	      struct err *err) MUST_CHECK;
+/* What applications have; COMMON_NAME is "client NAME". */
+struct x509_profile keys_client_profile(const char *common_name);
 struct x509_profile keys_signer_profile(const struct keys *keys);
 struct x509_profile keys_transport_profile(const char *node);
 

@@ -111,6 +111,11 @@ int x509_create(const struct x509_profile *profile, EVP_PKEY *key, X509 *issuer,
 int x509_request(const struct x509_profile *profile, EVP_PKEY *key, struct str *ret,
 		 struct err *err) MUST_CHECK;
 
+/* The request in PEM as a certificate that nobody has signed, for x509_describe(); its own signature is
+ * checked. ERR_CONFIG; NAME is for messages. */
+int x509_request_read(const char *name, const char *pem, size_t len, X509 **ret,
+		      struct err *err) MUST_CHECK;
+
 #define X509_SERIAL_SIZE 65 /* hexadecimal digits of a serial number that we handle, and NUL */
 
 /* What stands in a certificate. */

@@ -68,6 +68,7 @@ else
 	ok "and not with another"
 fi
 expect "it is AES-256 with PBKDF2 and SHA-256" 0 hmacWithSHA256 openssl asn1parse -in "$enc/ca.key"
+# shellcheck disable=SC2016 # the inner shell expands it
 expect "a passphrase may come from a descriptor" 0 "CA SHA-256" \
 	bash -c '"$0" keys init --out "$1" --passphrase-fd 7 7<"$2"' "$bundle" "$work/enc-fd" "$work/pass"
 expect "and opens the key" 0 "" openssl pkey -in "$work/enc-fd/ca.key" -passin "file:$work/pass" -noout
