@@ -273,8 +273,10 @@ int closure_open(const struct definition *def, const struct lock *lock,
 			return r;
 		closure_release(ret);
 		*err = (struct err)ERR_INIT;
-		while (warnings->count > before)
-			free(steal_ptr(&warnings->items[--warnings->count]));
+		while (warnings->count > before) {
+			warnings->count--;
+			free(steal_ptr(&warnings->items[warnings->count]));
+		}
 	}
 	return open_once(def, lock, options, warnings, ret, err);
 }
@@ -373,8 +375,9 @@ static void find_indexes(const struct closure *c, const Queue *solvables, Queue 
 				queue_pushunique(found, (Id)i);
 }
 
-/* The name in the lock that is nearest to SPEC, which nobody knows. */
-static int not_known(const struct closure *c, const char *spec, struct err *err)
+/* The name in the lock that is nearest to SPEC; otherwise why NOT_THERE, which the repositories say. */
+static int not_known(const struct closure *c, const char *spec, const struct err *not_there,
+		     struct err *err)
 {
 	const struct lock_wheel *wheels = c->lock->wheels.items;
 	cleanup_free const char **names = calloc(c->count + 1, sizeof(*names));
@@ -395,8 +398,9 @@ static int not_known(const struct closure *c, const char *spec, struct err *err)
 	if (near)
 		return err_set(err, ERR_NETWORK,
 			       "the lock has no package '%.100s' (did you mean '%s'?)", spec, near);
-	return err_set(err, ERR_NETWORK, "the lock has no package '%.100s', nor has any repository",
-		       spec);
+	err_set(err, ERR_NETWORK, "the lock has no package '%.100s'", spec);
+	err_detail(err, "%s", not_there->msg);
+	return -(int)err->code;
 }
 
 /* SPEC is in a repository or on the host, and not in the lock. */
@@ -436,10 +440,11 @@ static Id best_match(Pool *pool, const Queue *matches)
 
 int closure_find(struct closure *c, const char *spec, Queue *found, struct err *err)
 {
-	char *nobody = (char *)(uintptr_t) "";
-	struct definition_request request = { .name = (char *)(uintptr_t)spec,
-					      .reason = nobody,
-					      .where = nobody };
+	struct definition_request request = {
+		.name = (char *)(uintptr_t)spec,
+		.reason = (char *)(uintptr_t) "asked for here",
+		.where = (char *)(uintptr_t) "the repositories",
+	};
 	struct err not_there = ERR_INIT;
 	Queue matches;
 	int r = 0;
@@ -453,9 +458,9 @@ int closure_find(struct closure *c, const char *spec, Queue *found, struct err *
 		find_indexes(c, &matches, found);
 	if (r < 0 && not_there.code != ERR_NETWORK)
 		*err = not_there;
-	else if (r < 0 || !matches.count)
-		r = not_known(c, spec, err);
-	else if (!found->count)
+	else if (r < 0)
+		r = not_known(c, spec, &not_there, err);
+	else if (!found->count && matches.count)
 		r = not_in_lock(c, spec, best_match(c->resolver.solve.pool, &matches), err);
 	queue_free(&matches);
 	return r;

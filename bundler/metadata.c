@@ -105,6 +105,7 @@ int metadata_load(Pool *pool, const struct definition *def, const struct repofil
 	int r = 0;
 
 	ret->pool = pool;
+	ret->repofiles = repos;
 	ret->options = *options;
 	ret->repos = calloc(repos->count + 1, sizeof(*ret->repos));
 	if (!ret->repos)

@@ -51,7 +51,8 @@ struct metadata_repo {
 };
 
 struct metadata {
-	Pool *pool;                  /* borrowed */
+	Pool *pool;                            /* borrowed, as the next */
+	const struct repofile_list *repofiles; /* disabled ones too */
 	struct metadata_repo *repos; /* the enabled ones, in the order of the .repo files */
 	size_t count;
 	struct metadata_options options;

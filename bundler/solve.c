@@ -167,8 +167,10 @@ static int take_choices(Pool *pool, Solver *solver, struct solve_result *ret, st
 
 /* --- solving --------------------------------------------------------------------------------------- */
 
-static int make_jobs(Pool *pool, struct solve_wants *wants, const struct solve_options *options,
-		     Queue *jobs, struct err *err)
+/* The jobs of WANTS come first, one for each. For those in OLDER (or NULL) the best need not be had. */
+static int make_jobs(Pool *pool, const struct solve_wants *wants,
+		     const struct solve_options *options, const Map *older, Queue *jobs,
+		     struct err *err)
 {
 	/* Several versions of these may be installed beside each other: dnf's installonlypkgs. */
 	static const char *const installonly[] = {
@@ -181,17 +183,20 @@ static int make_jobs(Pool *pool, struct solve_wants *wants, const struct solve_o
 	};
 
 	for (size_t i = 0; i < wants->count; i++) {
-		struct solve_want *want = &wants->items[i];
-		int best = solve_wants_kept(pool, want, options) ? 0 : SOLVER_FORCEBEST;
+		const struct solve_want *want = &wants->items[i];
+		bool any =
+			(older && MAPTST(older, (int)i)) || solve_wants_kept(pool, want, options);
+		int best = any ? 0 : SOLVER_FORCEBEST;
 
 		if (want->dep)
 			queue_push2(jobs, SOLVER_INSTALL | SOLVER_SOLVABLE_PROVIDES | best,
 				    want->dep);
 		else
-			queue_push2(jobs,
-				    SOLVER_INSTALL | SOLVER_SOLVABLE_ONE_OF | SOLVER_SETARCH |
-					    SOLVER_SETEVR | best,
-				    pool_queuetowhatprovides(pool, &want->any_of));
+			queue_push2(
+				jobs,
+				SOLVER_INSTALL | SOLVER_SOLVABLE_ONE_OF | SOLVER_SETARCH |
+					SOLVER_SETEVR | best,
+				pool_queuetowhatprovides(pool, (Queue *)(uintptr_t)&want->any_of));
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(installonly); i++)
 		queue_push2(jobs, SOLVER_MULTIVERSION | SOLVER_SOLVABLE_PROVIDES,
@@ -216,21 +221,61 @@ static Solver *make_solver(Pool *pool, const struct solve_options *options)
 	return solver;
 }
 
+/* The packages of an answer that may take older ones of what SOLVER's problems are about. */
+static bool solve_older(struct solve *solve, Solver *solver, const struct solve_wants *wants,
+			const struct solve_options *options, Map *ret)
+{
+	struct solve_options quiet = *options;
+	struct err ignored = ERR_INIT;
+	bool solved = false;
+	Queue queue;
+	Map blamed;
+
+	quiet.warnings = NULL;
+	queue_init(&queue);
+	map_init(&blamed, (int)wants->count);
+	solve_find_blamed(solve, solver, wants, &blamed);
+	if (make_jobs(solve->pool, wants, &quiet, &blamed, &queue, &ignored) == 0) {
+		CLEANUP(solver_freep) Solver *second = make_solver(solve->pool, options);
+
+		solved = solver_solve(second, &queue) == 0;
+		if (solved)
+			solver_get_decisionqueue(second, &queue);
+	}
+	for (int i = 0; solved && i < queue.count; i++)
+		if (queue.elements[i] > 0)
+			MAPSET(ret, queue.elements[i]);
+	map_free(&blamed);
+	queue_free(&queue);
+	return solved;
+}
+
+static int no_solution(struct solve *solve, Solver *solver, const struct solve_wants *wants,
+		       const struct solve_options *options, struct err *err)
+{
+	bool solved = false;
+	Map older;
+	int r = 0;
+
+	map_init(&older, solve->pool->nsolvables);
+	solved = solve_older(solve, solver, wants, options, &older);
+	r = solve_no_solution(solve, solver, wants, solved ? &older : NULL, err);
+	map_free(&older);
+	return r;
+}
+
 static int solve_wants(struct solve *solve, struct solve_wants *wants,
 		       const struct solve_options *options, struct solve_result *ret,
 		       struct err *err)
 {
 	CLEANUP(solver_freep) Solver *solver = make_solver(solve->pool, options);
 	Queue jobs;
-	int problems = 0;
 	int r = 0;
 
 	queue_init(&jobs);
-	r = make_jobs(solve->pool, wants, options, &jobs, err);
-	if (r == 0)
-		problems = solver_solve(solver, &jobs);
-	if (problems)
-		r = solve_no_solution(solve, solver, problems, err);
+	r = make_jobs(solve->pool, wants, options, NULL, &jobs, err);
+	if (r == 0 && solver_solve(solver, &jobs) != 0)
+		r = no_solution(solve, solver, wants, options, err);
 	if (r == 0)
 		r = take_choices(solve->pool, solver, ret, err);
 	if (r == 0)

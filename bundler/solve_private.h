@@ -7,6 +7,7 @@
 #include <solv/solver.h>
 
 #include "solve.h"
+#include "str.h"
 
 DEFINE_CLEANUP(Solver *, solver_free);
 
@@ -65,13 +66,29 @@ bool solve_files_decide(const struct solve *solve, const struct solve_options *o
 /* Reads them, and makes the pool ready again. */
 int solve_files_load(struct solve *solve, struct err *err) MUST_CHECK;
 
-/* --- solve_problem.c: why not --------------------------------------------------------------------- */
+/* --- solve_absent.c: nothing is what a request asks for -------------------------------------------- */
 
-/* Nothing is what REQUEST asks for. */
+/* ERR_NETWORK. */
 int solve_not_there(const struct solve *solve, const struct definition_request *request,
 		    struct err *err) MUST_CHECK;
-int solve_no_solution(const struct solve *solve, Solver *solver, int problems,
-		      struct err *err) MUST_CHECK;
+/* "NEVRA (repository)" or "NEVRA (repository, stream)", appended. */
+void solve_add_package(const struct solve *solve, Id p, struct str *out);
+/* Why P, which cannot be chosen, is hidden, and what to do about it. Into BUF; returns BUF. */
+const char *solve_what_hides(const struct solve *solve, Id p, char *buf, size_t size);
+/* Details that name the repositories of which nothing was read. */
+void solve_tell_unread(const struct solve *solve, struct err *err);
+
+/* --- solve_problem.c: why not --------------------------------------------------------------------- */
+
+/* Sets the bit of each want that has a part in SOLVER's problems. */
+void solve_find_blamed(const struct solve *solve, Solver *solver, const struct solve_wants *wants,
+		       Map *blamed);
+/*
+ * SOLVER's problems in words: ERR_NETWORK. OLDER are the packages of a solution that takes older
+ * versions of what is blamed, or NULL when there is none.
+ */
+int solve_no_solution(const struct solve *solve, Solver *solver, const struct solve_wants *wants,
+		      const Map *older, struct err *err) MUST_CHECK;
 
 /* --- solve_reason.c: why each --------------------------------------------------------------------- */
 

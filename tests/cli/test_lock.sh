@@ -167,7 +167,7 @@ repos base extra
 repo base 6 <<<"$text_2
 	app-3-1.x86_64 requires: absent"
 expect "what nobody can have does not hold up what is asked for" 0 "1 up" resolve --update side
-expect "and is an error when it is asked for" 4 "nothing provides absent" resolve
+expect "and is an error when it is asked for" 4 "app-3-1.x86_64 (base) requires absent, which no repository has" resolve
 
 # --- reasons ---
 repo base 7 <<-END

@@ -108,7 +108,8 @@ for form in 'lib-1:1-1.x86_64' 'lib-1-1.x86_64' 'lib.x86_64' 'li?' 'lib-1'; do
 done
 
 # --- what is not in the lock ---
-expect "a word that nobody knows" 4 "the lock has no package 'nosuch', nor has any repository" ask why nosuch
+expect "a word that nobody knows" 4 "the lock has no package 'nosuch'
+  the repositories: no package 'nosuch' (asked for here) in any repository" ask why nosuch
 one_line "that is one line"
 expect "a word that is nearly one" 4 "the lock has no package 'tol' (did you mean 'tool'?)" ask why tol
 expect "a package of a repository" 4 \

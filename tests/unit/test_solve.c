@@ -158,7 +158,8 @@ static void the_best_or_nothing(void **state)
 		 "=Pkg: app 1 1 x86_64\n"
 		 "=Pkg: app 2 1 x86_64\n=Req: absent\n");
 	assert_int_equal(RUN(s, "app"), -ERR_NETWORK);
-	assert_contains(s->err.detail, "nothing provides absent needed by app-2-1.x86_64");
+	assert_contains(s->err.msg,
+			"app-2-1.x86_64 (first) requires absent, which no repository has");
 }
 
 static void an_obsoleting_package_takes_the_place_of_the_named_one(void **state)
@@ -259,7 +260,7 @@ static void includes_and_excludes_take_every_form_of_a_name(void **state)
 		if (RUN(s, "app") != (hides ? -ERR_NETWORK : 0))
 			fail_msg("'%s' %s", form, hides ? "hides nothing" : "hides the package");
 		if (hides)
-			assert_contains(s->err.msg, "includepkgs or excludepkgs hides it");
+			assert_contains(s->err.msg, "cludepkgs=");
 	}
 }
 
@@ -308,7 +309,7 @@ static void what_is_not_there_is_told_with_help(void **state)
 			     "mean 'haproxy'?)" },
 		{ "zzzzzzzz", "no package 'zzzzzzzz' (requested) in any repository" },
 		{ "modular", "it belongs to m:1, and that stream is not enabled" },
-		{ "foreign", "it is there for other architectures only" },
+		{ "foreign", "it is there for aarch64 only, which the platform does not run" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -421,8 +422,8 @@ static void a_conflict_is_told_in_words(void **state)
 		 "=Pkg: one 1 1 x86_64\n=Con: two\n"
 		 "=Pkg: two 1 1 x86_64\n");
 	assert_int_equal(RUN(s, "one", "two"), -ERR_NETWORK);
-	assert_contains(s->err.detail,
-			"package one-1-1.x86_64 conflicts with two provided by two-1-1.x86_64");
+	assert_contains(s->err.msg,
+			"one-1-1.x86_64 (first) conflicts with two-1-1.x86_64 (first) (as 'two')");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
