@@ -579,7 +579,10 @@ static int check_settings(const struct http_settings *s, struct err *err)
 {
 	if (s && (check_readable(s->sslcacert, "sslcacert", err) < 0 ||
 		  check_readable(s->sslclientcert, "sslclientcert", err) < 0 ||
-		  check_readable(s->sslclientkey, "sslclientkey", err) < 0))
+		  check_readable(s->sslclientkey, "sslclientkey", err) < 0 ||
+		  check_readable(s->proxy_sslcacert, "proxy_sslcacert", err) < 0 ||
+		  check_readable(s->proxy_sslclientcert, "proxy_sslclientcert", err) < 0 ||
+		  check_readable(s->proxy_sslclientkey, "proxy_sslclientkey", err) < 0))
 		return -err->code;
 	return 0;
 }

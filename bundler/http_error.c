@@ -13,17 +13,24 @@
 #define UNREACHABLE_TRIES_MAX 2U
 
 #define ADVICE_LATER "try again later, or use another mirror"
-#define ADVICE_TLS "check the server's certificate, `sslcacert`, `sslclientcert` and the clock"
 #define ADVICE_CLIENT                                                \
 	"it may want a client certificate: give the repository its " \
 	"`sslclientcert` and `sslclientkey`"
 #define ADVICE_OTHER_CLIENT                                               \
 	"it may want another client certificate: check the repository's " \
 	"`sslclientcert` and `sslclientkey`"
+#define ADVICE_PROXY_CLIENT                                                         \
+	"the proxy may want a client certificate: check `proxy_sslclientcert` and " \
+	"`proxy_sslclientkey`"
+#define ADVICE_PROXY_TLS \
+	"check the proxy's certificate, `proxy_sslcacert`, `proxy_sslclientcert` and the clock"
 #define ADVICE_NET "check the network, the proxy and the repository's address"
 #define ADVICE_RESUME "run again: what was received is kept"
 #define ADVICE_MIRROR "use another mirror"
 #define ADVICE_DAMAGED "the mirror is damaged or not up to date: try again later, or another mirror"
+
+static const char advice_tls[] =
+	"check the server's certificate, `sslcacert`, `sslclientcert` and the clock";
 
 /* What libcurl's codes mean for us; any other one: the next server. */
 static const struct rule {
@@ -42,9 +49,11 @@ static const struct rule {
 	{ CURLE_RECV_ERROR, HTTP_CONTINUE, ERR_NETWORK, ADVICE_RESUME },
 	{ CURLE_HTTP2, HTTP_CONTINUE, ERR_NETWORK, ADVICE_RESUME },
 	{ CURLE_HTTP2_STREAM, HTTP_CONTINUE, ERR_NETWORK, ADVICE_RESUME },
-	{ CURLE_PEER_FAILED_VERIFICATION, HTTP_NEXT, ERR_NETWORK, ADVICE_TLS },
-	{ CURLE_SSL_CACERT, HTTP_NEXT, ERR_NETWORK, ADVICE_TLS }, /* before 7.62 another one */
-	{ CURLE_SSL_CONNECT_ERROR, HTTP_NEXT, ERR_NETWORK, ADVICE_TLS },
+	{ CURLE_PEER_FAILED_VERIFICATION, HTTP_NEXT, ERR_NETWORK, advice_tls },
+	{ CURLE_SSL_CACERT, HTTP_NEXT, ERR_NETWORK, advice_tls }, /* before 7.62 another one */
+	{ CURLE_SSL_CONNECT_ERROR, HTTP_NEXT, ERR_NETWORK, advice_tls },
+	{ CURLE_SSL_INVALIDCERTSTATUS, HTTP_NEXT, ERR_NETWORK,
+	  "with `sslverifystatus` the server must prove that its certificate is not revoked" },
 	{ CURLE_SSL_CACERT_BADFILE, HTTP_GIVE_UP, ERR_CONFIG, "check `sslcacert`" },
 	{ CURLE_SSL_CERTPROBLEM, HTTP_GIVE_UP, ERR_CONFIG,
 	  "check `sslclientcert` and `sslclientkey`" },
@@ -127,6 +136,20 @@ static void judge_status(const struct http_job *job, long status, struct http_fa
 		ret->host_pause_ms = pause_ms;
 }
 
+/* Whether it is not the server but an HTTPS proxy whose TLS CODE is about. */
+static bool is_about_proxy(const struct http_job *job, CURLcode code)
+{
+	const struct http_settings *s = http_job_settings(job);
+	long answer = 0, verified = 0;
+
+	if (!s || !s->proxy || strncasecmp(s->proxy, "https:", 6) != 0)
+		return false;
+	curl_easy_getinfo(job->easy, CURLINFO_HTTP_CONNECTCODE, &answer);
+	curl_easy_getinfo(job->easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &verified);
+	/* A certificate is judged before the proxy is asked for the server. */
+	return verified || (code != CURLE_PEER_FAILED_VERIFICATION && !answer);
+}
+
 /* Whether the connection ended behind the TLS handshake and before any byte of the answer. */
 static bool is_shut_out(const struct http_job *job, CURLcode code)
 {
@@ -137,8 +160,9 @@ static bool is_shut_out(const struct http_job *job, CURLcode code)
 		return false;
 	if (job->header_bytes && !(job->answer.is_whole && job->answer.is_redirect))
 		return false;
-	return curl_easy_getinfo(job->easy, CURLINFO_EFFECTIVE_URL, &url) == CURLE_OK && url &&
-	       strncasecmp(url, "https:", 6) == 0;
+	return is_about_proxy(job, code) ||
+	       (curl_easy_getinfo(job->easy, CURLINFO_EFFECTIVE_URL, &url) == CURLE_OK && url &&
+		strncasecmp(url, "https:", 6) == 0);
 }
 
 /*
@@ -146,17 +170,20 @@ static bool is_shut_out(const struct http_job *job, CURLcode code)
  * already (RFC 8446, 4.4.2.4): as an alert, or as a reset that overtakes it, which libcurl meets with
  * one error or another of the socket.
  */
-static void judge_shut_out(const struct http_job *job, struct http_failure *ret)
+static void judge_shut_out(const struct http_job *job, CURLcode code, struct http_failure *ret)
 {
 	const struct http_settings *s = http_job_settings(job);
 	/* An alert says it for certain; a reset may have passed the next time. */
 	bool alert = strstr(job->curl_error, "alert");
 
 	ret->verdict = alert ? HTTP_NEXT : HTTP_AGAIN;
-	ret->advice = s && s->sslclientcert ? ADVICE_OTHER_CLIENT : ADVICE_CLIENT;
+	ret->advice = is_about_proxy(job, code) ? ADVICE_PROXY_CLIENT
+		      : s && s->sslclientcert   ? ADVICE_OTHER_CLIENT
+						: ADVICE_CLIENT;
 	if (!alert)
 		snprintf(ret->reason, sizeof(ret->reason),
-			 "the server ended the connection right after the TLS handshake");
+			 "the %s ended the connection right after the TLS handshake",
+			 is_about_proxy(job, code) ? "proxy" : "server");
 }
 
 static void judge_curl(const struct http_job *job, CURLcode code, struct http_failure *ret)
@@ -174,8 +201,10 @@ static void judge_curl(const struct http_job *job, CURLcode code, struct http_fa
 	if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
 	    code == CURLE_COULDNT_CONNECT)
 		ret->tries_max = UNREACHABLE_TRIES_MAX;
+	if (ret->advice == advice_tls && is_about_proxy(job, code))
+		ret->advice = ADVICE_PROXY_TLS;
 	if (is_shut_out(job, code))
-		judge_shut_out(job, ret);
+		judge_shut_out(job, code, ret);
 	/* Only with more than the last time: or a server could keep us for ever. */
 	if (ret->verdict == HTTP_CONTINUE &&
 	    (job->transfer->got_bytes <= job->resumed_bytes || job->continued >= CONTINUE_MAX))

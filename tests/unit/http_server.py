@@ -293,11 +293,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             pair = {self.connection: far, far: self.connection}
             while True:
-                for near in select.select(list(pair), [], [], 60)[0]:
+                ready = [self.connection] if self.pending() else select.select(list(pair), [], [], 60)[0]
+                for near in ready:
                     data = near.recv(65536)
                     if not data:
                         return
                     pair[near].sendall(data)
+
+    def pending(self):  # what TLS has read already
+        return getattr(self.connection, "pending", int)()
 
     def do_GET(self):
         if self.path.startswith("http://"):

@@ -151,6 +151,91 @@ static void a_proxy_is_used_with_its_credentials(void **state)
 	http_transfer_release(&t);
 }
 
+static void a_proxy_gets_the_password_only_as_the_settings_say(void **state)
+{
+	static const struct {
+		const char *method;
+		bool passes;
+		unsigned int without, with; /* requests with and without the password as it is */
+	} rows[] = {
+		{ NULL, true, 1, 1 },
+		{ "basic", true, 0, 1 },
+		{ "digest", false, 1, 0 },
+		{ "none", false, 1, 0 },
+	};
+	char proxy[64], url[128], line[192];
+	struct http_settings settings = {
+		.proxy = proxy, .proxy_username = "p", .proxy_password = "word", .retries = 1
+	};
+	struct http_transfer t;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%u", scene.port);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		snprintf(url, sizeof(url), "http://127.0.0.1:%u/good/by-method/%zu", scene.port, i);
+		settings.proxy_auth_method = rows[i].method;
+		if (rows[i].passes)
+			assert_ok(get(url, &settings, &t, &err));
+		else
+			assert_fails(ERR_NETWORK, get(url, &settings, &t, &err));
+		http_transfer_release(&t);
+		snprintf(line, sizeof(line), "proxy:127.0.0.1:%s nobody", url);
+		assert_in_range(scene_requests(line), rows[i].without, 2 * rows[i].without);
+		snprintf(line, sizeof(line), "proxy:127.0.0.1:%s Basic cDp3b3Jk", url);
+		assert_int_equal(scene_requests(line), rows[i].with);
+	}
+}
+
+static void a_proxy_over_tls_is_verified_and_may_want_a_certificate(void **state)
+{
+	cleanup_free char *cert = in_scene("client.crt");
+	cleanup_free char *key = in_scene("client.key");
+	char proxy[64], urls[2][128];
+	struct http_settings settings = { .proxy = proxy,
+					  .proxy_username = "p",
+					  .proxy_password = "word",
+					  .sslcacert = scene.ca_file,
+					  .retries = 1 };
+	struct http_transfer t;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	snprintf(proxy, sizeof(proxy), "https://127.0.0.1:%u", scene.tls_port);
+	snprintf(urls[0], sizeof(urls[0]), "http://127.0.0.1:%u/good/by-tls-proxy", scene.port);
+	snprintf(urls[1], sizeof(urls[1]), "https://127.0.0.1:%u/good/by-tls-tunnel",
+		 scene.tls_port);
+	for (size_t i = 0; i < 2; i++) {
+		settings.proxy_sslcacert = NULL;
+		assert_fails(ERR_NETWORK, get(urls[i], &settings, &t, &err));
+		assert_contains(err.msg, "proxy_sslcacert");
+		settings.proxy_sslcacert = scene.ca_file;
+		assert_ok(get(urls[i], &settings, &t, &err));
+		assert_int_equal(t.body.len, BODY_SIZE);
+		http_transfer_release(&t);
+	}
+	/* The server's authority is another matter than the proxy's. */
+	settings.sslcacert = NULL;
+	assert_fails(ERR_NETWORK, get(urls[1], &settings, &t, &err));
+	assert_contains(err.msg, "`sslcacert`");
+	settings.sslcacert = scene.ca_file;
+	snprintf(proxy, sizeof(proxy), "https://127.0.0.1:%u", scene.client_port);
+	for (size_t i = 0; i < 2; i++) {
+		settings.proxy_sslclientcert = settings.proxy_sslclientkey = NULL;
+		assert_fails(ERR_NETWORK, get(urls[i], &settings, &t, &err));
+		assert_contains(err.msg, "proxy_sslclientcert");
+		settings.proxy_sslclientcert = cert;
+		settings.proxy_sslclientkey = key;
+		assert_ok(get(urls[i], &settings, &t, &err));
+		http_transfer_release(&t);
+	}
+	settings.proxy_sslcacert = "/nowhere/ca.crt";
+	assert_fails(ERR_CONFIG, get(urls[0], &settings, &t, &err));
+	assert_contains(err.msg, "proxy_sslcacert");
+	assert_int_equal(scene_requests("/good/by-tls-proxy"), 2);
+	assert_int_equal(scene_requests("/good/by-tls-tunnel"), 2);
+}
+
 static void a_proxy_that_is_not_there_is_named(void **state)
 {
 	char proxy[64], url[128];
@@ -327,6 +412,8 @@ int main(void)
 		SCENE_TEST(a_server_that_hangs_up_behind_the_handshake_may_want_a_certificate),
 		SCENE_TEST(an_expired_certificate_and_another_host_are_refused),
 		SCENE_TEST(a_proxy_is_used_with_its_credentials),
+		SCENE_TEST(a_proxy_gets_the_password_only_as_the_settings_say),
+		SCENE_TEST(a_proxy_over_tls_is_verified_and_may_want_a_certificate),
 		SCENE_TEST(a_proxy_that_is_not_there_is_named),
 		SCENE_TEST(the_environments_proxy_serves_unless_the_settings_say_none),
 		SCENE_TEST(an_unchanged_file_is_not_sent_again),
