@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is made of metadata files, once for each content: .solv files and compiled modules. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -10,9 +12,11 @@
 #include "cleanup.h"
 #include "derived.h"
 #include "file.h"
+#include "interrupt.h"
 #include "metadata_private.h"
 #include "metafile.h"
 #include "offload.h"
+#include "progress.h"
 #include "solvfile.h"
 
 /* One item that has to be made. */
@@ -224,10 +228,35 @@ static int download_some(struct metadata *md, struct makings *makings, const cha
 	return r;
 }
 
+/*
+ * One process after the other, until *RET_FD is closed: what the first one downloads into this cache
+ * the others find there. A file system without locks holds nobody up.
+ */
+static int lock_cache(const char *cache, int *ret_fd, struct err *err)
+{
+	cleanup_close int fd = -1;
+	int r = dir_make(cache, 0755, err);
+
+	if (r < 0)
+		return r;
+	fd = open(cache, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot open '%s'", cache);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+		notice("waiting for another run that downloads metadata into '%s'", cache);
+		while (r == 0 && flock(fd, LOCK_EX) < 0 && errno == EINTR)
+			r = interrupt_check(err);
+	}
+	if (r == 0)
+		*ret_fd = steal_fd(&fd);
+	return r;
+}
+
 /* WARNINGS: NULL where no repository may be skipped any more. */
 static int download(struct metadata *md, struct makings *makings, struct strv *warnings,
 		    struct err *err)
 {
+	cleanup_close int lock = -1;
 	bool missing = false;
 	bool more = true;
 	int r = 0;
@@ -240,6 +269,8 @@ static int download(struct metadata *md, struct makings *makings, struct strv *w
 			return err_prefix(err, "%s", m->name);
 		missing = missing || access(m->item->path, F_OK) != 0;
 	}
+	if (missing)
+		r = lock_cache(md->options.cache, &lock, err);
 	while (r == 0 && more)
 		r = download_some(md, makings, missing ? "metadata" : NULL, warnings, &more, err);
 	if (r == 0)
