@@ -10,7 +10,7 @@ apt_packages=(
 	libcmocka-dev
 	# what pgha-bundle runs, and the tests beside it
 	createrepo-c rpm python3 python3-venv python3-pip openssl gnupg dnf dnf-plugins-core curl wget aria2
-	xz-utils bzip2 zstd
+	xz-utils bzip2 zstd locales
 	# make lint
 	clang-format clang-tidy cppcheck shellcheck git
 	# the lab
@@ -22,7 +22,7 @@ dnf_packages=(
 	libcurl-devel libarchive-devel openssl-devel rpm-devel libsolv-devel libyaml-devel zlib-devel expat-devel
 	libcmocka-devel
 	createrepo_c rpm-build rpm-sign python3.12 python3.12-pip openssl gnupg2
-	xz bzip2 zstd
+	xz bzip2 zstd glibc-locale-source
 )
 
 missing_apt() {

@@ -332,7 +332,7 @@ END
 rm "$lock"
 definition 'a, m, z'
 expect "a fresh lock" 0 "" "$bundle" resolve -f "$work/b.yaml" -o "$lock" --cache "$work/c.fresh"
-for setting in LC_ALL=fr_FR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati LANG=C; do
+for setting in LC_ALL=C.UTF-8 TZ=Pacific/Kiritimati LANG=C; do
 	expect "resolves with $setting" 0 "" env "$setting" "$bundle" resolve -f "$work/b.yaml" -o "$work/again.lock" --cache "$work/c.$setting"
 	expect "the same bytes" 0 "" cmp "$lock" "$work/again.lock"
 	rm "$work/again.lock"

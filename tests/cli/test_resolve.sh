@@ -159,7 +159,7 @@ else
 	add_repo baseos "$base"
 	judge "CentOS Stream 9: haproxy, keepalived, python3.12" platform:el9 9 185 haproxy keepalived python3.12
 	cp "$work/b.lock" "$work/first.lock"
-	for setting in LC_ALL=fr_FR.UTF-8 LC_ALL=C.UTF-8 TZ=Pacific/Kiritimati; do
+	for setting in LC_ALL=C.UTF-8 TZ=Pacific/Kiritimati; do
 		expect "resolves with $setting" 0 "" env "$setting" "$bundle" resolve -f "$work/b.yaml" -o "$work/b.lock" --cache "$cache"
 		expect "the same lock with $setting" 0 "" cmp "$work/first.lock" "$work/b.lock"
 	done
