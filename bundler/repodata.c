@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -14,6 +15,7 @@
 #include "tar.h"
 
 #define TIMEOUT_MS (30 * 60 * 1000U)
+#define ROOM_MIN (64U << 10)  /* bytes: with less, a failure is for want of room */
 #define TIMESTAMP "315532800" /* TAR_MTIME */
 
 /*
@@ -42,13 +44,18 @@ int repodata_link(const char *dir, const char *file, const char *cached, struct 
 	return 0;
 }
 
-static int run(const char *const *argv, struct err *err)
+/* Its own words for a full disk differ from one call to the next. */
+static int run(const char *repo, const char *const *argv, struct err *err)
 {
 	const struct proc proc = { .argv = argv, .timeout_ms = TIMEOUT_MS };
 	int r = proc_check(&proc, NULL, err);
+	struct statvfs fs;
 
 	if (r < 0 && err->code == ERR_INTERRUPTED)
 		return r;
+	if (r < 0 && statvfs(repo, &fs) == 0 && fs.f_bavail * fs.f_frsize < ROOM_MIN)
+		return err_errno(err, ERR_HOST, ENOSPC,
+				 "cannot index the bundle's repository in '%s'", repo);
 	return r < 0 ? err_prefix(err, "cannot index the bundle's repository (is createrepo_c "
 				       "installed?)")
 		     : 0;
@@ -72,7 +79,8 @@ static int add_metadata(const char *work, const char *file, const char *type, co
 		r = file_write_atomic(path, 0600, text->buf, text->len, err);
 	if (r < 0)
 		return r;
-	return run((const char *const[]){ "modifyrepo_c", mdtype, "--compress-type=gz",
+	return run(repodata,
+		   (const char *const[]){ "modifyrepo_c", mdtype, "--compress-type=gz",
 					  "--checksum=sha256", path, repodata, NULL },
 		   err);
 }
@@ -101,7 +109,8 @@ static int begin(const char *work, const char *repo, const char *repodata,
 	if (r == 0)
 		r = file_write_atomic(none, 0600, "", 0, err);
 	if (r == 0)
-		r = run((const char *const[]){ CREATEREPO, "--pkglist", none, repo, NULL }, err);
+		r = run(repo, (const char *const[]){ CREATEREPO, "--pkglist", none, repo, NULL },
+			err);
 	if (r == 0 && published->updateinfo.len)
 		r = add_updateinfo(work, repodata, &published->updateinfo, err);
 	if (r == 0 && published->modules.len)
@@ -135,7 +144,8 @@ int repodata_make(const char *repo, const char *cache, const struct published *p
 	absolute = realpath(known, NULL);
 	if (!absolute)
 		return err_errno(err, ERR_FAILED, errno, "cannot use '%s'", known);
-	return run((const char *const[]){ CREATEREPO, "--update", "--keep-all-metadata",
+	return run(repo,
+		   (const char *const[]){ CREATEREPO, "--update", "--keep-all-metadata",
 					  "--cachedir", absolute, repo, NULL },
 		   err);
 }
