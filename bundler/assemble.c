@@ -10,8 +10,10 @@
 #include "capsule.h"
 #include "certificates.h"
 #include "cms.h"
+#include "contents.h"
 #include "dotenv.h"
 #include "file.h"
+#include "lock_public.h"
 #include "pkcs8.h"
 #include "progress.h"
 #include "rehearse.h"
@@ -176,6 +178,15 @@ static int add_service(const struct definition *def, const char *name, struct pa
 	return pack_add_tree(pack, path, source, err);
 }
 
+/* What the reviewer approved travels with what came of it: origin, licence and reason of each part. */
+static int add_lock(const struct lock *lock, struct pack *pack, struct err *err)
+{
+	cleanup_free char *text = NULL;
+	int r = lock_public_format(lock, &text, err);
+
+	return r < 0 ? r : pack_add_data(pack, CONTENTS_LOCK, text, strlen(text), err);
+}
+
 int assemble_manifests(const struct assemble *a, struct pack *pack, struct err *err)
 {
 	CLEANUP(str_release) struct str text = STR_INIT;
@@ -187,7 +198,7 @@ int assemble_manifests(const struct assemble *a, struct pack *pack, struct err *
 		r = pack_add_file(pack, "manifests/topology.yaml", a->def->topology, err);
 	for (size_t i = 0; r == 0 && i < a->def->services.count; i++)
 		r = add_service(a->def, a->def->services.items[i], pack, err);
-	return r;
+	return r < 0 ? r : add_lock(a->lock, pack, err);
 }
 
 static int add_rpms(const struct assemble *a, struct pack *pack, struct err *err)

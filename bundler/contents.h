@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A bundle as a reviewer sees it: its index, its lock, and whatever in it is no package and no sealed
+ * file. Every member that is read has the index's digest; whether the index is signed is for the caller.
+ */
+#ifndef PGHA_CONTENTS_H
+#define PGHA_CONTENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <solv/pool.h>
+
+#include "err.h"
+#include "index.h"
+#include "lock.h"
+#include "str.h"
+#include "wheel_meta.h"
+
+#define CONTENTS_LOCK "manifests/pgha.lock"
+
+struct contents_member {
+	const struct index_member *member; /* borrowed from the index */
+	struct str data;
+};
+
+struct contents {
+	char *path;
+	struct str index_text, signature;
+	struct index index;
+	struct lock lock;                /* LOCK_INIT unless has_lock */
+	bool has_lock;                   /* a delta may leave it to its base */
+	struct wheel_meta *wheels;       /* of each of the lock's; empty where it is not carried */
+	struct contents_member *members; /* what was read, in the index's order */
+	size_t count;
+	Pool *pool;       /* contents_pool() */
+	size_t rpm_count; /* members that are RPMs, and what they weigh */
+	uint64_t rpm_bytes;
+};
+
+#define CONTENTS_INIT                                   \
+	{                                               \
+		.index = INDEX_INIT, .lock = LOCK_INIT, \
+	}
+
+/* Reads a tarball; of several volumes, those that lie beside it too. ERR_USAGE when it is not there,
+ * ERR_VERIFY when it is no bundle or damaged. Release RET also after a failure. */
+int contents_open(const char *path, struct contents *ret, struct err *err) MUST_CHECK;
+void contents_release(struct contents *contents);
+
+/* Borrowed, or NULL. */
+const struct contents_member *contents_find(const struct contents *contents, const char *path);
+
+/* The bundle's repository with its advisories in CONTENTS->pool, once. */
+int contents_pool(struct contents *contents, struct err *err) MUST_CHECK;
+/* The pool's solvable with this SHA-256, or 0. */
+Id contents_solvable(const struct contents *contents, const char *sha256);
+
+/* "service NAME" or "requested": what the package of this index in the lock's list was first brought
+ * in for; borrowed. */
+const char *contents_root_reason(const struct lock *lock, size_t rpm);
+
+#endif
