@@ -283,5 +283,6 @@ int checked_save(struct checked *checked, struct err *err)
 	if (str_check(&text, err) < 0 || path_join(checked->cache, RECORD_NAME, &path, err) < 0)
 		return -err->code;
 	checked->changed = false;
-	return file_write_atomic(path, 0600, text.buf, text.len, err);
+	/* No record outlives the machine's next start anyway. */
+	return file_write_cached(path, 0600, text.buf, text.len, err);
 }

@@ -232,7 +232,7 @@ static int keep_list(const struct place *p, const char *text, size_t size, struc
 	*strrchr(dir, '/') = '\0';
 	r = dir_make(dir, 0755, err);
 	if (r == 0)
-		r = file_write_atomic(p->kept, 0644, text, size, err);
+		r = file_write_cached(p->kept, 0644, text, size, err);
 	return r < 0 || strv_has(&asked, p->kept) ? r : strv_add(&asked, p->kept, err);
 }
 

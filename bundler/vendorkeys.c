@@ -65,7 +65,7 @@ static int keep_key(const struct vendorkeys *v, const struct pgp_key *key, size_
 	if (r < 0 || is_there_with(path, text))
 		return r;
 	++*ret_new;
-	return file_write_atomic(path, 0644, text, strlen(text), err);
+	return file_write_cached(path, 0644, text, strlen(text), err);
 }
 
 /* A revocation is no part of a kept key: who withholds it later must not bring the key back. */

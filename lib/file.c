@@ -117,13 +117,20 @@ static int fsync_parent(const char *path, struct err *err)
 	return 0;
 }
 
+static int put_in_place(struct file_temp *t, struct err *err)
+{
+	if (rename(t->temp_path, t->path) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot put '%s' in place", t->path);
+	free(steal_ptr(&t->temp_path));
+	return 0;
+}
+
 int file_temp_commit(struct file_temp *t, struct err *err)
 {
 	if (fsync(t->fd) < 0)
 		return err_errno(err, ERR_FAILED, errno, "cannot write '%s'", t->path);
-	if (rename(t->temp_path, t->path) < 0)
-		return err_errno(err, ERR_FAILED, errno, "cannot put '%s' in place", t->path);
-	free(steal_ptr(&t->temp_path));
+	if (put_in_place(t, err) < 0)
+		return -err->code;
 	return fsync_parent(t->path, err);
 }
 
@@ -145,17 +152,27 @@ void file_temp_release(struct file_temp *t)
 	*t = (struct file_temp)FILE_TEMP_INIT;
 }
 
-int file_write_atomic(const char *path, mode_t mode, const void *data, size_t size_bytes,
-		      struct err *err)
+static int write_whole(const char *path, mode_t mode, const void *data, size_t size_bytes,
+		       int (*commit)(struct file_temp *t, struct err *err), struct err *err)
 {
 	CLEANUP(file_temp_release) struct file_temp t = FILE_TEMP_INIT;
 	int r = file_temp_open(&t, path, mode, err);
 
 	if (r == 0)
 		r = fd_write_all(t.fd, path, data, size_bytes, err);
-	if (r == 0)
-		r = file_temp_commit(&t, err);
-	return r;
+	return r == 0 ? commit(&t, err) : r;
+}
+
+int file_write_atomic(const char *path, mode_t mode, const void *data, size_t size_bytes,
+		      struct err *err)
+{
+	return write_whole(path, mode, data, size_bytes, file_temp_commit, err);
+}
+
+int file_write_cached(const char *path, mode_t mode, const void *data, size_t size_bytes,
+		      struct err *err)
+{
+	return write_whole(path, mode, data, size_bytes, put_in_place, err);
 }
 
 int dir_make(const char *path, mode_t mode, struct err *err)

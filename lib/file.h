@@ -37,6 +37,12 @@ int fd_write_all(int fd, const char *name, const void *data, size_t size_bytes,
  */
 int file_write_atomic(const char *path, mode_t mode, const void *data, size_t size_bytes,
 		      struct err *err) MUST_CHECK;
+/*
+ * The same without fsync, for what can be had again and is judged whenever it is read: after a loss
+ * of power the file may be the old one, the new one, empty or gone.
+ */
+int file_write_cached(const char *path, mode_t mode, const void *data, size_t size_bytes,
+		      struct err *err) MUST_CHECK;
 
 /*
  * The same in steps, for contents that are streamed. After file_temp_open() write to fd; then

@@ -408,6 +408,7 @@ static int verify_quickly(rpmts ts, int fd, const char *name, Header *ret_header
 		return -err->code;
 	if (!*ret)
 		return 0;
+	rpmtsSetVSFlags(ts, READ_FLAGS); /* it is verified */
 	*ret = read_header(ts, fd, name, &h, &ignored) == 0;
 	if (!*ret)
 		return 0;

@@ -31,6 +31,7 @@ static void atomic_write_replaces_whole_files_with_the_mode(void **state)
 
 	(void)state;
 	assert_ok(file_write_atomic(path, 0644, "one", 3, &err));
+	assert_ok(file_write_cached(path, 0600, "two", 3, &err));
 	assert_ok(file_write_atomic(path, 0640, "three", 5, &err));
 	umask(mask);
 	assert_ok(file_read(path, 0, ERR_USAGE, &text, NULL, &err));
