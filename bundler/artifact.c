@@ -123,6 +123,17 @@ int artifacts_look(struct artifacts *artifacts, const struct keyrings *keyrings,
 		if (!S_ISREG(st.st_mode))
 			return err_set(err, ERR_FAILED,
 				       "'%s' is no plain file: remove it, and run again", a->path);
+		if (a->size_bytes && a->size_bytes != (uint64_t)st.st_size) {
+			/* Not read: a file with a hole can be longer than any patience. */
+			notice("'%s' was damaged, it has %llu bytes instead of %llu: removed from "
+			       "the cache",
+			       a->path, (unsigned long long)st.st_size,
+			       (unsigned long long)a->size_bytes);
+			if (unlink(a->path) < 0)
+				return err_errno(err, ERR_FAILED, errno, "cannot remove '%s'",
+						 a->path);
+			continue;
+		}
 		if (!a->size_bytes)
 			a->size_bytes = (uint64_t)st.st_size;
 		a->state = is_known(a, keyrings, checked, &st) ? ARTIFACT_READY : ARTIFACT_CACHED;

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fetch.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "artifact.h"
 #include "checked.h"
@@ -56,6 +59,46 @@ static void fetch_close(struct fetch *f)
 static bool is_offline(const struct fetch *f)
 {
 	return f->options->limits && f->options->limits->offline;
+}
+
+/* -- room -- */
+
+/* What an earlier run has left of A, bytes. */
+static uint64_t part_bytes(const struct artifact *a)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s.part", a->incoming) >= sizeof(path) ||
+	    lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	return (uint64_t)st.st_blocks * 512;
+}
+
+/* Said before a disk is full, above all when a size is a lie. */
+static int check_room(const struct fetch *f, struct err *err)
+{
+	uint64_t need = 0, have = 0;
+	struct statvfs fs;
+
+	for (size_t i = 0; i < f->all.count; i++) {
+		const struct artifact *a = &f->all.items[i];
+		uint64_t part = a->state == ARTIFACT_MISSING ? part_bytes(a) : 0;
+
+		if (a->state == ARTIFACT_MISSING && a->size_bytes > part)
+			need += a->size_bytes - part;
+	}
+	/* Without a cache yet there is nothing to ask; the keys are in one by now. */
+	if (statvfs(f->options->cache, &fs) < 0)
+		return 0;
+	have = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (need <= have)
+		return 0;
+	return err_set(
+		err, ERR_HOST,
+		"what is missing has %.1f MiB, and '%s' has room for %.1f MiB: make room, or "
+		"name another directory with --cache",
+		(double)need / (1 << 20), f->options->cache, (double)have / (1 << 20));
 }
 
 /* -- from a directory -- */
@@ -319,6 +362,8 @@ static int run(struct fetch *f, struct fetch_result *ret, struct err *err)
 		r = artifacts_look(&f->all, &f->keyrings, known, err);
 	if (r == 0)
 		r = artifacts_check_cached(&f->all, &f->keyrings, &f->checked, &f->wrong, err);
+	if (r == 0)
+		r = check_room(f, err);
 	if (r == 0 && f->options->import_dir)
 		r = import_missing(f, err);
 	if (r == 0)

@@ -162,4 +162,39 @@ expect "the cache serves when it is gone" 0 "" resolve_timed
 find "$work/cache" -type f | while read -r file; do rm "$file" && mkfifo "$file"; done
 rm "$work"/cache/sha256/*/*
 expect "pipes for all that is derived do not hold us" 0 "1 packages" resolve_timed
+
+# --- sizes that lie ---
+rm -rf "$work/cache"
+mkdir "$work/signed"
+pin=
+if "$root/tests/unit/signed_rpms.sh" "$work/signed" >"$work/signed.log" 2>&1; then
+	pin=$(gpg --batch --with-colons --show-keys "$work/signed/vendor.asc" 2>/dev/null | awk -F: '$1 == "fpr" { print $10; exit }')
+else
+	not_ok "keys and packages are made" "$(<"$work/signed.log")"
+fi
+# locked COUNT SIZE: $work/l.lock of that many packages
+locked() {
+	local i
+	printf 'pgha-lock: 1\nplatform: {id: "platform:el8", arch: x86_64}\nrepos:\n  - {id: r, baseurl: "file://%s", repomd: "%s", keys: [%s], gpgkey: ["file://%s"]}\nrpms:\n' \
+		"$work/signed" "$(printf '%064d' 0)" "$pin" "$work/signed/vendor.asc"
+	for ((i = 0; i < $1; i++)); do
+		printf '  - {nevra: a-%d-1.noarch, repo: r, path: vendor.rpm, size: %d, sha256: "%064x", license: none, reason: requested}\n' \
+			$((i + 100)) "$2" $((i + 1))
+	done
+	echo 'wheels: []'
+}
+# shellcheck disable=SC2317 # called through expect
+fetch() { timed "$bundle" fetch --lock "$work/l.lock" --cache "$work/cache" "$@"; }
+locked 200 $((1 << 40)) >"$work/l.lock"
+expect "more than the disk has is told before it is full" 6 "make room" fetch
+one_line "in one line"
+mkdir "$work/import"
+expect "also where files are imported" 6 "make room" fetch --import "$work/import"
+locked 1 $(((1 << 40) + 1)) >"$work/l.lock"
+expect "a package of more than a TiB is none" 3 "no RPM has 1099511627777 bytes" fetch
+locked 1 100 >"$work/l.lock"
+mkdir -p "$work/cache/sha256/00"
+truncate -s 8T "$work/cache/sha256/00/$(printf '%062x' 1)" || skip "a huge file" "not on this file system"
+expect "a huge file in the cache is not read" 5 "was damaged, it has 8796093022208 bytes instead of 100" fetch
+expect "and gone" 5 "it is longer than the 100 bytes" fetch
 finish
