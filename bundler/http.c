@@ -180,7 +180,9 @@ static void wake_jobs(struct run *run, uint64_t now)
 
 static uint64_t share_of(uint64_t rate, size_t count)
 {
-	return rate && rate < count ? 1 : rate / count;
+	if (!rate || count < 2)
+		return rate;
+	return rate < count ? 1 : rate / count;
 }
 
 /* How many have these settings: they come from one repository, whose throttle they share. */
