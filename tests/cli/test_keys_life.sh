@@ -133,7 +133,7 @@ done
 same "there is no SHA-1 in what was made" "" "$found"
 
 # -- a full disk ------------------------------------------------------------------------------------
-if [[ $(id -u) == 0 ]] && unshare -m true 2>/dev/null; then
+if [[ $(id -u) == 0 ]] && unshare -m mount -t tmpfs tmpfs /mnt 2>/dev/null; then
 	# shellcheck disable=SC2317 # called by another shell
 	full() { # a file system with no room left but for some bytes
 		mkdir -p small
