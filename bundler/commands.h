@@ -7,6 +7,7 @@
 
 extern const struct cli_command bundle_cmd_build;
 extern const struct cli_command bundle_cmd_depends;
+extern const struct cli_command bundle_cmd_diff;
 extern const struct cli_command bundle_cmd_fetch;
 extern const struct cli_command bundle_cmd_keys_check;
 extern const struct cli_command bundle_cmd_keys_import;
