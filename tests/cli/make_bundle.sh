@@ -5,12 +5,12 @@
 #   repo/    alpha, beta, gamma and FILLERS packages filler-N of KIB incompressible KiB each; advisories of two of them and one that is
 #            not wanted; gamma is of the module stream gamma:rolling, which is not the default
 #   wheels/  demo 1.0, for pip's --find-links
-# usage: make_bundle.sh DIR [FILLERS [KIB]]
+# usage: make_bundle.sh DIR [FILLERS [KIB [VERSION]]]
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 mkdir -p "$1"
 dir=$(cd "$1" && pwd)
-fillers=${2:-3} kib=${3:-16}
+fillers=${2:-3} kib=${3:-16} version=${4:-2}
 export LC_ALL=C HOME=$dir/home
 export GNUPGHOME=$HOME/gnupg
 mkdir -p "$dir"/{repo,wheels,spec} "$dir"/services/{alpha,beta}/templates "$GNUPGHOME"
@@ -19,7 +19,7 @@ trap 'gpgconf --kill all; rm -rf "$HOME" "$dir/spec"' EXIT
 
 spec() {
 	local name
-	printf 'Name: alpha\nEpoch: 1\nVersion: 2\nRelease: 1\nSummary: a service\nLicense: MIT\nBuildArch: noarch\n'
+	printf 'Name: alpha\nEpoch: 1\nVersion: %d\nRelease: 1\nSummary: a service\nLicense: MIT\nBuildArch: noarch\n' "$version"
 	printf '%%define _binary_payload w0.gzdio\n%%description\nOf a test.\n'
 	printf '%%install\nmkdir -p %%{buildroot}/opt\n'
 	for name in "${packages[@]}"; do
@@ -57,8 +57,8 @@ advisory() { # ID TYPE SEVERITY TITLE CVE PACKAGE…
 	printf '<issued date="2026-01-01 00:00:00"/><references><reference href="https://example.org" id="%s" type="cve" title="%s"/>' "$5" "$5"
 	printf '</references><pkglist><collection short="scene"><name>scene</name>'
 	for package in "${@:6}"; do
-		printf '<package name="%s" epoch="1" version="2" release="1" arch="noarch"><filename>%s-2-1.noarch.rpm</filename></package>' \
-			"$package" "$package"
+		printf '<package name="%s" epoch="1" version="%d" release="1" arch="noarch"><filename>%s-%d-1.noarch.rpm</filename></package>' \
+			"$package" "$version" "$package" "$version"
 	done
 	printf '</collection></pkglist></update>\n'
 }
@@ -70,7 +70,7 @@ advisory() { # ID TYPE SEVERITY TITLE CVE PACKAGE…
 	printf '</updates>\n'
 } >"$dir/spec/updateinfo.xml"
 {
-	module rolling 2
+	module rolling "$version"
 	module old 1
 	printf -- '---\ndocument: modulemd-defaults\nversion: 1\ndata:\n  module: gamma\n  stream: "old"\n...\n'
 } >"$dir/spec/modules.yaml"

@@ -31,7 +31,7 @@ tar -xOf "$tar" manifests/pgha.lock >"$work/pgha.lock"
 
 expect "its bill in SPDX" 0 "" "$bundle" sbom -o "$work/spdx.json" "$tar"
 expect "and in CycloneDX" 0 "" "$bundle" sbom --format cyclonedx -o "$work/cyclonedx.json" "$tar"
-judged "the validators accept both" "$work/spdx.json" "$work/cyclonedx.json" "$work/pgha.lock" 6
+judged "the validators accept both" "$work/spdx.json" "$work/cyclonedx.json" "$work/pgha.lock" 7
 cp "$tar" "$work/copy.tar"
 (cd / && TZ=Asia/Tokyo "$bundle" sbom "$work/copy.tar") >"$work/again.json"
 expect "and they are the same elsewhere" 0 "" cmp "$work/spdx.json" "$work/again.json"
@@ -45,7 +45,7 @@ sed -e '0,/license: MIT/s//license: "GPLv2+ and (MIT or \\"free\\")"/' -e '0,/li
 	"$work/pgha.lock" >"$work/odd.lock"
 expect "a lock's bill in SPDX" 0 "" "$bundle" sbom --lock "$work/odd.lock" -o "$work/spdx.json"
 expect "a lock's bill in CycloneDX" 0 "" "$bundle" sbom --lock "$work/odd.lock" --format cyclonedx -o "$work/cyclonedx.json"
-judged "the validators accept them too" "$work/spdx.json" "$work/cyclonedx.json" "$work/odd.lock" 6
+judged "the validators accept them too" "$work/spdx.json" "$work/cyclonedx.json" "$work/odd.lock" 7
 expect "a licence that is no SPDX is quoted" 0 "" grep -qF '"extractedText": "GPLv2+ and (MIT or \"free\")"' "$work/spdx.json"
 sed 's/"checksumValue": "[0-9a-f]/&0/' "$work/spdx.json" >"$work/broken.json"
 expect "the judge does find what is wrong" 1 "" "$venv/bin/python" "$root/tests/cli/check_sbom.py" "$work/broken.json" "$work/cyclonedx.json" "$work/odd.lock"
