@@ -9,6 +9,7 @@
 #include "file.h"
 
 #define DEPTH_MAX 32
+#define FEW_KEYS 32
 #define NODES_MAX 4000000 /* an index of a bundle with a million members */
 
 struct yaml_doc {
@@ -129,6 +130,42 @@ static int build_scalar(struct build *b, const yaml_event_t *event, struct yaml_
 	return 0;
 }
 
+static int stands_twice(struct build *b, const struct yaml_node *key)
+{
+	return yaml_error(key, b->err, "key '%.80s' stands here twice", key->text);
+}
+
+static int cmp_keys(const void *a, const void *b)
+{
+	const struct yaml_node *x = *(struct yaml_node *const *)a;
+	const struct yaml_node *y = *(struct yaml_node *const *)b;
+	int cmp = strcmp(x->text, y->text);
+
+	if (cmp)
+		return cmp;
+	if (x->line != y->line)
+		return x->line < y->line ? -1 : 1;
+	return x->column < y->column ? -1 : x->column > y->column;
+}
+
+/* Of MAPPING, which is whole. */
+static int check_many_keys(struct build *b, const struct yaml_node *mapping)
+{
+	cleanup_free struct yaml_node **keys = NULL;
+
+	if (!mapping->keys || mapping->count <= FEW_KEYS)
+		return 0;
+	keys = reallocarray(NULL, mapping->count, sizeof(*keys));
+	if (!keys)
+		return err_nomem(b->err);
+	memcpy(keys, mapping->keys, mapping->count * sizeof(*keys));
+	qsort(keys, mapping->count, sizeof(*keys), cmp_keys);
+	for (size_t i = 1; i < mapping->count; i++)
+		if (!strcmp(keys[i - 1]->text, keys[i]->text))
+			return stands_twice(b, keys[i]);
+	return 0;
+}
+
 static int build_pair(struct build *b, yaml_event_t *event, unsigned int depth,
 		      struct yaml_node *mapping)
 {
@@ -141,8 +178,9 @@ static int build_pair(struct build *b, yaml_event_t *event, unsigned int depth,
 		return r;
 	if (key->type != YAML_SCALAR)
 		return yaml_error(key, b->err, "a key must be a word");
-	if (yaml_get(mapping, key->text))
-		return yaml_error(key, b->err, "key '%.80s' stands here twice", key->text);
+	/* Of many keys all are compared at the end, or a hostile file would take minutes. */
+	if (mapping->count < FEW_KEYS && yaml_get(mapping, key->text))
+		return stands_twice(b, key);
 	r = next_event(b, &next);
 	if (r < 0)
 		return r;
@@ -186,6 +224,8 @@ static int build_collection(struct build *b, const yaml_event_t *start, unsigned
 		}
 		yaml_event_delete(&event);
 	}
+	if (r == 0)
+		r = check_many_keys(b, node);
 	if (r == 0)
 		*ret = steal_ptr(&node);
 	return r;

@@ -54,6 +54,31 @@ static void hostile_documents_are_refused(void **state)
 	}
 }
 
+/* Compared with one another, these took minutes. */
+static void of_very_many_keys_two_are_found(void **state)
+{
+	static const char *const lasts[] = { "k200000", "k100000" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lasts); i++) {
+		CLEANUP(str_release) struct str text = STR_INIT;
+		struct yaml_doc *doc = NULL;
+		struct err err = ERR_INIT;
+
+		for (unsigned int k = 0; k < 200000; k++)
+			str_addf(&text, "k%u: 1\n", k);
+		str_addf(&text, "%s: 1\n", lasts[i]);
+		if (i == 0) {
+			assert_ok(yaml_parse("t.yaml", text.buf, text.len, ERR_VERIFY, &doc, &err));
+			yaml_doc_free(doc);
+			continue;
+		}
+		assert_fails(ERR_VERIFY,
+			     yaml_parse("t.yaml", text.buf, text.len, ERR_VERIFY, &doc, &err));
+		assert_string_equal(err.msg, "t.yaml:200001:1: key 'k100000' stands here twice");
+	}
+}
+
 static void empty_document_is_an_empty_mapping(void **state)
 {
 	static const char *const texts[] = { "", "# nothing\n", "---\n", "~" };
@@ -108,6 +133,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tree_knows_its_positions),
 		cmocka_unit_test(hostile_documents_are_refused),
+		cmocka_unit_test(of_very_many_keys_two_are_found),
 		cmocka_unit_test(empty_document_is_an_empty_mapping),
 		cmocka_unit_test(emitted_scalars_come_back_as_they_were),
 	};
