@@ -19,6 +19,7 @@
 #define RECORDS_MAX 4000000U /* of one table; its artifacts are some 40,000 */
 #define STRINGS_MAX (1U << 30)
 #define NOTES_MAX 10U
+#define DEPTH_MAX 100U /* libyaml's work grows with its square; the field's documents have 8 */
 #define KEY_SIZE 256
 #define CONTEXT_LEN_MAX 10 /* libmodulemd's, for a static one */
 
@@ -54,6 +55,7 @@ struct reader {
 	uint32_t slot_count;
 	uint32_t string_count;
 	size_t left_out;
+	size_t depth; /* of what the present event belongs to */
 };
 
 static void reader_release(struct reader *rd)
@@ -140,16 +142,6 @@ static const char *string_at(const struct reader *rd, uint32_t offset)
 
 /* --- events ------------------------------------------------------------------------------------------ */
 
-static int next(struct reader *rd, struct err *err)
-{
-	yaml_event_delete(&rd->event);
-	if (yaml_parser_parse(&rd->parser, &rd->event))
-		return 0;
-	return err_set(err, ERR_VERIFY, "%s:%zu:%zu: not YAML: %s", rd->name,
-		       rd->parser.problem_mark.line + 1, rd->parser.problem_mark.column + 1,
-		       rd->parser.problem ? rd->parser.problem : "cannot be read");
-}
-
 static bool is_start(const yaml_event_t *event)
 {
 	return event->type == YAML_MAPPING_START_EVENT || event->type == YAML_SEQUENCE_START_EVENT;
@@ -158,6 +150,23 @@ static bool is_start(const yaml_event_t *event)
 static bool is_end(const yaml_event_t *event)
 {
 	return event->type == YAML_MAPPING_END_EVENT || event->type == YAML_SEQUENCE_END_EVENT;
+}
+
+static int next(struct reader *rd, struct err *err)
+{
+	yaml_event_delete(&rd->event);
+	if (yaml_parser_parse(&rd->parser, &rd->event)) {
+		if (is_end(&rd->event))
+			rd->depth--;
+		else if (is_start(&rd->event) && ++rd->depth > DEPTH_MAX)
+			return err_set(err, ERR_VERIFY, "%s:%zu:%zu: nested too deeply", rd->name,
+				       rd->event.start_mark.line + 1,
+				       rd->event.start_mark.column + 1);
+		return 0;
+	}
+	return err_set(err, ERR_VERIFY, "%s:%zu:%zu: not YAML: %s", rd->name,
+		       rd->parser.problem_mark.line + 1, rd->parser.problem_mark.column + 1,
+		       rd->parser.problem ? rd->parser.problem : "cannot be read");
 }
 
 /* Reads to the end of the value whose first event is the present one. */

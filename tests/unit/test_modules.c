@@ -57,6 +57,22 @@ static void resolved(struct fixture *f, const char *enable)
 	assert_ok(modules_resolve(f->modules, &list, &none, "b:1:1", &f->warnings, &err));
 }
 
+/* libyaml's work grows with the square of the depth: this one takes it an hour. */
+static void a_deep_document_ends_the_reading(void **state)
+{
+	static const char start[] = "---\ndocument: modulemd\nversion: 2\ndata: ";
+	CLEANUP(fixture_release) struct fixture f = { .modules = NULL };
+	CLEANUP(str_release) struct str text = STR_INIT;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	str_add(&text, start);
+	for (unsigned int i = 0; i < 2000000; i++)
+		str_addc(&text, '[');
+	assert_fails(ERR_VERIFY, compile(&f, text.buf, &err));
+	assert_contains(err.msg, "m.yaml:4:106: nested too deeply");
+}
+
 static void a_stream_is_kept_with_what_decides(void **state)
 {
 	CLEANUP(fixture_release) struct fixture f = { .modules = NULL };
@@ -393,6 +409,7 @@ static void damaged_yaml_is_refused_or_harmless(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_deep_document_ends_the_reading),
 		cmocka_unit_test(a_stream_is_kept_with_what_decides),
 		cmocka_unit_test(what_makes_no_sense_is_left_out_and_the_rest_stays),
 		cmocka_unit_test(warnings_are_few),
