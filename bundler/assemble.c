@@ -205,7 +205,6 @@ static int add_rpms(const struct assemble *a, struct pack *pack, struct err *err
 {
 	const struct lock_rpm *rpms = a->lock->rpms.items;
 	cleanup_free char *packages = NULL;
-	cleanup_free char *repodata = NULL;
 	cleanup_free char *repo = NULL;
 	int r = path_join(a->work_dir, "repo", &repo, err);
 
@@ -225,6 +224,15 @@ static int add_rpms(const struct assemble *a, struct pack *pack, struct err *err
 			r = pack_add_known(pack, path, rpm->path, rpms[i].size_bytes,
 					   rpms[i].sha256, rpm->signer, err);
 	}
+	return r;
+}
+
+int assemble_repodata(const struct assemble *a, struct pack *pack, struct err *err)
+{
+	cleanup_free char *repodata = NULL;
+	cleanup_free char *repo = NULL;
+	int r = path_join(a->work_dir, "repo", &repo, err);
+
 	if (r == 0)
 		r = repodata_make(repo, a->cache, a->published, err);
 	if (r == 0)
@@ -328,22 +336,32 @@ static int seal_node(const struct assemble *a, struct keys *keys, const char *no
 	return r < 0 ? r : pack_add_data(pack, key_path, pem.buf, pem.len, err);
 }
 
-static int add_node(const struct assemble *a, const struct topology_node *node, struct keys *keys,
-		    struct pack *pack, struct err *err)
+/* The node's certificates go into PACK, what is secret into CAPSULE. */
+static int fill_capsule(const struct assemble *a, const struct topology_node *node,
+			struct keys *keys, struct capsule *capsule, struct pack *pack,
+			struct err *err)
 {
 	CLEANUP(context_env_freep) struct context_env *env = NULL;
 	CLEANUP(context_certificates_freep) struct context_certificates *certs = NULL;
-	CLEANUP(capsule_release) struct capsule capsule = CAPSULE_INIT;
 	int r = context_env_resolve(a->cluster, node, lookup_dotenv, a->env, &env, err);
 
 	if (r == 0)
 		r = context_certificates(a->cluster, env, node, &certs, err);
 	if (r == 0)
-		r = capsule_set_names(&capsule, a->cluster->cluster, node->name, err);
+		r = capsule_set_names(capsule, a->cluster->cluster, node->name, err);
 	for (size_t i = 0; r == 0 && i < env->count; i++)
-		r = capsule_add_env(&capsule, env->items[i].name, env->items[i].value, err);
+		r = capsule_add_env(capsule, env->items[i].name, env->items[i].value, err);
 	for (size_t i = 0; r == 0 && i < certs->count; i++)
-		r = add_certificate(&certs->items[i], node->name, keys, &capsule, pack, err);
+		r = add_certificate(&certs->items[i], node->name, keys, capsule, pack, err);
+	return r;
+}
+
+static int add_node(const struct assemble *a, const struct topology_node *node, struct keys *keys,
+		    struct pack *pack, struct err *err)
+{
+	CLEANUP(capsule_release) struct capsule capsule = CAPSULE_INIT;
+	int r = fill_capsule(a, node, keys, &capsule, pack, err);
+
 	if (r == 0)
 		r = seal_node(a, keys, node->name, &capsule, pack, err);
 	return r < 0 ? err_prefix(err, "node '%s'", node->name) : 0;
@@ -398,4 +416,60 @@ int assemble_nodes(const struct assemble *a, struct keys *keys, struct pack *pac
 	for (size_t i = 0; r == 0 && i < a->cluster->topology->count; i++)
 		r = add_node(a, &a->cluster->topology->nodes[i], keys, pack, err);
 	return r;
+}
+
+static void describe_members(const struct pack *pack, struct str *ret)
+{
+	for (size_t i = 0; i < pack->count; i++) {
+		const struct pack_member *m = &pack->members[i];
+
+		str_addf(ret, "member %s %s %s\n", m->path, m->sha256, m->key ? m->key : "-");
+	}
+}
+
+/* Sealing gives other bytes each time: what is sealed counts, and for whom. */
+static int describe_node(const struct assemble *a, struct keys *keys,
+			 const struct topology_node *node, struct str *ret, struct err *err)
+{
+	CLEANUP(pack_release) struct pack certificates = PACK_INIT;
+	CLEANUP(capsule_release) struct capsule capsule = CAPSULE_INIT;
+	CLEANUP(X509_freep) X509 *cert = NULL;
+	CLEANUP(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+	const char *passphrase = NULL;
+	int r = fill_capsule(a, node, keys, &capsule, &certificates, err);
+
+	if (r == 0)
+		r = capsule_format(&capsule, ret, err);
+	if (r == 0)
+		r = keys_transport(keys, node->name, &cert, &key, err);
+	if (r == 0)
+		r = x509_to_pem(cert, ret, err);
+	if (r == 0)
+		r = keys_passphrase(a->passphrases, node->name, &passphrase, err);
+	if (r < 0)
+		return err_prefix(err, "node '%s'", node->name);
+	str_addf(ret, "passphrase %s\n", passphrase);
+	describe_members(&certificates, ret);
+	return 0;
+}
+
+int assemble_describe(const struct assemble *a, struct keys *keys, const struct pack *pack,
+		      struct str *ret, struct err *err)
+{
+	int r = 0;
+
+	describe_members(pack, ret);
+	str_addf(ret, "updateinfo %zu\n", a->published->updateinfo.len);
+	str_add_len(ret, a->published->updateinfo.buf, a->published->updateinfo.len);
+	str_addf(ret, "modules %zu\n", a->published->modules.len);
+	str_add_len(ret, a->published->modules.buf, a->published->modules.len);
+	for (size_t i = 0; r == 0 && i < a->cluster->topology->count; i++)
+		r = describe_node(a, keys, &a->cluster->topology->nodes[i], ret, err);
+	if (r == 0)
+		r = keys_crl_pem(keys, ret, err);
+	for (int i = 0; r == 0 && i < sk_X509_num(keys->chain); i++)
+		r = x509_to_pem(sk_X509_value(keys->chain, i), ret, err);
+	if (r == 0)
+		r = x509_to_pem(keys->signer, ret, err);
+	return r < 0 ? r : str_check(ret, err);
 }

@@ -34,11 +34,20 @@ int assemble_check(const struct assemble *a, struct err *err) MUST_CHECK;
 int assemble_certificates(const struct assemble *a, struct keys *keys, struct err *err) MUST_CHECK;
 /* manifests/: bundle.yaml, the topology and the services, as used. */
 int assemble_manifests(const struct assemble *a, struct pack *pack, struct err *err) MUST_CHECK;
-/* repo/ with its metadata by createrepo_c, wheels/ with requirements.lock, keys/. */
+/* repo/Packages/, wheels/ with requirements.lock, keys/. */
 int assemble_artifacts(const struct assemble *a, struct pack *pack, struct err *err) MUST_CHECK;
+/* repo/repodata/ by createrepo_c, after assemble_artifacts(). */
+int assemble_repodata(const struct assemble *a, struct pack *pack, struct err *err) MUST_CHECK;
 /* certs/ and nodes/: each node's certificates, its capsule, and its transport key under its
  * passphrase. Certificates are made where KEYS holds none that fits. */
 int assemble_nodes(const struct assemble *a, struct keys *keys, struct pack *pack,
 		   struct err *err) MUST_CHECK;
+
+/*
+ * All that the rest of the bundle depends on, when PACK has what comes before: appended to RET, which is
+ * to be secret. The same text means that nothing but seals, times and the sequence would differ.
+ */
+int assemble_describe(const struct assemble *a, struct keys *keys, const struct pack *pack,
+		      struct str *ret, struct err *err) MUST_CHECK;
 
 #endif

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "assemble.h"
+#include "built.h"
 #include "cache.h"
 #include "clock.h"
 #include "commands.h"
@@ -30,6 +31,7 @@ struct options {
 	const char *import_dir;
 	const char *volume_size;
 	const char *delta_from;
+	bool rebuild;
 	const char *ca_passphrase_file, *ca_passphrase_fd;
 	struct netopts net;
 	struct metaopts meta;
@@ -60,6 +62,8 @@ static const struct cli_option build_options[] = {
 	  offsetof(struct options, volume_size) },
 	{ "delta-from", 0, CLI_VALUE, "OLD.tar", "leave out what this bundle has", false,
 	  offsetof(struct options, delta_from) },
+	{ "rebuild", 0, CLI_FLAG, NULL, "write a new tarball also when nothing has changed", false,
+	  offsetof(struct options, rebuild) },
 	METAOPTS(struct options, meta),
 	NETOPTS(struct options, net),
 	CLI_OPTION_END,
@@ -166,6 +170,36 @@ static int fill_index(struct build *b, struct err *err)
 	return r < 0 ? r : sha256_file(b->def.installer, index->installer_sha256, NULL, err);
 }
 
+/* What is written differs only in seals, times and the sequence when this does not. */
+static int describe(struct build *b, const struct assemble *a, const struct options *o,
+		    char ret_key[SHA256_HEX_SIZE], struct err *err)
+{
+	CLEANUP(str_release) struct str inputs = STR_SECRET;
+
+	str_addf(&inputs, "installer %s\ndays %u\nvolumes %llu\nbase %s\n",
+		 b->index.installer_sha256, b->def.valid_days, (unsigned long long)b->volume_bytes,
+		 b->delta.sha256);
+	if (assemble_describe(a, &b->keys, &b->pack, &inputs, err) < 0)
+		return -(int)err->code;
+	return built_key(&inputs, o->output, ret_key, err);
+}
+
+/* The expensive half. */
+static int finish(struct build *b, const struct assemble *a, const struct deliver *d,
+		  const char *key, struct strv *paths, struct err *err)
+{
+	struct err why = ERR_INIT;
+	int r = assemble_repodata(a, &b->pack, err);
+
+	if (r == 0)
+		r = assemble_nodes(a, &b->keys, &b->pack, err);
+	if (r == 0)
+		r = deliver_bundle(d, &b->pack, &b->index, &b->keys, paths, err);
+	if (r == 0 && built_save(b->cache, key, paths, &why) < 0)
+		warning("the next build will not know this one: %s", why.msg);
+	return r;
+}
+
 static int assemble(struct build *b, const struct assemble *a, const struct options *o,
 		    struct err *err)
 {
@@ -175,6 +209,8 @@ static int assemble(struct build *b, const struct assemble *a, const struct opti
 			     .installer = b->def.installer,
 			     .volume_bytes = b->volume_bytes,
 			     .delta = o->delta_from ? &b->delta : NULL };
+	char key[SHA256_HEX_SIZE] = "";
+	bool found = false;
 	int r = dir_make(o->output, 0755, err);
 
 	if (r == 0)
@@ -186,11 +222,19 @@ static int assemble(struct build *b, const struct assemble *a, const struct opti
 	if (r == 0)
 		r = assemble_artifacts(&with_dir, &b->pack, err);
 	if (r == 0)
-		r = assemble_nodes(&with_dir, &b->keys, &b->pack, err);
-	if (r == 0)
 		r = fill_index(b, err);
 	if (r == 0)
-		r = deliver_bundle(&d, &b->pack, &b->index, &b->keys, &paths, err);
+		r = describe(b, a, o, key, err);
+	if (r == 0 && !o->rebuild)
+		r = built_find(b->cache, key, o->output, b->def.valid_days, &found, &paths,
+			       &b->index, err);
+	if (r == 0 && found)
+		notice("nothing has changed since sequence %llu was built: it stays (--rebuild "
+		       "makes "
+		       "another one)",
+		       (unsigned long long)b->index.sequence);
+	else if (r == 0)
+		r = finish(b, &with_dir, &d, key, &paths, err);
 	if (r == 0)
 		r = deliver_companions(&d, &b->index, &paths, err);
 	for (size_t i = 0; r == 0 && i < paths.count; i++)

@@ -114,6 +114,46 @@ same "changes no payload" "$(payload "$first")" "$(payload "$(one "$work"/other/
 rm -rf repo/repodata
 mv repodata.old repo/repodata
 
+# --- nothing new ---------------------------------------------------------------------------------------------------
+
+expect "a build in which nothing changed" 0 "nothing has changed since sequence 1" build out --lock scene.lock
+same "gives the tarball that is there" "$out $(ls out)" "$first README
+pgha-install
+${first##*/}"
+rm out/README
+expect "it says so again" 0 "nothing has changed" build out --lock scene.lock
+if [[ -s out/README ]]; then ok "and lays the README beside it again"; else not_ok "and lays the README beside it again"; fi
+# another NAME OUT: a build writes a new tarball, and the next one none
+another() {
+	local before
+	before=$(find "$2" -name '*.tar' | LC_ALL=C sort -V | tail -1)
+	capture build "$2" --lock scene.lock
+	if ((status == 0)) && [[ $err != *"nothing has changed"* && $out == *.tar && $out != "$before" ]]; then ok "$1: a new one"; else not_ok "$1: a new one" "$out" "$err"; fi
+	expect "$1: and then none" 0 "nothing has changed" build "$2" --lock scene.lock
+}
+mkdir out.again
+another "another place" out.again
+again=$(one out.again/*.tar)
+touch "$again"
+another "a tarball that was touched" out.again
+rm out.again/*.tar
+another "one that is gone" out.again
+sed -i 's/^BETA_PASSWORD=.*/&2/' .env
+another "a password" out.again
+sed -i 's/^BETA_PASSWORD=\(.*\)2/BETA_PASSWORD=\1/' .env
+sed -i 's/^two=.*/&2/' passphrases
+another "a passphrase" out.again
+echo '# a comment' >>services/alpha/templates/main
+another "a template" out.again
+sed -i '$d' services/alpha/templates/main
+echo 'another program' >>installer
+another "the installer" out.again
+rm -rf keys/nodes/one
+another "a node's certificates" out.again
+expect "--rebuild" 0 "out.again/pgha-scene-" build out.again --lock scene.lock --rebuild
+if [[ $err != *"nothing has changed"* ]]; then ok "makes a new one all the same"; else not_ok "makes a new one all the same" "$err"; fi
+if grep -rqE 'password of|horse' cache/derived; then not_ok "no secret stands in the cache"; else ok "no secret stands in the cache"; fi
+
 # --- volumes -----------------------------------------------------------------------------------------------------
 
 verify() { "$install" verify --ca keys/ca.crt "$@"; }
@@ -133,12 +173,14 @@ if grep -q 'in 3 volumes' volumes/README; then ok "the README tells of them"; el
 
 # --- deltas ------------------------------------------------------------------------------------------------------
 
-expect "a delta of what did not change" 0 "-from-1.tar" build delta --lock scene.lock --delta-from "$first"
+build base --lock scene.lock >/dev/null 2>&1
+base=$(one base/pgha-*.tar)
+expect "a delta of what did not change" 0 "-from-$(basename "${base##*-}" .tar).tar" build delta --lock scene.lock --delta-from "$base"
 delta=$(one delta/pgha-*.tar)
 same "has the same payload" "$(payload "$first")" "$(payload "$delta")"
 same "and only the secrets" "$(tar -tf "$delta" | grep -vc '^index')" "4"
 expect "alone it is checked as far as it goes" 0 "whose part was not looked at" verify --bundle "$delta"
-expect "with its base, whole" 0 "which has the rest" verify --bundle "$delta" --base "$first"
+expect "with its base, whole" 0 "which has the rest" verify --bundle "$delta" --base "$base"
 expect "another bundle is no base" 5 "is not the base of" verify --bundle "$delta" --base "$second"
 expect "nor is one of other keys" 5 "" build none --lock scene.lock --delta-from "$second"
 expect "a base that is not there" 2 "No such file" build none --lock scene.lock --delta-from nothing.tar
@@ -190,7 +232,7 @@ stop() {
 	wait "$pid" 2>/dev/null || status=$?
 	return "$status"
 }
-"$root/tests/cli/make_bundle.sh" "$work/large" 8 20000 >"$work/scene.log" 2>&1
+"$root/tests/cli/make_bundle.sh" "$work/large" 4 20000 >"$work/scene.log" 2>&1
 cd "$work/large" || exit 1
 export PIP_FIND_LINKS=$PWD/wheels
 "$bundle" keys init --out keys >/dev/null 2>&1
@@ -198,7 +240,7 @@ export PIP_FIND_LINKS=$PWD/wheels
 "$bundle" fetch --lock scene.lock --cache cache >/dev/null 2>&1
 for signal in TERM KILL; do
 	in_time=0
-	for ((try = 0; try < 10 && in_time < 3; try++)); do
+	for ((try = 0; try < 6 && in_time < 2; try++)); do
 		status=0
 		stop "$signal" || status=$?
 		((status != 0)) || continue
