@@ -148,7 +148,7 @@ $(B)/bench/%: tests/bench/%.c
 	$(Q)$(CC) -std=gnu11 $(WARNINGS) $(WERROR) $(CFLAGS) -o $@ $< $(call pkg_cflags,libsolv libsolvext) \
 		$(call pkg_libs,libsolv libsolvext)
 
-bench: deps all $(BENCH_BINS) ## time and memory beside stock tools (RUNS=5, ONLY='resolve fetch scale')
+bench: deps all $(BENCH_BINS) ## time and memory beside stock tools (RUNS=5, ONLY='resolve fetch build scale')
 	$(Q)tests/bench/bench.sh $(B)
 
 bench-docs: deps all $(BENCH_BINS) ## the same, and write docs/benchmarks.md

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """pgha-bundle beside stock tools: time and peak memory, in one run and by turns.
 
-usage: bench.py resolve|scale|fetch --build DIR --data DIR --out FILE [--runs N] [--lab DIR --many DIR] [--factors 1,2,4,8]
+usage: bench.py resolve|scale|fetch|build --build DIR --data DIR --out FILE [--runs N] [--lab DIR --many DIR] [--scene DIR] [--factors 1,2,4,8]
 
 --data holds the CentOS Stream 9 repositories; --lab is where serve.sh put lab.repo and its certificates; --many, many.sh's. What was
 measured is added to FILE (JSON) and printed. Nothing here fails because something was slow; it fails when a contender's answer is wrong.
@@ -253,7 +253,86 @@ def bench_nothing(args, work):
                  args.runs, args.tool, work)
 
 
-BENCHMARKS = {"resolve": bench_resolve, "scale": bench_scale, "fetch": bench_fetch}
+# --- build -------------------------------------------------------------------------------------------------------
+
+
+class Build:
+    """make_bundle.sh's scene, all of it in the cache."""
+
+    def __init__(self, args, work):
+        self.args, self.work, self.scene = args, work, args.scene
+        os.makedirs(work, exist_ok=True)
+        self.env = dict(os.environ, PIP_NO_INDEX="1", PIP_FIND_LINKS=f"{self.scene}/wheels")
+        self.run("keys", "init", "--out", f"{work}/keys")
+        with open(f"{self.scene}/bundle.yaml", encoding="utf-8") as file:
+            self.definition = yaml.safe_load(file)
+        self.fillers = [name for name in self.definition["packages"] if name.startswith("filler-")]
+        self.lock = self.resolve("all", len(self.fillers))
+        self.run("fetch", "--lock", self.lock, "--cache", f"{work}/cache")
+
+    def run(self, *words):
+        subprocess.run([f"{self.args.build}/pgha-bundle", *words], env=self.env, check=True, stdout=subprocess.DEVNULL)
+
+    def resolve(self, name, count):
+        """A lock with the first COUNT of the fillers."""
+        others = [package for package in self.definition["packages"] if package not in self.fillers]
+        definition = write(f"{self.scene}/{name}.yaml", yaml.safe_dump({**self.definition, "packages": others + self.fillers[:count]}))
+        lock = f"{self.work}/{name}.lock"
+        self.run("resolve", "-f", definition, "-o", lock, "--cache", f"{self.work}/cache")
+        return lock
+
+    def argv(self, out, lock, *more):
+        return [f"{self.args.build}/pgha-bundle", "build", "-f", f"{self.scene}/bundle.yaml", "--lock", lock, "--keys",
+                f"{self.work}/keys", "--passphrases", f"{self.scene}/passphrases", "--cache", f"{self.work}/cache", "-o", out, *more]
+
+    def build(self, name, *more):
+        out = f"{self.work}/out"
+        return Contender(name, self.argv(out, self.lock, "--rebuild", *more), prepare=lambda: fresh(out))
+
+    def nothing(self, name):
+        out = f"{self.work}/there"
+        subprocess.run(self.argv(out, self.lock), check=True, stdout=subprocess.DEVNULL)
+
+        def check(text):
+            if "nothing has changed" not in text:
+                raise Wrong(f"built again:\n{text}")
+        return Contender(name, self.argv(out, self.lock), check=check)
+
+    def base(self, percent):
+        """A bundle that lacks so much. Of a base only the index is read: the rest is thrown away."""
+        count = len(self.fillers) * (100 - percent) // 100
+        out = f"{self.work}/base{percent}"
+        subprocess.run(self.argv(out, self.resolve(f"base{percent}", count)), check=True, stdout=subprocess.DEVNULL)
+        (path,) = glob.glob(f"{out}/pgha-*.tar")
+        os.truncate(path, min(os.path.getsize(path), 1 << 20))
+        return path
+
+
+def bench_build(args, work):
+    build = Build(args, work)
+    files = [path for path in cached_files(f"{work}/cache") if os.path.getsize(path) > 1 << 16]
+    size = sum(map(os.path.getsize, files))
+    out = f"{work}/stock.tar"
+
+    def remove():
+        if os.path.exists(out):
+            os.unlink(out)
+    yield bench(f"build, {size >> 20} MiB in {len(files)} packages",
+                [build.build("pgha-bundle build"),
+                 Contender("tar -cf", ["tar", "-cf", out, "--", *files], prepare=remove, statuses=(0,)),
+                 Contender("sha256sum", ["sha256sum", "--", *files]), build.nothing("nothing has changed")],
+                [Target("pgha-bundle build", "wall_s", "sha256sum", 1.2), Target("pgha-bundle build", "wall_s", "tar -cf", 0),
+                 Target("pgha-bundle build", "rss_kb", "", 65536, what="pgha-bundle build, KiB"),
+                 Target("nothing has changed", "wall_s", "pgha-bundle build", 0.1)], args.runs, args.tool, work)
+    remove()
+    shutil.rmtree(f"{work}/there")
+    bases = {percent: build.base(percent) for percent in (1, 10, 100)}
+    contenders = [build.build(f"delta, {percent} % new", "--delta-from", base) for percent, base in bases.items()]
+    yield bench(f"delta, {size >> 20} MiB in all", [*contenders, build.build("pgha-bundle build")],
+                [Target(contender.name, "wall_s", "pgha-bundle build", 0) for contender in contenders], args.runs, args.tool, work)
+
+
+BENCHMARKS = {"build": bench_build, "resolve": bench_resolve, "scale": bench_scale, "fetch": bench_fetch}
 
 
 def main():
@@ -263,6 +342,7 @@ def main():
     parser.add_argument("--data", type=os.path.abspath)
     parser.add_argument("--lab", type=os.path.abspath)
     parser.add_argument("--many", type=os.path.abspath)
+    parser.add_argument("--scene", type=os.path.abspath)
     parser.add_argument("--out", required=True)
     parser.add_argument("--work", required=True, type=os.path.abspath)
     parser.add_argument("--runs", type=int, default=5)

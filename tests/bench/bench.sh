@@ -4,7 +4,7 @@
 # Measures pgha-bundle beside stock tools, prints the table, and leaves it in BUILD/bench/results.json.
 # usage: bench.sh BUILD [--docs]          --docs: writes docs/benchmarks.md and its plot as well
 #
-# RUNS=N (5) rounds; ONLY='resolve fetch scale' chooses, and leaves what was measured of the others; FACTORS=1,2,4,8 of `scale`; PGHA_LAB_RUN=DIR another place than a new one
+# RUNS=N (5) rounds; ONLY='resolve fetch build scale' chooses, and leaves what was measured of the others; FACTORS=1,2,4,8 of `scale`; BUILD_MIB=4096 of `build`; PGHA_LAB_RUN=DIR another place than a new one
 # for the lab's web server. What needs root, or data that is not here, is skipped and said.
 
 # shellcheck source=tests/lab/serve.sh
@@ -35,10 +35,19 @@ bench_fetch() {
 	serve_stop "$work"
 }
 
+bench_build() {
+	local packages=100 mib=${BUILD_MIB:-4096}
+	"$LAB_TOP/tests/cli/make_bundle.sh" "$work/build-scene" "$packages" $((mib * 1024 / packages)) 2>"$work/build-scene.log" ||
+		die "see $(<"$work/build-scene.log")"
+	measure build --scene "$work/build-scene"
+	rm -rf "$work/build-scene" "$work/build"
+}
+
 # why_not NAME: prints what it lacks here.
 why_not() {
 	case $1 in
 	fetch) ((EUID == 0)) || echo "the lab's repositories need root" ;;
+	build) (($(df --output=avail -m "$work" | tail -n 1) > ${BUILD_MIB:-4096} * 8)) || echo "$work has no room for eight times ${BUILD_MIB:-4096} MiB" ;;
 	resolve | scale) [[ -d $data/repodata ]] || echo "$data/repodata is not here" ;;
 	*) echo "no such benchmark" ;;
 	esac
@@ -50,7 +59,7 @@ trap 'serve_stop "$work"; rm -rf "$work"' EXIT
 chmod 0755 "$work" # the web server's account reads there
 mkdir -p "$build/bench"
 [[ -n ${ONLY:-} ]] || rm -f "$results"
-for name in ${ONLY:-resolve fetch scale}; do
+for name in ${ONLY:-resolve fetch build scale}; do
 	lacking=$(why_not "$name")
 	if [[ -n $lacking ]]; then
 		echo "skip $name: $lacking"
