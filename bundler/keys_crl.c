@@ -58,21 +58,6 @@ static int write_crl(struct keys *keys, X509_CRL *crl, struct err *err)
 	return 0;
 }
 
-static bool has_serial(X509_CRL *crl, const char *serial)
-{
-	BIGNUM *number = NULL;
-	ASN1_INTEGER *wanted = NULL;
-	X509_REVOKED *entry = NULL;
-	bool yes = false;
-
-	if (crl && BN_hex2bn(&number, serial) != 0)
-		wanted = BN_to_ASN1_INTEGER(number, NULL);
-	yes = wanted && X509_CRL_get0_by_serial(crl, &entry, wanted) == 1;
-	ASN1_INTEGER_free(wanted);
-	BN_free(number);
-	return yes;
-}
-
 static int add_to_list(struct keys *keys, const char *serial, struct err *err)
 {
 	X509_CRL *crl = NULL;
@@ -82,7 +67,7 @@ static int add_to_list(struct keys *keys, const char *serial, struct err *err)
 	X509_CRL_free(steal_ptr(&keys->crl));
 	if (r == 0)
 		r = keys_crl_load(keys, err);
-	if (r < 0 || has_serial(keys->crl, serial))
+	if (r < 0 || (keys->crl && x509_crl_has_serial(keys->crl, serial)))
 		return r;
 	r = x509_crl_make(keys->ca, keys->ca_key, keys->crl, serial, clock_now(),
 			  x509_not_after(keys->ca), &crl, err);

@@ -13,6 +13,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "file.h"
+#include "revoked.h"
 #include "state.h"
 #include "verify.h"
 #include "x509.h"
@@ -134,9 +135,9 @@ static int stage_verified(struct install *in, struct verify *v, struct err *err)
 	int r = 0;
 
 	if ((r = archives_need_all(&v->set, "bundle", err)) || (r = check_known_ca(in, v, err)) ||
-	    (r = check_arch(&v->set.index, err)) || (r = check_committed(in, v, err)) ||
-	    (r = open_base(in, v, err)) || (r = make_staging(in, &staging_fd, err)) ||
-	    (r = check_space(in, staging_fd, v, err)))
+	    (r = revoked_check(in, v, err)) || (r = check_arch(&v->set.index, err)) ||
+	    (r = check_committed(in, v, err)) || (r = open_base(in, v, err)) ||
+	    (r = make_staging(in, &staging_fd, err)) || (r = check_space(in, staging_fd, v, err)))
 		return r;
 	return verify_members(v, staging_fd, in->node, err);
 }

@@ -315,6 +315,8 @@ int cms_verify(const void *der, size_t der_size, const void *data, size_t size_b
 		ret_signer->not_after = x509_not_after(cert);
 		ret_signer->signing_time = signing_time_of(signer);
 		r = x509_fingerprint(cert, ret_signer->fingerprint, err);
+		if (r == 0)
+			r = x509_serial(cert, ret_signer->serial, err);
 	}
 	return r;
 }

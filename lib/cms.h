@@ -21,6 +21,7 @@
 struct cms_signer {
 	char subject[256];
 	char fingerprint[SHA256_HEX_SIZE]; /* of the certificate */
+	char serial[X509_SERIAL_SIZE];     /* of the certificate */
 	time_t not_after;                  /* of the certificate */
 	time_t signing_time;               /* as the signer claims; 0 when not said */
 };

@@ -130,6 +130,7 @@ struct x509_facts {
 	time_t not_before, not_after;
 };
 
+int x509_serial(X509 *cert, char ret[X509_SERIAL_SIZE], struct err *err) MUST_CHECK;
 int x509_describe(X509 *cert, struct x509_facts *ret, struct err *err) MUST_CHECK;
 void x509_facts_release(struct x509_facts *facts);
 /* A profile like FACTS, borrowed from them. */
@@ -189,6 +190,7 @@ int x509_ca_chain(const char *name, STACK_OF(X509) *certs, EVP_PKEY *key, time_t
 int x509_crl_make(X509 *ca, EVP_PKEY *ca_key, X509_CRL *old, const char *serial, time_t now,
 		  time_t next, X509_CRL **ret, struct err *err) MUST_CHECK;
 bool x509_crl_has(X509_CRL *crl, X509 *cert);
+bool x509_crl_has_serial(X509_CRL *crl, const char *serial);
 /* Whether CA signed it, and it says nothing that has to be understood and is not. ERR_VERIFY. */
 int x509_crl_check(const char *name, X509_CRL *crl, X509 *ca, struct err *err) MUST_CHECK;
 int x509_crl_to_pem(X509_CRL *crl, struct str *ret, struct err *err) MUST_CHECK;

@@ -113,6 +113,14 @@ bool x509_crl_has(X509_CRL *crl, X509 *cert)
 	return X509_CRL_get0_by_cert(crl, &entry, cert) == 1;
 }
 
+bool x509_crl_has_serial(X509_CRL *crl, const char *serial)
+{
+	CLEANUP(ASN1_INTEGER_freep) ASN1_INTEGER *wanted = serial_of(serial);
+	X509_REVOKED *entry = NULL;
+
+	return wanted && X509_CRL_get0_by_serial(crl, &entry, wanted) == 1;
+}
+
 int x509_crl_check(const char *name, X509_CRL *crl, X509 *ca, struct err *err)
 {
 	int digest = NID_undef;

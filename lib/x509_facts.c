@@ -157,7 +157,7 @@ static unsigned int read_usage(X509 *cert)
 	return X509_USE_OTHER;
 }
 
-static int read_serial(X509 *cert, char ret[X509_SERIAL_SIZE], struct err *err)
+int x509_serial(X509 *cert, char ret[X509_SERIAL_SIZE], struct err *err)
 {
 	CLEANUP(BN_freep)
 	BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(cert), NULL);
@@ -197,7 +197,7 @@ int x509_describe(X509 *cert, struct x509_facts *ret, struct err *err)
 	if (r == 0)
 		r = read_sans(cert, &facts.sans, err);
 	if (r == 0)
-		r = read_serial(cert, facts.serial, err);
+		r = x509_serial(cert, facts.serial, err);
 	if (r == 0)
 		r = x509_fingerprint(cert, facts.fingerprint, err);
 	if (r < 0)
