@@ -51,6 +51,32 @@ static int add(struct artifacts *a, const struct artifact *what, const char *cac
 	return str_printf(&item->incoming, err, "%s/incoming/%s", cache, item->sha256);
 }
 
+static int cmp_digests(const void *a, const void *b)
+{
+	return strcmp((*(const struct artifact *const *)a)->sha256,
+		      (*(const struct artifact *const *)b)->sha256);
+}
+
+/* One file cannot be two packages: its header says which one it is. */
+static int check_distinct(const struct artifacts *a, struct err *err)
+{
+	cleanup_free const struct artifact **sorted =
+		calloc(a->count + 1, sizeof(const struct artifact *));
+
+	if (!sorted)
+		return err_nomem(err);
+	for (size_t i = 0; i < a->count; i++)
+		sorted[i] = &a->items[i];
+	qsort(sorted, a->count, sizeof(*sorted), cmp_digests);
+	for (size_t i = 1; i < a->count; i++)
+		if (!cmp_digests(&sorted[i - 1], &sorted[i]))
+			return err_set(err, ERR_CONFIG,
+				       "the lock gives '%s' and '%s' the same SHA-256, so one of "
+				       "them is wrong: resolve again",
+				       sorted[i - 1]->name, sorted[i]->name);
+	return 0;
+}
+
 int artifacts_list(const struct lock *lock, const char *cache, struct artifacts *ret,
 		   struct err *err)
 {
@@ -79,7 +105,7 @@ int artifacts_list(const struct lock *lock, const char *cache, struct artifacts 
 					    .file = wheels[i].file,
 					    .sha256 = wheels[i].sha256 },
 			cache, err);
-	return r;
+	return r < 0 ? r : check_distinct(ret, err);
 }
 
 /* -- what was checked before -- */
