@@ -17,6 +17,7 @@ extern const struct cli_command bundle_cmd_keys_renew;
 extern const struct cli_command bundle_cmd_keys_request;
 extern const struct cli_command bundle_cmd_keys_revoke;
 extern const struct cli_command bundle_cmd_keys_show;
+extern const struct cli_command bundle_cmd_lint;
 extern const struct cli_command bundle_cmd_outdated;
 extern const struct cli_command bundle_cmd_sbom;
 extern const struct cli_command bundle_cmd_show;

@@ -43,6 +43,7 @@ search -nE 'ENGINE_|EVP_MD_fetch|EVP_CIPHER_fetch|curl_url|curl_multi_poll|g_mal
 	report 'RHEL 8 does not have it'
 search -nE '^#\s*if.*(VERSION|LIBSOLV_|RPM_)' "${sources[@]}" | search -v '^lib/compat\.h:' |
 	report 'version conditions belong in lib/compat.h'
+{ tests/lint/schema.py || test $? = 1; } | report 'manifests/schema.md documents every key of every file, and no other'
 for file in "${c_files[@]}" "${scripts[@]}"; do
 	[[ -f $file ]] || continue
 	head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' || echo "$file"
