@@ -208,6 +208,7 @@ static int resolve(const struct definition *def, const struct metadata_options *
 	CLEANUP(resolver_release) struct resolver rs = RESOLVER_INIT;
 	CLEANUP(solve_result_release) struct solve_result result = { .items = NULL };
 	int r = resolver_open(def, options, warnings, &rs, err);
+	bool opened = r == 0;
 
 	if (r == 0 && update)
 		r = update_solve(update, &rs, &result, err);
@@ -219,7 +220,8 @@ static int resolve(const struct definition *def, const struct metadata_options *
 		r = resolve_wheels(def, options, update, warnings, ret, err);
 	if (r == 0)
 		r = check_lock(ret, err);
-	if (r == 0)
+	/* Also where there is no solution: whoever changes the request will ask again. */
+	if (opened && r != -(int)ERR_INTERRUPTED)
 		metadata_save(&rs.metadata);
 	return r;
 }
