@@ -33,6 +33,7 @@ static void vetting_free(struct vetting *vetting)
 void artifacts_release(struct artifacts *artifacts)
 {
 	for (size_t i = 0; i < artifacts->count; i++) {
+		rpmsig_payload_free(artifacts->items[i].payload);
 		vetting_free(artifacts->items[i].vetting);
 		free(artifacts->items[i].path);
 		free(artifacts->items[i].incoming);
@@ -172,7 +173,7 @@ int artifacts_look(struct artifacts *artifacts, const struct keyrings *keyrings,
 static int vet(const struct artifact *a, int fd, const struct keyring *keyring,
 	       struct rpmsig_info *info, struct err *err)
 {
-	if (rpmsig_check(keyring->keyring, fd, a->name, info, err) < 0)
+	if (rpmsig_check(keyring->keyring, fd, a->name, a->payload, info, err) < 0)
 		return err_prefix(err, "repository '%s'", a->rpm->repo);
 	if (strcmp(info->nevra, a->name) != 0)
 		return err_set(err, ERR_VERIFY,
@@ -187,12 +188,23 @@ void artifact_vet(struct artifact *artifact, int fd, const struct keyring *keyri
 	struct vetting *v = calloc(1, sizeof(*v));
 
 	vetting_free(steal_ptr(&artifact->vetting));
-	if (!v)
-		return;
-	if (vet(artifact, fd, keyring, &v->info, &v->why) < 0 && v->why.code != ERR_VERIFY)
-		vetting_free(v);
-	else
-		artifact->vetting = v;
+	if (v && vet(artifact, fd, keyring, &v->info, &v->why) < 0 && v->why.code != ERR_VERIFY)
+		vetting_free(steal_ptr(&v));
+	artifact->vetting = v;
+	rpmsig_payload_free(steal_ptr(&artifact->payload));
+}
+
+void artifact_feed(struct artifact *artifact, uint64_t at, const void *data, size_t size_bytes)
+{
+	struct err ignored = ERR_INIT;
+
+	if (at == 0) {
+		rpmsig_payload_free(steal_ptr(&artifact->payload));
+		if (rpmsig_payload_new(&artifact->payload, &ignored) < 0)
+			artifact->payload = NULL;
+	}
+	if (artifact->payload)
+		rpmsig_payload_update(artifact->payload, data, size_bytes);
 }
 
 static int vet_file(const struct artifact *a, const char *path, const struct keyring *keyring,

@@ -33,6 +33,7 @@ struct artifact {
 	enum artifact_state state;
 	enum artifact_origin origin;
 	char signer[PGP_FPR_SIZE];
+	struct rpmsig_payload *payload; /* of a package that is being read; or NULL */
 	struct vetting *vetting; /* what somebody has found who looked at it already; or NULL */
 };
 
@@ -61,6 +62,8 @@ int artifacts_look(struct artifacts *artifacts, const struct keyrings *keyrings,
  * artifact. A failure of any kind leaves the work to artifacts_admit().
  */
 void artifact_vet(struct artifact *artifact, int fd, const struct keyring *keyring);
+/* Who reads the package before may feed it, the first piece AT 0, which spares reading it again. */
+void artifact_feed(struct artifact *artifact, uint64_t at, const void *data, size_t size_bytes);
 
 /*
  * Checks all that are CACHED, digest and signature: damaged ones are removed and MISSING again,

@@ -199,6 +199,15 @@ struct vet {
 	const struct keyring *keyring;
 };
 
+static void on_reading(const struct http_transfer *transfer, uint64_t at, const void *data,
+		       size_t size_bytes, void *arg)
+{
+	const struct vet *v = arg;
+
+	(void)transfer;
+	artifact_feed(v->artifact, at, data, size_bytes);
+}
+
 static void on_arrival(const struct http_transfer *transfer, int fd, void *arg)
 {
 	struct vet *v = arg;
@@ -223,6 +232,7 @@ static size_t plan_downloads(struct fetch *f, struct http_transfer *transfers, s
 						.sha256 = a->sha256,
 						.size_bytes = a->size_bytes,
 						.dest = a->incoming,
+						.feed = on_reading,
 						.look = on_arrival,
 						.arg = &ret_vets[count] };
 		count++;

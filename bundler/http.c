@@ -414,21 +414,29 @@ static int read_job(struct run *run, struct http_job *job, struct err *err)
 	return settle(run, job, &failure, r, err);
 }
 
+static int take_one_read(struct run *run, struct http_job *job, struct err *err)
+{
+	struct http_failure failure;
+	int r = http_job_read(job, &failure, err);
+
+	run->reading--;
+	return settle(run, job, &failure, r, err);
+}
+
+/* With nothing to receive this thread helps the other one. */
 static int take_read(struct run *run, bool *ret_any, struct err *err)
 {
 	struct http_job *job;
 
 	while (run->reading && (job = http_reader_take(run->reader))) {
-		struct http_failure failure;
-		int r = http_job_read(job, &failure, err);
-
-		run->reading--;
 		*ret_any = true;
-		r = settle(run, job, &failure, r, err);
-		if (r < 0)
-			return r;
+		if (take_one_read(run, job, err) < 0)
+			return -err->code;
 	}
-	return 0;
+	if (run->active_count || !run->reading || !(job = http_reader_help(run->reader)))
+		return 0;
+	*ret_any = true;
+	return take_one_read(run, job, err);
 }
 
 static int reap(struct run *run, bool *ret_any, struct err *err)

@@ -83,12 +83,16 @@ struct http_transfer {
 	 */
 	int (*accept)(const struct http_transfer *transfer, void *arg, struct err *err);
 	/*
-	 * Looks into a file that has arrived with the digest that was expected, open for reading, its offset free
-	 * to be moved: in another thread, while other files arrive, and before DEST has its name. Not
-	 * called for one that was there before, nor without DEST and SHA256. NULL: nobody looks.
+	 * Both in another thread, while other files arrive, and before DEST has its name; not called
+	 * for one that was there before, nor without DEST and SHA256; NULL: nobody looks. FEED
+	 * gets the file piece by piece, the first one AT 0, also when it turns out to be wrong. LOOK
+	 * follows when the digest is the one expected, with the file open for reading, its offset free to
+	 * be moved; one file at a time.
 	 */
+	void (*feed)(const struct http_transfer *transfer, uint64_t at, const void *data,
+		     size_t size_bytes, void *arg);
 	void (*look)(const struct http_transfer *transfer, int fd, void *arg);
-	void *arg;     /* borrowed, of both */
+	void *arg;     /* borrowed, of all three */
 	bool may_fail; /* a failure ends this transfer alone and is in FAILURE */
 
 	/* Results. */

@@ -12,6 +12,7 @@
 #include "file.h"
 #include "http_error.h"
 #include "http_option.h"
+#include "interrupt.h"
 #include "url.h"
 
 #define HEADERS_MAX (256U << 10)   /* bytes of headers, all redirects together */
@@ -679,6 +680,8 @@ int http_job_ended(struct http_job *job, CURLcode code, struct http_failure *ret
 int http_job_read(struct http_job *job, struct http_failure *ret, struct err *err)
 {
 	*ret = (struct http_failure){ .verdict = HTTP_DONE };
+	if (job->read_errnum && interrupt_check(err) < 0)
+		return -err->code;
 	if (job->read_errnum)
 		return err_errno(err, ERR_FAILED, job->read_errnum, "cannot read '%s'",
 				 job->part.path);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "interrupt.h"
 
 #define READ_SIZE (256U << 10)
 
@@ -22,6 +23,7 @@ struct http_reader {
 	struct line waiting, done;
 	bool stop;
 	pthread_mutex_t mutex; /* of all above */
+	pthread_mutex_t look;  /* held by who looks */
 	pthread_cond_t more;
 	pthread_t thread;
 	int fd; /* an event counter, 0 when nothing is done */
@@ -63,9 +65,15 @@ static bool is_stopped(struct http_reader *r)
 	return stop;
 }
 
-/* An errno. The file's offset stays where it is: another try may go on there. */
-static int digest_part(struct http_reader *r, int fd, char ret[SHA256_HEX_SIZE])
+static bool is_ended(struct http_reader *r)
 {
+	return is_stopped(r) || interrupt_seen();
+}
+
+/* An errno. The file's offset stays where it is: another try may go on there. */
+static int digest_part(struct http_reader *r, struct http_job *job)
+{
+	struct http_transfer *t = job->transfer;
 	CLEANUP(digest_freep) struct digest *d = NULL;
 	cleanup_free char *buf = malloc(READ_SIZE);
 	struct err err = ERR_INIT;
@@ -74,17 +82,19 @@ static int digest_part(struct http_reader *r, int fd, char ret[SHA256_HEX_SIZE])
 
 	if (!buf || digest_new(&d, &err) < 0)
 		return ENOMEM;
-	while ((n = pread(fd, buf, READ_SIZE, at)) != 0) {
+	while ((n = pread(job->part.fd, buf, READ_SIZE, at)) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return errno;
-		if (is_stopped(r))
+		if (is_ended(r))
 			return ECANCELED;
 		digest_update(d, buf, (size_t)n);
+		if (t->feed)
+			t->feed(t, (uint64_t)at, buf, (size_t)n, t->arg);
 		at += n;
 	}
-	digest_final_hex(d, ret);
+	digest_final_hex(d, t->got_sha256);
 	return 0;
 }
 
@@ -92,9 +102,14 @@ static void read_job(struct http_reader *r, struct http_job *job)
 {
 	struct http_transfer *t = job->transfer;
 
-	job->read_errnum = digest_part(r, job->part.fd, t->got_sha256);
-	if (job->read_errnum == 0 && t->look && strcmp(t->got_sha256, t->sha256) == 0)
-		t->look(t, job->part.fd, t->arg);
+	job->read_errnum = digest_part(r, job);
+	if (job->read_errnum || !t->look || strcmp(t->got_sha256, t->sha256) != 0)
+		return;
+	if (r)
+		pthread_mutex_lock(&r->look);
+	t->look(t, job->part.fd, t->arg);
+	if (r)
+		pthread_mutex_unlock(&r->look);
 }
 
 void http_reader_read(struct http_job *job)
@@ -143,6 +158,7 @@ int http_reader_start(struct http_reader **ret, struct err *err)
 		return err_errno(err, ERR_HOST, errnum, "cannot make an event counter");
 	}
 	pthread_mutex_init(&r->mutex, NULL);
+	pthread_mutex_init(&r->look, NULL);
 	pthread_cond_init(&r->more, NULL);
 	/* Signals are for the caller. */
 	sigfillset(&all);
@@ -179,6 +195,18 @@ struct http_job *http_reader_take(struct http_reader *reader)
 	return job;
 }
 
+struct http_job *http_reader_help(struct http_reader *reader)
+{
+	struct http_job *job;
+
+	pthread_mutex_lock(&reader->mutex);
+	job = take_first(&reader->waiting);
+	pthread_mutex_unlock(&reader->mutex);
+	if (job)
+		read_job(reader, job);
+	return job;
+}
+
 int http_reader_fd(const struct http_reader *reader)
 {
 	return reader->fd;
@@ -194,6 +222,7 @@ void http_reader_free(struct http_reader *reader)
 	pthread_mutex_unlock(&reader->mutex);
 	pthread_join(reader->thread, NULL);
 	pthread_cond_destroy(&reader->more);
+	pthread_mutex_destroy(&reader->look);
 	pthread_mutex_destroy(&reader->mutex);
 	close(reader->fd);
 	free(reader);

@@ -14,6 +14,8 @@ int http_reader_start(struct http_reader **ret, struct err *err) MUST_CHECK;
 void http_reader_add(struct http_reader *reader, struct http_job *job);
 /* One that is read, for http_job_read(); NULL: none for now. */
 struct http_job *http_reader_take(struct http_reader *reader);
+/* Reads one that the thread has not begun, here and now; NULL: there is none. */
+struct http_job *http_reader_help(struct http_reader *reader);
 /* Becomes readable when there is one to take. */
 int http_reader_fd(const struct http_reader *reader);
 /* Ends the thread; what it has not read stays unread. NULL is fine. */

@@ -351,6 +351,74 @@ static int explain(const struct rpmsig_keyring *k, int fd, const char *name, str
 		       name, signer->fpr, signer->user_id);
 }
 
+/* -- the payload -- */
+
+/* The file format of RPM 4: a lead, the signatures' header, which is padded, the header. */
+#define LEAD_SIZE 96U
+#define INTRO_SIZE 16U
+
+struct rpmsig_payload {
+	struct digest *digest;
+	uint64_t start; /* where it begins; 0: not known */
+	uint64_t read;  /* bytes of the file so far */
+};
+
+int rpmsig_payload_new(struct rpmsig_payload **ret, struct err *err)
+{
+	struct rpmsig_payload *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return err_nomem(err);
+	if (digest_new(&p->digest, err) < 0) {
+		free(p);
+		return -err->code;
+	}
+	*ret = p;
+	return 0;
+}
+
+void rpmsig_payload_free(struct rpmsig_payload *payload)
+{
+	if (payload)
+		digest_free(payload->digest);
+	free(payload);
+}
+
+static uint64_t read_be32(const unsigned char *p)
+{
+	return (uint64_t)p[0] << 24 | (uint64_t)p[1] << 16 | (uint64_t)p[2] << 8 | p[3];
+}
+
+/* Of a header with its intro: entries of 16 bytes, and their data. */
+static uint64_t header_size(const unsigned char *intro)
+{
+	return INTRO_SIZE + 16 * read_be32(intro + 8) + read_be32(intro + 12);
+}
+
+static uint64_t find_payload(const unsigned char *data, size_t size_bytes)
+{
+	uint64_t header = LEAD_SIZE;
+
+	if (size_bytes < LEAD_SIZE + INTRO_SIZE)
+		return 0;
+	header += (header_size(data + LEAD_SIZE) + 7) & ~(uint64_t)7;
+	return header + INTRO_SIZE > size_bytes ? 0 : header + header_size(data + header);
+}
+
+void rpmsig_payload_update(struct rpmsig_payload *payload, const void *data, size_t size_bytes)
+{
+	uint64_t skip;
+
+	if (payload->read == 0)
+		payload->start = find_payload(data, size_bytes);
+	skip = payload->start > payload->read ? payload->start - payload->read : 0;
+	if (payload->start && skip < size_bytes)
+		digest_update(payload->digest, (const char *)data + skip, size_bytes - skip);
+	payload->read += size_bytes;
+}
+
+/* -- what librpm says -- */
+
 /* What librpm says of all that FLAGS does not leave out. */
 static int verify(rpmts ts, rpmVSFlags flags, int fd, const char *name, bool *ret, struct err *err)
 {
@@ -375,8 +443,22 @@ static const char *told_digest(Header h, struct rpmtd_s *td)
 	return rpmtdNextString(td);
 }
 
-/* True when what follows the offset of FD, where reading H has left it, is the payload that H tells. */
-static int match_payload(Header h, int fd, const char *name, bool *ret, struct err *err)
+/* The SHA-256 of what follows the offset of FD, where reading the header has left it. */
+static int digest_payload(int fd, const char *name, struct rpmsig_payload *payload,
+			  char ret[SHA256_HEX_SIZE], struct err *err)
+{
+	off_t at = lseek(fd, 0, SEEK_CUR);
+
+	if (!payload || at <= 0 || payload->start != (uint64_t)at)
+		return sha256_fd(fd, name, ret, NULL, err);
+	digest_final_hex(payload->digest, ret);
+	payload->start = 0;
+	return 0;
+}
+
+/* True when that is the payload that H tells. */
+static int match_payload(Header h, int fd, const char *name, struct rpmsig_payload *payload,
+			 bool *ret, struct err *err)
 {
 	struct rpmtd_s td = { .count = 0 };
 	const char *told = told_digest(h, &td);
@@ -385,7 +467,7 @@ static int match_payload(Header h, int fd, const char *name, bool *ret, struct e
 
 	*ret = false;
 	if (told) {
-		r = sha256_fd(fd, name, found, NULL, err);
+		r = digest_payload(fd, name, payload, found, err);
 		*ret = r == 0 && strcmp(told, found) == 0;
 	}
 	rpmtdFreeData(&td);
@@ -398,8 +480,8 @@ static int match_payload(Header h, int fd, const char *name, bool *ret, struct e
  * rpmVerifySignatures()'s word alone: rpmReadPackageFile() is content without one. False in RET when
  * this does not settle it in the package's favour, for whatever reason.
  */
-static int verify_quickly(rpmts ts, int fd, const char *name, Header *ret_header, bool *ret,
-			  struct err *err)
+static int verify_quickly(rpmts ts, int fd, const char *name, struct rpmsig_payload *payload,
+			  Header *ret_header, bool *ret, struct err *err)
 {
 	CLEANUP(headerFreep) Header h = NULL;
 	struct err ignored = ERR_INIT;
@@ -412,7 +494,7 @@ static int verify_quickly(rpmts ts, int fd, const char *name, Header *ret_header
 	*ret = read_header(ts, fd, name, &h, &ignored) == 0;
 	if (!*ret)
 		return 0;
-	if (match_payload(h, fd, name, ret, err) < 0)
+	if (match_payload(h, fd, name, payload, ret, err) < 0)
 		return -err->code;
 	if (*ret)
 		*ret_header = steal_ptr(&h);
@@ -420,11 +502,12 @@ static int verify_quickly(rpmts ts, int fd, const char *name, Header *ret_header
 }
 
 static int verify_all(const struct rpmsig_keyring *k, rpmts ts, int fd, const char *name,
-		      struct str *log, Header *ret_header, struct err *err)
+		      struct rpmsig_payload *payload, struct str *log, Header *ret_header,
+		      struct err *err)
 {
 	bool good = false;
 
-	if (verify_quickly(ts, fd, name, ret_header, &good, err) < 0)
+	if (verify_quickly(ts, fd, name, payload, ret_header, &good, err) < 0)
 		return -err->code;
 	if (good)
 		return 0;
@@ -474,12 +557,13 @@ static int read_nevra(Header h, const char *name, char **ret, struct err *err)
 }
 
 static int check(const struct rpmsig_keyring *k, rpmts ts, int fd, const char *name,
-		 struct str *log, struct rpmsig_info *info, struct err *err)
+		 struct rpmsig_payload *payload, struct str *log, struct rpmsig_info *info,
+		 struct err *err)
 {
 	CLEANUP(headerFreep) Header h = NULL;
 	struct rpmsig_info found = RPMSIG_INFO_INIT;
 
-	if (verify_all(k, ts, fd, name, log, &h, err) < 0 ||
+	if (verify_all(k, ts, fd, name, payload, log, &h, err) < 0 ||
 	    check_signature(k, h, name, &found, err) < 0 ||
 	    read_nevra(h, name, &found.nevra, err) < 0)
 		return -err->code;
@@ -488,7 +572,7 @@ static int check(const struct rpmsig_keyring *k, rpmts ts, int fd, const char *n
 }
 
 int rpmsig_check(const struct rpmsig_keyring *keyring, int fd, const char *name,
-		 struct rpmsig_info *info, struct err *err)
+		 struct rpmsig_payload *payload, struct rpmsig_info *info, struct err *err)
 {
 	CLEANUP(rpmtsFreep) rpmts ts = rpmtsCreate();
 	CLEANUP(str_release) struct str log = STR_INIT;
@@ -499,7 +583,7 @@ int rpmsig_check(const struct rpmsig_keyring *keyring, int fd, const char *name,
 	rpmtsSetVfyLevel(ts, RPMSIG_SIGNATURE_TYPE | RPMSIG_DIGEST_TYPE);
 	rpmlogSetCallback(on_log, &log);
 	mask = rpmlogSetMask(RPMLOG_UPTO(RPMLOG_INFO));
-	r = check(keyring, ts, fd, name, &log, info, err);
+	r = check(keyring, ts, fd, name, payload, &log, info, err);
 	rpmlogSetMask(mask);
 	rpmlogSetCallback(NULL, NULL);
 	if (r < 0)
@@ -514,7 +598,7 @@ int rpmsig_check_file(const struct rpmsig_keyring *keyring, const char *path,
 
 	if (fd < 0)
 		return err_errno(err, ERR_FAILED, errno, "cannot open '%s'", path);
-	return rpmsig_check(keyring, fd, path, info, err);
+	return rpmsig_check(keyring, fd, path, NULL, info, err);
 }
 
 void rpmsig_info_release(struct rpmsig_info *info)

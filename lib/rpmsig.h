@@ -40,13 +40,26 @@ struct rpmsig_info {
 	}
 
 /*
+ * The digest of a package's payload, for who reads the package anyway: fed from its first byte. Where the
+ * payload begins is taken from the file and believed by rpmsig_check() only when librpm agrees.
+ */
+struct rpmsig_payload;
+
+int rpmsig_payload_new(struct rpmsig_payload **ret, struct err *err) MUST_CHECK;
+/* The first piece must reach into the header, or the digest is not used. */
+void rpmsig_payload_update(struct rpmsig_payload *payload, const void *data, size_t size_bytes);
+void rpmsig_payload_free(struct rpmsig_payload *payload);
+
+/*
  * Checks the RPM in FD (seekable; its offset is moved). NAME is for messages. ERR_VERIFY for an
  * unsigned package, one with digests only, an unknown key, a weak hash, a changed byte, or a
  * signature made after the key expired. INFO is filled only on success and released with
  * rpmsig_info_release(). librpm's log callback is the default one afterwards.
+ * PAYLOAD, which has been fed all that is in FD, spares reading it; NULL: it is read. It is used up.
  */
 int rpmsig_check(const struct rpmsig_keyring *keyring, int fd, const char *name,
-		 struct rpmsig_info *info, struct err *err) MUST_CHECK;
+		 struct rpmsig_payload *payload, struct rpmsig_info *info,
+		 struct err *err) MUST_CHECK;
 /* The same for a file. */
 int rpmsig_check_file(const struct rpmsig_keyring *keyring, const char *path,
 		      struct rpmsig_info *info, struct err *err) MUST_CHECK;

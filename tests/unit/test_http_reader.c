@@ -15,8 +15,22 @@ static struct {
 	char digests[FILES][SHA256_HEX_SIZE]; /* of what was looked at */
 	bool named[FILES];                    /* DEST was there already */
 	bool by_caller[FILES];
+	uint64_t fed_bytes[FILES];
 	pthread_t caller;
 } many;
+
+static void feed(const struct http_transfer *transfer, uint64_t at, const void *data,
+		 size_t size_bytes, void *arg)
+{
+	size_t i = *(const size_t *)arg;
+
+	(void)transfer;
+	if (at == 0)
+		many.fed_bytes[i] = 0;
+	if (at == many.fed_bytes[i] && at + size_bytes <= BODY_SIZE &&
+	    !memcmp(scene.body + at, data, size_bytes))
+		many.fed_bytes[i] += size_bytes;
+}
 
 /* Not an assertion in another thread: cmocka would jump out of it. */
 static void look(const struct http_transfer *transfer, int fd, void *arg)
@@ -52,6 +66,7 @@ static int fetch_many(const char *const *kinds, size_t count, struct err *err)
 							    .sha256 = scene.digest,
 							    .size_bytes = BODY_SIZE,
 							    .dest = many.dests[i],
+							    .feed = feed,
 							    .look = look,
 							    .arg = &numbers[i] };
 	}
@@ -79,7 +94,7 @@ static void each_file_is_looked_at_once_before_it_has_its_name(void **state)
 		assert_int_equal(many.looked[i], 1);
 		assert_string_equal(many.digests[i], scene.digest);
 		assert_false(many.named[i]);
-		assert_false(many.by_caller[i]);
+		assert_int_equal(many.fed_bytes[i], BODY_SIZE);
 		scene_assert_good(many.dests[i]);
 	}
 	/* What is there nobody looks at. */
@@ -98,6 +113,7 @@ static void wrong_content_is_not_looked_at_and_comes_from_another_server(void **
 	assert_ok(fetch_many(kinds, FILES, &err));
 	for (size_t i = 0; i < FILES; i++) {
 		assert_int_equal(many.looked[i], 1);
+		assert_int_equal(many.fed_bytes[i], BODY_SIZE);
 		assert_string_equal(many.digests[i], scene.digest);
 		scene_assert_good(many.dests[i]);
 	}

@@ -2,11 +2,14 @@
 /* rpmsig.c against RPMs that signed_rpms.sh signs with throw-away keys. */
 #include "unit.h"
 
+#include <fcntl.h>
+
 #include "file.h"
 #include "rpmsig.h"
 #include "signed_rpms.h"
 
 DEFINE_CLEANUP(struct rpmsig_keyring *, rpmsig_keyring_free);
+DEFINE_CLEANUP(struct rpmsig_payload *, rpmsig_payload_free);
 
 static void load(const char *name, struct pgp_keys *keys)
 {
@@ -166,6 +169,46 @@ static void bytes_behind_or_missing_at_the_end_are_refused(void **state)
 	assert_fails(ERR_VERIFY, rpmsig_check_file(k, signed_path("bad.rpm"), &info, &err));
 }
 
+/* What rpmsig_check() says of this content when its payload was fed in pieces of that size. */
+static int check_fed(const char *data, size_t size, size_t piece, struct err *ret)
+{
+	CLEANUP(rpmsig_keyring_freep) struct rpmsig_keyring *k = keyring_of("vendor", NULL);
+	CLEANUP(rpmsig_info_release) struct rpmsig_info info = RPMSIG_INFO_INIT;
+	CLEANUP(rpmsig_payload_freep) struct rpmsig_payload *payload = NULL;
+	cleanup_close int fd = -1;
+	struct err err;
+
+	assert_ok(file_write_atomic(signed_path("fed.rpm"), 0644, data, size, &err));
+	fd = open(signed_path("fed.rpm"), O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_ok(rpmsig_payload_new(&payload, &err));
+	for (size_t at = 0; at < size; at += piece)
+		rpmsig_payload_update(payload, data + at, size - at < piece ? size - at : piece);
+	return rpmsig_check(k, fd, "fed.rpm", payload, &info, ret);
+}
+
+static void a_payload_that_was_fed_is_judged_as_one_that_is_read(void **state)
+{
+	static const size_t pieces[] = { 1, 7, 100, 4096, 1 << 20 };
+	cleanup_free char *data = NULL;
+	size_t size = 0;
+	struct err err;
+
+	(void)state;
+	assert_ok(file_read(signed_path("vendor.rpm"), 0, ERR_FAILED, &data, &size, &err));
+	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
+		assert_ok(check_fed(data, size, pieces[i], &err));
+		data[size - 1] ^= 1;
+		assert_fails(ERR_VERIFY, check_fed(data, size, pieces[i], &err));
+		data[size - 1] ^= 1;
+		assert_fails(ERR_VERIFY, check_fed(data, size - 1, pieces[i], &err));
+		assert_fails(ERR_VERIFY, check_fed(data, size + 1, pieces[i], &err));
+	}
+	/* A header that says that it reaches far behind the end. */
+	memset(data + 96 + 8, 0xff, 8);
+	assert_fails(ERR_VERIFY, check_fed(data, size, size, &err));
+}
+
 static void pinned_keys_must_be_there_and_sound(void **state)
 {
 	static const struct {
@@ -229,6 +272,7 @@ int main(void)
 		cmocka_unit_test(another_vendors_signature_is_refused),
 		cmocka_unit_test(a_weak_hash_is_refused),
 		cmocka_unit_test(any_changed_byte_of_header_or_payload_is_refused),
+		cmocka_unit_test(a_payload_that_was_fed_is_judged_as_one_that_is_read),
 		cmocka_unit_test(bytes_behind_or_missing_at_the_end_are_refused),
 		cmocka_unit_test(pinned_keys_must_be_there_and_sound),
 		cmocka_unit_test(keys_of_the_file_that_are_not_pinned_do_not_count),
