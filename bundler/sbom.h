@@ -32,7 +32,7 @@ struct sbom_part {
 #define SBOM_ROOT SIZE_MAX
 
 struct sbom {
-	char *name;    /* "patroni-cluster-7", or "lock" */
+	char *name;    /* "pgha-CLUSTER", or "pgha-lock" */
 	char *version; /* the sequence, or the digest's beginning */
 	char uuid[37]; /* made of what is described */
 	time_t created;

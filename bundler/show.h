@@ -41,7 +41,7 @@ struct show_group {
 
 int show_groups(const struct lock *lock, struct show_group **ret, size_t *ret_count,
 		struct err *err) MUST_CHECK;
-/* "etcd" for the reason "service etcd", or the reason itself. */
+/* "NAME" for the reason "service NAME", or the reason itself. */
 const char *show_reason_name(const char *reason);
 
 #endif
