@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -51,6 +52,27 @@ static void fill(struct offload_job *jobs, size_t count)
 static void assert_no_child_is_left(void)
 {
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+static int tell_score(void *arg, struct err *err)
+{
+	char text[16] = "";
+	cleanup_close int fd = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
+
+	(void)arg;
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+		return err_set(err, ERR_FAILED, "cannot read");
+	return err_set(err, ERR_VERIFY, "%s", text);
+}
+
+static void a_job_goes_first_when_memory_is_short(void **state)
+{
+	struct offload_job job = { .run = tell_score, .name = "a file" };
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_fails(ERR_VERIFY, offload_run(&job, 1, &err));
+	assert_string_equal(err.msg, "1000\n");
 }
 
 static void every_job_is_done(void **state)
@@ -105,6 +127,7 @@ static void a_child_that_dies_is_a_failure(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_job_goes_first_when_memory_is_short),
 		cmocka_unit_test(every_job_is_done),
 		cmocka_unit_test(the_first_failure_is_told_whole),
 		cmocka_unit_test(a_child_that_dies_is_a_failure),
