@@ -49,7 +49,7 @@ static bool place_is(const struct place *p, const char *a, const char *b, const 
 static void copy(char *to, size_t size, const char *from)
 {
 	if (strlen(from) < size)
-		strcpy(to, from);
+		memcpy(to, from, strlen(from) + 1);
 }
 
 static void on_value(const struct place *p, struct document *d, const char *text)

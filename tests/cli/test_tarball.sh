@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What pgha-bundle build writes, with real packages: the same on any build host, right for stock tools, whole or not there,
 # in volumes, and as a delta.
+# shellcheck disable=SC2317 # functions are called through expect
 # shellcheck source=tests/cli/lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -16,7 +17,6 @@ export PIP_NO_INDEX=1 PIP_FIND_LINKS=$s/wheels
 cd "$s" || exit 1
 "$bundle" keys init --out keys >/dev/null 2>&1
 # build OUT [OPTION…]; the cache is one
-# shellcheck disable=SC2317 # called through expect
 build() { "$bundle" build -f bundle.yaml --keys keys --passphrases passphrases --cache cache -o "$@"; }
 # one FILE…: that there is exactly one, and prints it
 one() {
@@ -96,7 +96,6 @@ expect "another user builds it in another place" 0 "" rebuild "$work/other"
 second=$(one "$work"/other/out/pgha-*.tar)
 same "with the same payload" "$(payload "$first")" "$(payload "$second")"
 same "and the same repodata" "$(repodata "$first")" "$(repodata "$second")"
-# shellcheck disable=SC2012
 same "the tarball can be read by everybody" "$(stat -c %a "$first") $(stat -c %a "$second")" "644 644"
 python3 "$root/tests/unit/make_wheels.py" wheels demo==1.0:other
 python3 "$root/tests/unit/make_wheels.py" wheels other==1.0
@@ -256,6 +255,6 @@ for signal in TERM KILL; do
 done
 mkdir -p stopped
 expect "the next build" 0 "stopped/pgha-scene-" build stopped --lock scene.lock
-same "leaves only what it should" "$(ls -A stopped | sed 's/pgha-scene-.*/tarball/' | LC_ALL=C sort | paste -sd' ')" "README pgha-install tarball"
+same "leaves only what it should" "$(find stopped -mindepth 1 -printf '%f\n' | sed 's/pgha-scene-.*/tarball/' | LC_ALL=C sort | paste -sd' ')" "README pgha-install tarball"
 expect "and its tarball is right" 0 "intact" verify --bundle stopped
 finish

@@ -29,61 +29,56 @@ static void what_names_nothing_inside_is_left_out(void **state)
 {
 	static const struct {
 		const char *in, *out;
-	} cases
-		[] = {
-			{ "<updates></updates>", "" },
-			{ "<updates/>", "" },
-			{ "<updates>\n<update a='1'><id>x</id><pkglist><collection>" PACKAGE(
-				  "wanted", "7",
-				  "2.0") "/></collection></pkglist></update>\n</updates>",
-			  "<update a='1'><id>x</id><pkglist><collection>" PACKAGE(
-				  "wanted", "7", "2.0") "/></collection></pkglist></update>\n" },
-			{ "<updates><update><pkglist><collection>" PACKAGE(
-				  "two-words", "0", "1.0") "><filename>f</filename></"
-							   "package>" PACKAGE("other", "0",
-									      "1.0") "><filename>g<"
-										     "/filename></"
-										     "package></"
-										     "collection></"
-										     "pkglist></"
-										     "update></"
-										     "updates>",
-			  "<update><pkglist><collection>" PACKAGE(
-				  "two-words", "0", "1.0") "><filename>f</filename></package></"
-							   "collection></pkglist></update>\n" },
-			/* another version, another epoch, no package at all */
-			{ "<updates><update><pkglist><collection>" PACKAGE(
-				  "wanted", "7",
-				  "2.1") "/></collection></pkglist></update></updates>",
-			  "" },
-			{ "<updates><update><pkglist><collection>" PACKAGE(
-				  "wanted", "0",
-				  "2.0") "/></collection></pkglist></update></updates>",
-			  "" },
-			{ "<updates><update><pkglist/></update></updates>", "" },
-			/* a whole collection goes, with what was cut in it */
-			{ "<updates><update><pkglist><collection short='a'>" PACKAGE(
-				  "other", "0", "1") "/></collection><collection "
-						     "short='b'>" PACKAGE("other", "0",
-									  "1") "/>" PACKAGE("wante"
-											    "d",
-											    "7",
-											    "2.0") "/></collection></pkglist></update>"
-												   "<update><id>second</id></update></updates>",
-			  "<update><pkglist><collection short='b'>" PACKAGE(
-				  "wanted", "7", "2.0") "/></collection></pkglist></update>\n" },
-			/* the vendor's own words stay: entities, comments, CDATA, what is beyond ASCII */
-			{ "<?xml version='1.0' encoding='utf-8'?><updates><update><!-- a "
-			  "--><title>&lt;&#233;\xc3\xa9</title>"
-			  "<description><![CDATA[</update>]]></"
-			  "description><pkglist><collection>" PACKAGE(
-				  "wanted", "7",
-				  "2.0") "/></collection></pkglist></update></updates>",
-			  "<update><!-- a --><title>&lt;&#233;\xc3\xa9</title>"
-			  "<description><![CDATA[</update>]]></"
-			  "description><pkglist><collection>" PACKAGE(
-				  "wanted", "7", "2.0") "/></collection></pkglist></update>\n" },
-		};
+	} cases[] = {
+		{ "<updates></updates>", "" },
+		{ "<updates/>", "" },
+		{ "<updates>\n<update a='1'><id>x</id><pkglist><collection>" PACKAGE(
+			  "wanted", "7", "2.0") "/></collection></pkglist></update>\n</updates>",
+		  "<update a='1'><id>x</id><pkglist><collection>" PACKAGE(
+			  "wanted", "7", "2.0") "/></collection></pkglist></update>\n" },
+		{ "<updates><update><pkglist><collection>" PACKAGE(
+			  "two-words", "0", "1.0") "><filename>f</filename></"
+						   "package>" PACKAGE("other", "0",
+								      "1.0") "><filename>g<"
+									     "/filename></"
+									     "package></"
+									     "collection></"
+									     "pkglist></"
+									     "update></"
+									     "updates>",
+		  "<update><pkglist><collection>" PACKAGE(
+			  "two-words", "0", "1.0") "><filename>f</filename></package></"
+						   "collection></pkglist></update>\n" },
+		/* another version, another epoch, no package at all */
+		{ "<updates><update><pkglist><collection>" PACKAGE(
+			  "wanted", "7", "2.1") "/></collection></pkglist></update></updates>",
+		  "" },
+		{ "<updates><update><pkglist><collection>" PACKAGE(
+			  "wanted", "0", "2.0") "/></collection></pkglist></update></updates>",
+		  "" },
+		{ "<updates><update><pkglist/></update></updates>", "" },
+		/* a whole collection goes, with what was cut in it */
+		{ "<updates><update><pkglist><collection short='a'>" PACKAGE(
+			  "other", "0",
+			  "1") "/></collection><collection "
+			       "short='b'>" PACKAGE("other", "0", "1") "/>" PACKAGE(
+				       "wante"
+				       "d",
+				       "7", "2.0") "/></collection></pkglist></update>"
+						   "<update><id>second</id></update></updates>",
+		  "<update><pkglist><collection short='b'>" PACKAGE(
+			  "wanted", "7", "2.0") "/></collection></pkglist></update>\n" },
+		/* the vendor's own words stay: entities, comments, CDATA, what is beyond ASCII */
+		{ "<?xml version='1.0' encoding='utf-8'?><updates><update><!-- a "
+		  "--><title>&lt;&#233;\xc3\xa9</title>"
+		  "<description><![CDATA[</update>]]></"
+		  "description><pkglist><collection>" PACKAGE(
+			  "wanted", "7", "2.0") "/></collection></pkglist></update></updates>",
+		  "<update><!-- a --><title>&lt;&#233;\xc3\xa9</title>"
+		  "<description><![CDATA[</update>]]></"
+		  "description><pkglist><collection>" PACKAGE(
+			  "wanted", "7", "2.0") "/></collection></pkglist></update>\n" },
+	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
