@@ -26,6 +26,7 @@ void closure_release(struct closure *closure)
 	free(closure->requests);
 	map_free(&closure->chosen);
 	map_free(&closure->stays);
+	map_free(&closure->there);
 	resolver_release(&closure->resolver);
 	*closure = (struct closure)CLOSURE_INIT;
 }

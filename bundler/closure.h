@@ -61,6 +61,7 @@ struct closure {
 	size_t request_count;
 	Map chosen;    /* the solvables of PACKAGES */
 	Map stays;     /* packages of the baseline that nothing replaces */
+	Map there;     /* both: what the host has afterwards */
 	bool has_weak; /* weak dependencies count */
 };
 
@@ -113,7 +114,7 @@ bool closure_is_weak(uint64_t cost);
 int closure_outside(const struct closure *closure, size_t i, bool recommends, struct strv *ret,
 		    struct err *err) MUST_CHECK;
 
-/* closure_edges.c: fills edges, chosen, stays; once. */
+/* closure_edges.c: fills edges, chosen, stays, there; once. */
 int closure_connect(struct closure *closure, struct err *err) MUST_CHECK;
 
 #endif

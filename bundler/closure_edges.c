@@ -42,61 +42,6 @@ static int add_capability(struct maker *m, size_t from, size_t to, enum closure_
 	return strv_add(&edge->capabilities, pool_dep2str(m->pool, dep), err);
 }
 
-/* --- boolean dependencies ---------------------------------------------------------------------------- */
-
-static const Reldep *rich(const Pool *pool, Id dep, Id flags)
-{
-	const Reldep *rd = ISRELDEP(dep) ? GETRELDEP(pool, dep) : NULL;
-
-	return rd && rd->flags == flags ? rd : NULL;
-}
-
-/* Whether the host fulfils DEP once the lock is installed. */
-static bool holds(const struct closure *c, Id dep)
-{
-	Pool *pool = c->resolver.solve.pool;
-	const Reldep *rd = NULL;
-	Id q = 0;
-	Id pp = 0;
-
-	if ((rd = rich(pool, dep, REL_AND)))
-		return holds(c, rd->name) && holds(c, rd->evr);
-	if ((rd = rich(pool, dep, REL_OR)))
-		return holds(c, rd->name) || holds(c, rd->evr);
-	FOR_PROVIDES(q, pp, dep)
-		if (MAPTST(&c->chosen, q) || MAPTST(&c->stays, q))
-			return true;
-	return false;
-}
-
-/* The parts of DEP that count, without those under a condition that does not hold. */
-static void add_parts(const struct closure *c, Id dep, Queue *parts)
-{
-	Pool *pool = c->resolver.solve.pool;
-	const Reldep *rd = NULL;
-	const Reldep *otherwise = NULL;
-	bool is_if = false;
-
-	if ((rd = rich(pool, dep, REL_AND)) || (rd = rich(pool, dep, REL_OR))) {
-		add_parts(c, rd->name, parts);
-		add_parts(c, rd->evr, parts);
-		return;
-	}
-	rd = rich(pool, dep, REL_COND);
-	is_if = rd != NULL;
-	if (!rd)
-		rd = rich(pool, dep, REL_UNLESS);
-	if (!rd) {
-		queue_push(parts, dep);
-		return;
-	}
-	otherwise = rich(pool, rd->evr, REL_ELSE);
-	if (holds(c, otherwise ? otherwise->name : rd->evr) == is_if)
-		add_parts(c, rd->name, parts);
-	else if (otherwise)
-		add_parts(c, otherwise->evr, parts);
-}
-
 /* --- what a package depends on ---------------------------------------------------------------------- */
 
 /* An edge to each package that fulfils PART of DEP, unless I itself or the host does already. */
@@ -128,7 +73,7 @@ static int connect_dep(struct maker *m, size_t i, Id dep, enum closure_kind kind
 	int r = 0;
 
 	queue_init(&parts);
-	add_parts(m->closure, dep, &parts);
+	solve_parts(m->pool, dep, &m->closure->there, &parts);
 	for (int k = 0; r == 0 && k < parts.count; k++)
 		r = connect_part(m, i, dep, parts.elements[k], kind, err);
 	queue_free(&parts);
@@ -230,8 +175,10 @@ static void find_replaced(struct maker *m, size_t *replaced_by)
 
 	FOR_REPO_SOLVABLES(m->pool->installed, p, s) {
 		replaced_by[p] = find_replacement(m, p);
-		if (replaced_by[p] == CLOSURE_NONE)
-			MAPSET(&m->closure->stays, p);
+		if (replaced_by[p] != CLOSURE_NONE)
+			continue;
+		MAPSET(&m->closure->stays, p);
+		MAPSET(&m->closure->there, p);
 	}
 }
 
@@ -311,9 +258,11 @@ int closure_connect(struct closure *closure, struct err *err)
 		index_of[p] = replaced_by[p] = CLOSURE_NONE;
 	map_init(&closure->chosen, pool->nsolvables);
 	map_init(&closure->stays, pool->nsolvables);
+	map_init(&closure->there, pool->nsolvables);
 	for (size_t i = 0; i < closure->count; i++) {
 		index_of[closure->packages[i].solvable] = i;
 		MAPSET(&closure->chosen, closure->packages[i].solvable);
+		MAPSET(&closure->there, closure->packages[i].solvable);
 	}
 	m.index_of = index_of;
 	if (connect_all(&m, replaced_by, err) < 0)
@@ -335,7 +284,7 @@ static const char *provider_outside(const struct closure *c, size_t i, Id dep)
 	Id pp = 0;
 
 	queue_init(&parts);
-	add_parts(c, dep, &parts);
+	solve_parts(pool, dep, &c->there, &parts);
 	for (int k = 0; k < parts.count; k++)
 		FOR_PROVIDES(q, pp, parts.elements[k]) {
 			if (q == c->packages[i].solvable || MAPTST(&c->chosen, q))

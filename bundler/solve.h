@@ -78,6 +78,11 @@ void solve_result_release(struct solve_result *result);
 /* Every package of the pool, installed ones too, that would fulfil REQUEST; errors as solve_run(). */
 int solve_find_matches(struct solve *solve, const struct definition_request *request,
 		       Queue *ret_matches, struct err *err) MUST_CHECK;
+/*
+ * The parts of a dependency that count where the packages of THERE are installed, appended to PARTS: of
+ * "(a if b)" a where b is, and nothing elsewhere; of "(a and b)" and "(a or b)" both; else DEP itself.
+ */
+void solve_parts(Pool *pool, Id dep, const Map *there, Queue *parts);
 /* Reads filelists when packages of RESULT depend on files that only these have. */
 int solve_need_files(struct solve *solve, const struct solve_options *options,
 		     const struct solve_result *result, struct err *err) MUST_CHECK;

@@ -11,26 +11,30 @@ struct reasons {
 	Pool *pool;
 	struct solve_result *result;
 	Map wanted; /* of one package: solvables that fulfil its dependencies */
+	Map there;  /* what was chosen, and what the host has */
 	Queue next; /* indexes of result->items whose own dependencies are still to be looked at */
 };
 
-/* For a boolean dependency libsolv gives whatever may fulfil a part of it, and not its conditions. */
 static void add_wanted(struct reasons *rs, Id p, Id key)
 {
 	Pool *pool = rs->pool;
 	Queue deps;
+	Queue parts;
 
 	queue_init(&deps);
+	queue_init(&parts);
 	solvable_lookup_deparray(pool_id2solvable(pool, p), key, &deps, 0);
-	for (int i = 0; i < deps.count; i++) {
+	for (int i = 0; i < deps.count; i++)
+		if (deps.elements[i] != SOLVABLE_PREREQMARKER)
+			solve_parts(pool, deps.elements[i], &rs->there, &parts);
+	for (int i = 0; i < parts.count; i++) {
 		Id q = 0;
 		Id pp = 0;
 
-		if (deps.elements[i] == SOLVABLE_PREREQMARKER)
-			continue;
-		FOR_PROVIDES(q, pp, deps.elements[i])
+		FOR_PROVIDES(q, pp, parts.elements[i])
 			MAPSET(&rs->wanted, q);
 	}
+	queue_free(&parts);
 	queue_free(&deps);
 }
 
@@ -130,6 +134,19 @@ static bool is_wanted(Pool *pool, const struct solve_want *want, Id p)
 	return false;
 }
 
+static void mark_there(struct reasons *rs)
+{
+	Solvable *s = NULL;
+	Id p = 0;
+
+	for (size_t i = 0; i < rs->result->count; i++)
+		MAPSET(&rs->there, rs->result->items[i].solvable);
+	if (rs->pool->installed) {
+		FOR_REPO_SOLVABLES(rs->pool->installed, p, s)
+			MAPSET(&rs->there, p);
+	}
+}
+
 static bool is_missing(const struct solve_result *result)
 {
 	for (size_t i = 0; i < result->count; i++)
@@ -145,6 +162,8 @@ int solve_reasons(const struct solve *solve, const struct solve_wants *wants, bo
 	int r = 0;
 
 	map_init(&rs.wanted, solve->pool->nsolvables);
+	map_init(&rs.there, solve->pool->nsolvables);
+	mark_there(&rs);
 	queue_init(&rs.next);
 	for (size_t i = 0; r == 0 && i < result->count; i++) {
 		struct solve_choice *item = &result->items[i];
@@ -169,5 +188,6 @@ int solve_reasons(const struct solve *solve, const struct solve_wants *wants, bo
 			r = str_dup(&result->items[i].reason, "solver", err);
 	queue_free(&rs.next);
 	map_free(&rs.wanted);
+	map_free(&rs.there);
 	return r;
 }

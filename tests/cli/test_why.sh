@@ -213,6 +213,26 @@ says "a package that supplements another" why addon <<-END
 	      is supplemented (other): addon-1-1.noarch (extra)
 END
 
+# --- conditions ---
+repo rich 1 <<-END
+	app-1-1.x86_64 requires: tool, user
+	dict-1-1.x86_64
+	text-1-1.x86_64
+	tool-1-1.x86_64 requires: (word if dict)
+	user-1-1.x86_64 requires: word, (text if tool else dict)
+	word-1-1.x86_64
+END
+repos rich
+definition app
+rm "$work/b.lock"
+expect "a lock with conditions" 0 "5 packages" resolve
+# reason NAME PACKAGE TEXT: the lock's reason
+reason() { expect "$1" 0 "$3" sed -n "/nevra: $2-/,/reason/s/.*reason: //p" "$work/b.lock"; }
+reason "one that does not hold is no reason in the lock" word "package user-1-1.x86_64"
+reason "one that does is" text "package user-1-1.x86_64"
+expect "nor is it one for why" 0 "requires word: word-1-1.x86_64 (rich)" ask why word
+expect "a condition with two sides" 0 "requires (text if tool else dict): text-1-1.x86_64 (rich)" ask why text
+
 # --- module streams ---
 cat >"$work/modules.yaml" <<-END
 	---
