@@ -195,6 +195,13 @@ class Fetch:
                 "--config", self.curlrc]
         return Contender("curl --parallel", argv, prepare=lambda: fresh(self.dest), check=self.in_dest)
 
+    def curl_and_digests(self):
+        """One of the two digests that pgha-bundle finds out of each file, and no signature."""
+        curl = self.curl()
+        script = '"$@" && openssl dgst -sha256 "$0"/*.rpm'
+        return Contender("curl, then openssl dgst", ["sh", "-c", script, self.dest, *curl.argv], prepare=curl.prepare,
+                         check=self.in_dest)
+
     def dnf_download(self, name, cold):
         cache = f"{self.scene.work}/dnf-{'cold' if cold else 'warm'}"
 
@@ -213,9 +220,10 @@ def bench_fetch(args, work):
     cache = f"{work}/cache"
     cold = f.fetch("pgha-bundle fetch", cache, lambda: fresh(cache))
     yield bench(f"fetch {f.count} files over HTTPS, cold",
-                [cold, f.dnf_download("dnf download --resolve", False), f.curl()],
+                [cold, f.dnf_download("dnf download --resolve", False), f.curl(), f.curl_and_digests()],
                 [Target("pgha-bundle fetch", "wall_s", "dnf download --resolve", 0.4),
-                 Target("pgha-bundle fetch", "wall_s", "curl --parallel", 1.1)], args.runs, args.tool, work)
+                 Target("pgha-bundle fetch", "wall_s", "curl --parallel", 1.1),
+                 Target("pgha-bundle fetch", "wall_s", "curl, then openssl dgst")], args.runs, args.tool, work)
 
     both = f"{work}/cache-both"
     script = '"$0" resolve -f "$1" -o "$2" --cache "$3" && exec "$0" fetch --lock "$2" --cache "$3"'
