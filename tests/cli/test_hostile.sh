@@ -111,7 +111,7 @@ sed -i 's/^metadata_expire=.*/metadata_expire=0/' "$work/r.repo"
 bomb='<!DOCTYPE x [<!ENTITY a "aaaaaaaaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>'
 for before in '' '<!-- <a> - -->' '<?a <b> ? ?>'; do
 	primary "$(package 'license=&b;')" "$before$bomb"
-	expect "entities in primary.xml are refused${before:+ behind '$before'}" 5 "it has a document type" resolve
+	expect "entities in primary.xml are refused, behind '${before:-nothing}'" 5 "it has a document type" resolve
 done
 primary "$(package)" '<!-- > - <!DOCTYPE --><?a > <!DOCTYPE x> ?>'
 expect "what only looks like a document type is none" 0 "1 packages" resolve
