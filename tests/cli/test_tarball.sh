@@ -6,6 +6,11 @@
 # shellcheck source=tests/cli/lib.sh
 source "$(dirname "$0")/lib.sh"
 
+for tool in rpmbuild createrepo_c "python3 -m pip"; do
+	# shellcheck disable=SC2086 # a program, or one with arguments
+	$tool --version >/dev/null 2>&1 || { skip "what build writes" "$tool is not installed"; finish; }
+done
+
 umask 022
 s=$work/s
 if ! "$root/tests/cli/make_bundle.sh" "$s" 6 600 >"$work/scene.log" 2>&1; then
