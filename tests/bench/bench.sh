@@ -16,7 +16,7 @@ build=$(realpath -- "$1")
 docs=${2:-}
 data=$LAB_TOP/../shared/data
 here=$LAB_TOP/tests/bench
-results=$build/bench/results.json
+results=$build/bench/${RESULTS:-results.json}
 runs=${RUNS:-5}
 
 measure() { # NAME [OPTION...]

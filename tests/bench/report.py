@@ -107,11 +107,11 @@ def kind(benchmark):
     if "factor" in benchmark:
         return "scale"
     words = benchmark["name"].split()
-    if words[0] == "resolve" and words[1] != "and":
+    if words[0].rstrip(",") == "resolve" and words[1] != "and":
         return "resolve"
     if words[0].rstrip(",") in ("build", "delta"):
         return "build"
-    return "files" if "there" in words else "fetch"
+    return "files" if "there" in benchmark["name"] else "fetch"
 
 
 def scale_table(benchmarks):
