@@ -31,14 +31,14 @@ static int make_parent(const char *path, struct err *err)
 
 static int open_file(struct http_part *part, struct err *err)
 {
-	const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+	const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
 	struct stat st;
 
-	part->fd = open(part->path, flags, 0644);
+	part->fd = open(part->path, flags | O_CLOEXEC, 0644);
 	if (part->fd < 0 && errno == ENOENT) {
 		if (make_parent(part->path, err) < 0)
 			return -err->code;
-		part->fd = open(part->path, flags, 0644);
+		part->fd = open(part->path, flags | O_CLOEXEC, 0644);
 	}
 	if (part->fd < 0)
 		return err_errno(err, ERR_FAILED, errno, "cannot create '%s'", part->path);
