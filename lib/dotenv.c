@@ -83,6 +83,23 @@ static const char *parse_bare(const char *p, struct str *value)
 	return end;
 }
 
+/* P stands behind NAME=. Returns where the value begins, *RET_END where it ends: NULL when a quote
+ * stays open. */
+static const char *parse_value(const char *p, struct str *value, const char **ret_end)
+{
+	const char *start = skip_blanks(p);
+
+	if (*start == '\'' || *start == '"') {
+		*ret_end = parse_quoted(start, value);
+		return start;
+	}
+	/* NAME= # comment: nothing before the comment. */
+	if (*start == '#' && start != p)
+		start = p;
+	*ret_end = start == p && at_end(p) ? p : parse_bare(start, value);
+	return start;
+}
+
 static int add_variable(struct dotenv *env, const char *name, size_t name_len, unsigned int line,
 			struct variable **ret, struct err *err)
 {
@@ -108,6 +125,7 @@ static int parse_line(struct dotenv *env, const char *file, unsigned int line, c
 	struct variable *var = NULL;
 	cleanup_free char *name = NULL;
 	const struct variable *before = NULL;
+	const char *end = NULL;
 	size_t len;
 	int r;
 
@@ -129,9 +147,8 @@ static int parse_line(struct dotenv *env, const char *file, unsigned int line, c
 	r = add_variable(env, p, len, line, &var, err);
 	if (r < 0)
 		return r;
-	p = skip_blanks(p + len + 1);
-	p = *p == '\'' || *p == '"' ? parse_quoted(p, &var->value) : parse_bare(p, &var->value);
-	if (!p || !at_end(p))
+	parse_value(p + len + 1, &var->value, &end);
+	if (!end || !at_end(end))
 		return err_set(err, ERR_CONFIG, "%s:%u: the quotes of '%s' do not match", file,
 			       line, name);
 	str_add_len(&var->value, "", 0);
@@ -202,4 +219,81 @@ unsigned int dotenv_line(const struct dotenv *env, const char *name)
 const char *dotenv_name(const struct dotenv *env, size_t i)
 {
 	return i < env->count ? env->vars[i].name : NULL;
+}
+
+/* Where the value of NAME begins within LINE and where it ends, or NULL: it sets another. */
+static const char *find_value(const char *line, const char *name, const char **ret_end)
+{
+	CLEANUP(str_release) struct str old = STR_SECRET;
+	const char *p = skip_blanks(line);
+	size_t len = strlen(name);
+
+	if (str_starts(p, "export "))
+		p = skip_blanks(p + 7);
+	if (strncmp(p, name, len) != 0 || p[len] != '=')
+		return NULL;
+	p = parse_value(p + len + 1, &old, ret_end);
+	return *ret_end ? p : NULL;
+}
+
+int dotenv_replace(const char *text, const char *name, const char *value, struct str *ret,
+		   struct err *err)
+{
+	CLEANUP(str_release) struct str line = STR_SECRET;
+	bool found = false;
+	int r = 0;
+
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+		const char *start = NULL, *end = NULL;
+
+		str_reset(&line);
+		str_add_len(&line, text, len);
+		r = str_check(&line, err);
+		if (r < 0)
+			return r;
+		start = find_value(line.buf, name, &end);
+		if (start) {
+			str_add_len(ret, line.buf, (size_t)(start - line.buf));
+			dotenv_add_value(ret, value);
+			str_add(ret, end);
+			found = true;
+		} else {
+			str_add(ret, line.buf);
+		}
+		str_addc(ret, '\n');
+		text += len + (text[len] == '\n');
+	}
+	if (!found) {
+		str_add(ret, name);
+		str_addc(ret, '=');
+		dotenv_add_value(ret, value);
+		str_addc(ret, '\n');
+	}
+	return str_check(ret, err);
+}
+
+void dotenv_add_value(struct str *ret, const char *value)
+{
+	if (!*value || str_is_word(value, "._-/:,+=@%")) {
+		str_add(ret, value);
+		return;
+	}
+	if (!strpbrk(value, "'\n")) {
+		str_addc(ret, '\'');
+		str_add(ret, value);
+		str_addc(ret, '\'');
+		return;
+	}
+	str_addc(ret, '"');
+	for (const char *p = value; *p; p++) {
+		if (*p == '\n') {
+			str_add(ret, "\\n");
+			continue;
+		}
+		if (*p == '"' || *p == '\\')
+			str_addc(ret, '\\');
+		str_addc(ret, *p);
+	}
+	str_addc(ret, '"');
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "err.h"
+#include "str.h"
 
 struct dotenv;
 
@@ -25,5 +26,12 @@ const char *dotenv_get(const struct dotenv *env, const char *name);
 unsigned int dotenv_line(const struct dotenv *env, const char *name);
 /* Iteration in the file's order; NULL at the end. */
 const char *dotenv_name(const struct dotenv *env, size_t i);
+/* Appends TEXT, which dotenv_parse() accepts, with VALUE for NAME: nothing else of it changes, but
+ * that the last line ends as the others do. A NAME that is not there comes last. RET should be
+ * secret. */
+int dotenv_replace(const char *text, const char *name, const char *value, struct str *ret,
+		   struct err *err) MUST_CHECK;
+/* Appends VALUE as it stands behind NAME=, in quotes where it needs them. */
+void dotenv_add_value(struct str *ret, const char *value);
 
 #endif

@@ -81,11 +81,62 @@ static void a_file_that_others_may_read_is_refused(void **state)
 	unlink(path);
 }
 
+static void a_written_value_is_read_back(void **state)
+{
+	static const char *const values[] = {
+		"",           "plain", "5432",      "two words",     "#",     "a #b",       " x ",
+		"it's",       "\"q\"", "$HOME \\n", "both ' and \"", "é – ü", "line\nline", "\\",
+		"'\\\"\n$x#",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+		CLEANUP(dotenv_freep) struct dotenv *env = NULL;
+		CLEANUP(str_release) struct str text = STR_INIT;
+		struct err err = ERR_INIT;
+
+		str_add(&text, "A=");
+		dotenv_add_value(&text, values[i]);
+		str_add(&text, " # comment\nB=1\n");
+		assert_ok(dotenv_parse("t.env", text.buf, &env, &err));
+		assert_string_equal(dotenv_get(env, "A"), values[i]);
+		assert_string_equal(dotenv_get(env, "B"), "1");
+	}
+}
+
+static void a_replaced_value_leaves_the_rest_alone(void **state)
+{
+	static const struct {
+		const char *before, *after;
+	} cases[] = {
+		{ "# A=1\nA=old # why\n\nAB=2\n", "# A=1\nA=new # why\n\nAB=2\n" },
+		{ "  export A=\"o\\\"ld\" \nB='A=1'\n", "  export A=new \nB='A=1'\n" },
+		{ "B=1\nA='it is' #", "B=1\nA=new #\n" },
+		{ "A=\nB=\n", "A=new\nB=\n" },
+		{ "A= # to come\n", "A=new # to come\n" },
+		{ "A=#x\n", "A=new\n" },
+		{ "A=one two\r\nB=1\r\n", "A=new\r\nB=1\r\n" },
+		{ "B=1", "B=1\nA=new\n" },
+		{ "", "A=new\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		CLEANUP(str_release) struct str text = STR_INIT;
+		struct err err = ERR_INIT;
+
+		assert_ok(dotenv_replace(cases[i].before, "A", "new", &text, &err));
+		assert_string_equal(text.buf, cases[i].after);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_are_read_as_written),
 		cmocka_unit_test(bad_lines_are_refused_without_showing_them),
+		cmocka_unit_test(a_written_value_is_read_back),
+		cmocka_unit_test(a_replaced_value_leaves_the_rest_alone),
 		cmocka_unit_test(a_file_that_others_may_read_is_refused),
 	};
 
