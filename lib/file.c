@@ -175,6 +175,24 @@ int file_write_cached(const char *path, mode_t mode, const void *data, size_t si
 	return write_whole(path, mode, data, size_bytes, put_in_place, err);
 }
 
+/* A link takes no name that is taken; the temporary one goes with the release. */
+static int put_beside_none(struct file_temp *t, struct err *err)
+{
+	if (fsync(t->fd) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot write '%s'", t->path);
+	if (link(t->temp_path, t->path) == 0)
+		return fsync_parent(t->path, err);
+	if (errno == EEXIST)
+		return err_set(err, ERR_FAILED, "'%s' exists: nothing was touched", t->path);
+	return err_errno(err, ERR_FAILED, errno, "cannot put '%s' in place", t->path);
+}
+
+int file_write_new(const char *path, mode_t mode, const void *data, size_t size_bytes,
+		   struct err *err)
+{
+	return write_whole(path, mode, data, size_bytes, put_beside_none, err);
+}
+
 int dir_make(const char *path, mode_t mode, struct err *err)
 {
 	cleanup_free char *copy = strdup(path);

@@ -44,6 +44,11 @@ int file_write_atomic(const char *path, mode_t mode, const void *data, size_t si
 int file_write_cached(const char *path, mode_t mode, const void *data, size_t size_bytes,
 		      struct err *err) MUST_CHECK;
 
+/* As file_write_atomic(), and ERR_FAILED when PATH is there already: it is left alone, also when it
+ * comes in the meantime. */
+int file_write_new(const char *path, mode_t mode, const void *data, size_t size_bytes,
+		   struct err *err) MUST_CHECK;
+
 /*
  * The same in steps, for contents that are streamed. After file_temp_open() write to fd; then
  * file_temp_commit() puts it in place. file_temp_release() removes what was not committed.

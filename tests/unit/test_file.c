@@ -42,6 +42,33 @@ static void atomic_write_replaces_whole_files_with_the_mode(void **state)
 	assert_int_equal(names.count, 1);
 }
 
+static void a_new_file_takes_no_name_that_is_taken(void **state)
+{
+	cleanup_free char *path = in_dir("fresh");
+	cleanup_free char *dangling = in_dir("dangling");
+	cleanup_free char *text = NULL;
+	CLEANUP(strv_release) struct strv names = STRV_INIT;
+	struct stat st = { .st_mode = 0 };
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_ok(file_write_new(path, 0600, "one", 3, &err));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(st.st_nlink, 1);
+	assert_fails(ERR_FAILED, file_write_new(path, 0600, "two", 3, &err));
+	assert_contains(err.msg, "fresh' exists: nothing was touched");
+	assert_ok(file_read(path, 0, ERR_USAGE, &text, NULL, &err));
+	assert_string_equal(text, "one");
+	assert_int_equal(symlink("nowhere", dangling), 0);
+	assert_fails(ERR_FAILED, file_write_new(dangling, 0600, "two", 3, &err));
+	assert_ok(dir_list(dir, &names, &err));
+	for (size_t i = 0; i < names.count; i++)
+		assert_null(strstr(names.items[i], ".tmp-"));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(unlink(dangling), 0);
+}
+
 static void reading_says_what_is_wrong(void **state)
 {
 	cleanup_free char *path = in_dir("none");
@@ -209,6 +236,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(atomic_write_replaces_whole_files_with_the_mode),
+		cmocka_unit_test(a_new_file_takes_no_name_that_is_taken),
 		cmocka_unit_test(reading_says_what_is_wrong),
 		cmocka_unit_test(removing_a_tree_does_not_follow_links),
 		cmocka_unit_test(walking_beneath_a_root_refuses_links_and_dots),
