@@ -15,6 +15,7 @@
 #include "manifest.h"
 #include "rehearse.h"
 #include "repofile.h"
+#include "secrets.h"
 #include "topology.h"
 #include "yaml.h"
 
@@ -163,6 +164,33 @@ static int check_env(struct scope *s, struct err *err)
 	return take(s->lint, dotenv_load(s->def.env, &s->env, err), err);
 }
 
+/* What was committed for others to copy, where it is there. */
+static int check_example(struct scope *s, struct err *err)
+{
+	CLEANUP(secrets_release) struct secrets secrets = SECRETS_INIT;
+	CLEANUP(str_release) struct str wanted = STR_INIT;
+	cleanup_free char *path = NULL;
+	cleanup_free char *text = NULL;
+	int r = s->def.env ? str_printf(&path, err, "%s.example", s->def.env) : 0;
+
+	if (r < 0 || !path || access(path, F_OK) < 0)
+		return r;
+	r = file_read(path, 0, ERR_CONFIG, &text, NULL, err);
+	if (r == 0)
+		r = secrets_load(s->def.path, &secrets, err);
+	if (r == 0)
+		r = secrets_text(&secrets, false, &wanted, err);
+	if (r < 0)
+		return take(s->lint, r, err);
+	return strcmp(text, wanted.buf) == 0
+		       ? 0
+		       : strv_addf(
+				 &s->lint->notes, err,
+				 "'%s' is not what the manifests say: 'pgha-bundle secrets example "
+				 "-f %s' prints that",
+				 path, s->def.path);
+}
+
 static int check_definition(struct lint *lint, const char *path, const char *services,
 			    struct err *err)
 {
@@ -185,7 +213,10 @@ static int check_definition(struct lint *lint, const char *path, const char *ser
 	if (r < 0 || !s.def.topology)
 		return r;
 	r = topology_load(s.def.topology, &s.def.services, &s.topology, err);
-	return r < 0 ? take(lint, r, err) : rehearse(&s, err);
+	if (r < 0)
+		return take(lint, r, err);
+	r = rehearse(&s, err);
+	return r < 0 ? r : check_example(&s, err);
 }
 
 /* --- a directory -------------------------------------------------------------------------------- */

@@ -38,6 +38,29 @@ struct context_env {
 	size_t count;
 };
 
+/* A variable as the services declare it, several of them perhaps. */
+struct context_declaration {
+	char *name;
+	const struct service *service;   /* the first that says what it is for, or that declares it;
+					    borrowed */
+	const struct service_help *help; /* borrowed; its texts are NULL where no service says it */
+	char *fallback;                  /* the default, or NULL: it must be set */
+	bool secret;
+	bool port;
+	bool wanted; /* false: a secret of services that do not run here */
+};
+
+struct context_declarations {
+	struct context_declaration *items;
+	size_t count, size;
+};
+
+/* What the services declare, each name once, in the manifests' order; `wanted` by any node. RET must
+ * be empty; release it also after a failure. */
+int context_declarations(const struct context_cluster *cluster, struct context_declarations *ret,
+			 struct err *err) MUST_CHECK;
+void context_declarations_release(struct context_declarations *d);
+
 /*
  * The variables that NODE's capsule carries: ports and non-secret variables of every service, and
  * the secrets of the node's own services. NODE may be NULL: those of every service (for a check of

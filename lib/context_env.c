@@ -6,22 +6,7 @@
 #include "context.h"
 #include "context_env.h"
 
-/* A variable as the manifests declare it, several times perhaps. */
-struct declaration {
-	char *name;
-	const struct service *service; /* the first that declares it */
-	char *fallback;                /* or NULL */
-	bool secret;
-	bool port;
-	bool wanted; /* by what is resolved now */
-};
-
-struct declarations {
-	struct declaration *items;
-	size_t count, size;
-};
-
-static void declarations_release(struct declarations *d)
+void context_declarations_release(struct context_declarations *d)
 {
 	for (size_t i = 0; i < d->count; i++) {
 		free(d->items[i].name);
@@ -36,7 +21,8 @@ static bool same_text(const char *a, const char *b)
 }
 
 /* Two services may share a variable when they say the same about it. */
-static int merge(struct declaration *old, const struct declaration *new, struct err *err)
+static int merge(struct context_declaration *old, const struct context_declaration *new,
+		 struct err *err)
 {
 	if (old->secret != new->secret)
 		return err_set(err, ERR_CONFIG,
@@ -48,11 +34,15 @@ static int merge(struct declaration *old, const struct declaration *new, struct 
 			       "services '%s' and '%s' declare variable '%s' differently",
 			       old->service->name, new->service->name, new->name);
 	old->wanted |= new->wanted;
+	if (!old->help->fr && new->help->fr) {
+		old->help = new->help;
+		old->service = new->service;
+	}
 	return 0;
 }
 
 /* Owns what D points to. */
-static int declare(struct declarations *all, struct declaration d, struct err *err)
+static int declare(struct context_declarations *all, struct context_declaration d, struct err *err)
 {
 	cleanup_free char *name = d.name;
 	cleanup_free char *fallback = d.fallback;
@@ -64,7 +54,7 @@ static int declare(struct declarations *all, struct declaration d, struct err *e
 			return merge(&all->items[i], &d, err);
 	if (all->count == all->size) {
 		size_t size = all->size ? all->size * 2 : 32;
-		struct declaration *items = reallocarray(all->items, size, sizeof(*items));
+		struct context_declaration *items = reallocarray(all->items, size, sizeof(*items));
 
 		if (!items)
 			return err_nomem(err);
@@ -77,10 +67,12 @@ static int declare(struct declarations *all, struct declaration d, struct err *e
 	return 0;
 }
 
-static int declare_port(struct declarations *all, const struct service *service,
+static int declare_port(struct context_declarations *all, const struct service *service,
 			const struct service_port *port, char *name, struct err *err)
 {
-	struct declaration d = { .name = name, .service = service, .port = true, .wanted = true };
+	struct context_declaration d = {
+		.name = name, .service = service, .help = &port->help, .port = true, .wanted = true
+	};
 
 	if (port->fallback && asprintf(&d.fallback, "%u", port->fallback) < 0) {
 		free(name);
@@ -89,7 +81,7 @@ static int declare_port(struct declarations *all, const struct service *service,
 	return declare(all, d, err);
 }
 
-static int declare_ports(struct declarations *all, const struct context_cluster *cluster,
+static int declare_ports(struct context_declarations *all, const struct context_cluster *cluster,
 			 const struct service *service, struct err *err)
 {
 	const struct topology *t = cluster->topology;
@@ -121,7 +113,7 @@ static bool runs_on(const struct topology *t, const struct topology_node *node, 
 	return false;
 }
 
-static int declare_all(struct declarations *all, const struct context_cluster *cluster,
+static int declare_all(struct context_declarations *all, const struct context_cluster *cluster,
 		       const struct topology_node *node, struct err *err)
 {
 	int r = 0;
@@ -132,10 +124,11 @@ static int declare_all(struct declarations *all, const struct context_cluster *c
 
 		SERVICE_EACH(struct service_variable, v, service->variables)
 		{
-			struct declaration d = { .name = strdup(v->name),
-						 .service = service,
-						 .secret = v->secret,
-						 .wanted = here || !v->secret };
+			struct context_declaration d = { .name = strdup(v->name),
+							 .service = service,
+							 .help = &v->help,
+							 .secret = v->secret,
+							 .wanted = here || !v->secret };
 
 			if (v->fallback) {
 				d.fallback = strdup(v->fallback);
@@ -156,11 +149,12 @@ static int declare_all(struct declarations *all, const struct context_cluster *c
 
 static int cmp_declarations(const void *a, const void *b)
 {
-	return strcmp(((const struct declaration *)a)->name, ((const struct declaration *)b)->name);
+	return strcmp(((const struct context_declaration *)a)->name,
+		      ((const struct context_declaration *)b)->name);
 }
 
 /* RET_TEXT is borrowed; NULL when there is none. */
-static int value_of(const struct declaration *d,
+static int value_of(const struct context_declaration *d,
 		    const char *(*lookup)(const void *from, const char *name), const void *from,
 		    const char **ret_text, struct err *err)
 {
@@ -177,7 +171,7 @@ static int value_of(const struct declaration *d,
 	return 0;
 }
 
-static int missing(const struct declarations *all, const bool *is_missing, struct err *err)
+static int missing(const struct context_declarations *all, const bool *is_missing, struct err *err)
 {
 	size_t count = 0, first = 0;
 
@@ -195,7 +189,7 @@ static int missing(const struct declarations *all, const bool *is_missing, struc
 	return -ERR_CONFIG;
 }
 
-static int fill(const struct declarations *all,
+static int fill(const struct context_declarations *all,
 		const char *(*lookup)(const void *from, const char *name), const void *from,
 		struct context_env *env, struct err *err)
 {
@@ -206,7 +200,7 @@ static int fill(const struct declarations *all,
 	if (!env->items || !is_missing)
 		return err_nomem(err);
 	for (size_t i = 0; i < all->count; i++) {
-		const struct declaration *d = &all->items[i];
+		const struct context_declaration *d = &all->items[i];
 		struct context_variable *v = &env->items[env->count];
 		const char *text = NULL;
 		int r = 0;
@@ -231,11 +225,17 @@ static int fill(const struct declarations *all,
 	return any_missing ? missing(all, is_missing, err) : 0;
 }
 
+int context_declarations(const struct context_cluster *cluster, struct context_declarations *ret,
+			 struct err *err)
+{
+	return declare_all(ret, cluster, NULL, err);
+}
+
 int context_env_resolve(const struct context_cluster *cluster, const struct topology_node *node,
 			const char *(*lookup)(const void *from, const char *name), const void *from,
 			struct context_env **ret, struct err *err)
 {
-	CLEANUP(declarations_release) struct declarations all = { .items = NULL };
+	CLEANUP(context_declarations_release) struct context_declarations all = { .items = NULL };
 	CLEANUP(context_env_freep) struct context_env *env = calloc(1, sizeof(*env));
 	int r = declare_all(&all, cluster, node, err);
 

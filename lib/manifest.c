@@ -296,10 +296,17 @@ static const struct schema_field once_fields[] = {
 	SCHEMA_END,
 };
 
+static const struct schema_field help_fields[] = {
+	SCHEMA_STRING(struct service_help, fr, "fr", REQUIRED),
+	SCHEMA_STRING(struct service_help, en, "en", REQUIRED),
+	SCHEMA_END,
+};
+
 static const struct schema_field variable_fields[] = {
 	SCHEMA_STRING(struct service_variable, name, "name", REQUIRED),
 	SCHEMA_BOOL(struct service_variable, secret, "secret", 0),
 	SCHEMA_STRING(struct service_variable, fallback, "default", 0),
+	SCHEMA_STRUCT(struct service_variable, help, "help", 0, help_fields),
 	SCHEMA_END,
 };
 
@@ -307,6 +314,7 @@ static const struct schema_field port_fields[] = {
 	SCHEMA_STRING(struct service_port, env, "env", REQUIRED),
 	SCHEMA_UINT(struct service_port, fallback, "default", 0, 1, 65535),
 	SCHEMA_BOOL(struct service_port, per_node, "per_node", 0),
+	SCHEMA_STRUCT(struct service_port, help, "help", 0, help_fields),
 	SCHEMA_END,
 };
 

@@ -101,16 +101,23 @@ struct service_once {
 	struct service_command command;
 };
 
+/* What a variable is for, one line each; both NULL where nothing is said. */
+struct service_help {
+	char *fr, *en;
+};
+
 struct service_variable {
 	char *name;
 	bool secret;
 	char *fallback; /* the default, or NULL: it must be set */
+	struct service_help help;
 };
 
 struct service_port {
 	char *env;
 	unsigned int fallback; /* 0: it must be set */
 	bool per_node;
+	struct service_help help;
 };
 
 struct service_disk {

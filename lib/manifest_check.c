@@ -363,6 +363,17 @@ static int check_once(const struct check *c, size_t at)
 	return r;
 }
 
+/* It becomes a comment: a line end within it would begin a variable of its own. */
+static int check_help(const struct check *c, const struct yaml_node *node,
+		      const struct service_help *help)
+{
+	if (help->fr && !str_is_plain(help->fr))
+		return yaml_error(yaml_get(node, "fr"), c->err, "this must be one line of text");
+	if (help->en && !str_is_plain(help->en))
+		return yaml_error(yaml_get(node, "en"), c->err, "this must be one line of text");
+	return 0;
+}
+
 static int check_variables(const struct check *c)
 {
 	const struct service_variable *v = c->service->variables.items;
@@ -376,6 +387,8 @@ static int check_variables(const struct check *c)
 		else if (v[i].secret && v[i].fallback)
 			r = yaml_error(where(c, "env", i, "default"), c->err,
 				       "secret '%s' may have no default", v[i].name);
+		else
+			r = check_help(c, where(c, "env", i, "help"), &v[i].help);
 		for (size_t j = 0; r == 0 && j < i; j++)
 			if (!strcmp(v[j].name, v[i].name))
 				r = yaml_error(where(c, "env", i, "name"), c->err,
@@ -385,6 +398,8 @@ static int check_variables(const struct check *c)
 		if (!is_variable(ports[i].env))
 			r = yaml_error(where(c, "ports", i, "env"), c->err,
 				       "a variable's name may hold A-Z, 0-9 and '_' only");
+		else
+			r = check_help(c, where(c, "ports", i, "help"), &ports[i].help);
 		for (size_t j = 0; r == 0 && j < i; j++)
 			if (!strcmp(ports[j].env, ports[i].env))
 				r = yaml_error(where(c, "ports", i, "env"), c->err,

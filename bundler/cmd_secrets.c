@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pgha-bundle secrets …: the .env of a definition. */
+#include <stdio.h>
+
+#include "cleanup.h"
+#include "commands.h"
+#include "file.h"
+#include "progress.h"
+#include "secrets.h"
+
+struct options {
+	const char *definition;
+	const char *output;
+};
+
+static const struct cli_option secrets_options[] = {
+	{ "file", 'f', CLI_VALUE, "BUNDLE.yaml", "the bundle's definition", true,
+	  offsetof(struct options, definition) },
+	{ "output", 'o', CLI_VALUE, "FILE", "the file to make (default: the definition's 'env')",
+	  false, offsetof(struct options, output) },
+	CLI_OPTION_END,
+};
+
+/* The definition's own .env unless -o names another; borrowed. */
+static int env_path(const struct secrets *s, const struct options *o, const char **ret,
+		    struct err *err)
+{
+	*ret = o->output ? o->output : s->def.env;
+	return definition_need(&s->def, "env", *ret, err);
+}
+
+static int cmd_init(const void *data, int argc, char **argv, struct err *err)
+{
+	const struct options *o = data;
+	CLEANUP(secrets_release) struct secrets s = SECRETS_INIT;
+	CLEANUP(str_release) struct str text = STR_SECRET;
+	const char *path = NULL;
+	size_t count = 0;
+	int r = secrets_load(o->definition, &s, err);
+
+	(void)argc;
+	(void)argv;
+	if (r == 0)
+		r = env_path(&s, o, &path, err);
+	if (r == 0)
+		r = secrets_text(&s, true, &text, err);
+	if (r == 0)
+		r = file_write_new(path, 0600, text.buf, text.len, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < s.declared.count; i++) {
+		const struct context_declaration *d = &s.declared.items[i];
+
+		count += d->secret && d->wanted;
+		if (!d->secret && d->wanted && !d->fallback)
+			notice("'%s' has no default: fill it in", d->name);
+	}
+	notice("%s: %zu random passwords; never put it under version control", path, count);
+	return 0;
+}
+
+static int cmd_example(const void *data, int argc, char **argv, struct err *err)
+{
+	const struct options *o = data;
+	CLEANUP(secrets_release) struct secrets s = SECRETS_INIT;
+	CLEANUP(str_release) struct str text = STR_INIT;
+	int r = secrets_load(o->definition, &s, err);
+
+	(void)argc;
+	(void)argv;
+	if (r == 0)
+		r = secrets_text(&s, false, &text, err);
+	if (r == 0)
+		fputs(text.buf, stdout);
+	return r;
+}
+
+const struct cli_command bundle_cmd_secrets_init = {
+	.name = "secrets init",
+	.args = "",
+	.summary = "write a .env with random passwords, and defaults for everything else",
+	.options = secrets_options,
+	.run = cmd_init,
+	.options_size = sizeof(struct options),
+};
+
+static const struct cli_option example_options[] = {
+	{ "file", 'f', CLI_VALUE, "BUNDLE.yaml", "the bundle's definition", true,
+	  offsetof(struct options, definition) },
+	CLI_OPTION_END,
+};
+
+const struct cli_command bundle_cmd_secrets_example = {
+	.name = "secrets example",
+	.args = "",
+	.summary = "print the same without passwords, to be committed",
+	.options = example_options,
+	.run = cmd_example,
+	.options_size = sizeof(struct options),
+};

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The .env of a bundle: what the manifests want in it, written, judged and renewed. No message names
+ * a value. */
+#ifndef PGHA_SECRETS_H
+#define PGHA_SECRETS_H
+
+#include <stdbool.h>
+
+#include "context.h"
+#include "definition.h"
+#include "err.h"
+#include "str.h"
+
+struct secrets {
+	struct definition def;
+	struct topology *topology;
+	struct manifest *manifest;
+	struct context_cluster cluster;
+	struct context_declarations declared;
+};
+
+#define SECRETS_INIT             \
+	{                        \
+		.topology = NULL \
+	}
+
+/* Loads what the definition at PATH names and variables depend on, its .env not among it. RET must
+ * be SECRETS_INIT; release it also after a failure. */
+int secrets_load(const char *path, struct secrets *ret, struct err *err) MUST_CHECK;
+void secrets_release(struct secrets *s);
+
+/*
+ * A .env with every variable, its comments in French and English: secrets empty, or random with
+ * FILL, and everything else at its default. ERR_CONFIG names all that no service describes.
+ * RET should be secret.
+ */
+int secrets_text(const struct secrets *s, bool fill, struct str *ret, struct err *err) MUST_CHECK;
+
+/* A password: letters and digits alone, the first a letter, more than 128 bits from OpenSSL's
+ * generator; appended to RET. */
+int secrets_random(struct str *ret, struct err *err) MUST_CHECK;
+
+#endif

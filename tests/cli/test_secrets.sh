@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# pgha-bundle secrets: a .env made from the manifests, judged and renewed, and no password in sight.
+# shellcheck source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+cd "$root" || exit 1
+# --- the example ---------------------------------------------------------------------------------------------
+capture "$bundle" secrets example -f manifests/rhel8.yaml
+if ((status == 0)) && diff -u manifests/.env.example "$work/.out" >"$work/diff"; then
+	ok "manifests/.env.example is what the manifests say"
+else
+	not_ok "manifests/.env.example is what the manifests say" "$err" "$(head -n 20 "$work/diff")" \
+		"run: pgha-bundle secrets example -f manifests/rhel8.yaml >manifests/.env.example"
+fi
+d=$work/manifests
+cp -R manifests "$d"
+python3 - "$d" <<'PY' || not_ok "the copy could be changed"
+import pathlib, sys
+path = pathlib.Path(sys.argv[1], "services/haproxy/service.yaml")
+text = path.read_text("utf-8")
+assert text.count("Port of the statistics page, over HTTPS.") == 1
+path.write_text(text.replace("Port of the statistics page, over HTTPS.", "Another sentence."), "utf-8")
+PY
+expect "a changed description changes it" 0 "# Another sentence." "$bundle" secrets example -f "$d/rhel8.yaml"
+expect "lint tells that the committed one lags behind" 0 ".env.example' is not what the manifests say" "$bundle" lint "$d"
+sed -i 's/^env:$/env:\n  - {name: UNSAID_ONE, default: 1}\n  - {name: UNSAID_TWO, secret: true}/' "$d/services/etcd/service.yaml"
+expect "what nobody describes is named" 3 "etcd/service.yaml: variable 'UNSAID_ONE' has no description" "$bundle" secrets example -f "$d/rhel8.yaml"
+if [[ $err == *"'UNSAID_TWO'"* ]]; then ok "all of it"; else not_ok "all of it" "$err"; fi
+rm -rf "$d"
+cp -R manifests "$d"
+sed -i "0,/      fr: .*/s//      fr: \"one\\\\nEVIL=1\"/" "$d/services/etcd/service.yaml"
+expect "a description is one line" 3 "etcd/service.yaml:129:11: this must be one line of text" "$bundle" secrets example -f "$d/rhel8.yaml"
+
+# --- init ----------------------------------------------------------------------------------------------------
+rm -rf "$d"
+cp -R manifests "$d"
+(umask 022 && exec "$bundle" secrets init -f "$d/rhel8.yaml") >"$work/init.out" 2>"$work/init.err"
+if [[ -f $d/.env && $(stat -c %a "$d/.env") == 600 ]]; then ok "init writes a .env of mode 0600"; else not_ok "init writes a .env of mode 0600" "$(<"$work/init.err")"; fi
+if diff <(sed 's/_PASSWORD=.*/_PASSWORD=/' "$d/.env") manifests/.env.example >"$work/diff"; then
+	ok "it is the example and passwords"
+else
+	not_ok "it is the example and passwords" "$(<"$work/diff")"
+fi
+mapfile -t passwords < <(sed -n 's/^[A-Z_]*_PASSWORD=//p' "$d/.env")
+count=$(grep -c '_PASSWORD=$' manifests/.env.example)
+strong=$(printf '%s\n' "${passwords[@]}" | grep -cE '^[A-Za-z][A-Za-z0-9]{31}$')
+different=$(printf '%s\n' "${passwords[@]}" | sort -u | wc -l)
+if ((count >= 9 && ${#passwords[@]} == count && strong == count && different == count)); then
+	ok "each password is there, strong and different ($count)"
+else
+	not_ok "each password is there, strong and different" "$count ${#passwords[@]} $strong $different"
+fi
+shown=0
+for password in "${passwords[@]}"; do grep -qF "$password" "$work/init.out" "$work/init.err" && shown=1; done
+if ((shown == 0)); then ok "none is shown"; else not_ok "none is shown"; fi
+before=$(sha256sum "$d/.env")
+expect "a .env that is there is never overwritten" 1 ".env' exists: nothing was touched" "$bundle" secrets init -f "$d/rhel8.yaml"
+if [[ $(sha256sum "$d/.env") == "$before" ]]; then ok "and stays as it was"; else not_ok "and stays as it was"; fi
+expect "another file's name can be given" 0 "other.env: $count random passwords" "$bundle" secrets init -f "$d/rhel8.yaml" -o "$work/other.env"
+if [[ -z $(comm -12 <(sed -n 's/.*_PASSWORD=//p' "$d/.env" | sort) <(sed -n 's/.*_PASSWORD=//p' "$work/other.env" | sort)) ]]; then
+	ok "a second one has other passwords"
+else
+	not_ok "a second one has other passwords"
+fi
+expect "lint is content with it" 0 "nothing wrong" "$bundle" lint "$d"
+sed -i '/^env:/d' "$d/rhel8.yaml"
+expect "a definition without .env must be told where" 3 "'env'" "$bundle" secrets init -f "$d/rhel8.yaml"
+finish
