@@ -12,6 +12,7 @@
 #include "deliver.h"
 #include "dotenv.h"
 #include "file.h"
+#include "lock_fit.h"
 #include "metaopts.h"
 #include "netopts.h"
 #include "progress.h"
@@ -303,6 +304,8 @@ static int run(const void *data, int argc, char **argv, struct err *err)
 		r = lock_load(o->lock, &b.lock, err);
 	else if (r == 0)
 		r = resolve_lock(&b.def, &metadata, &warnings, &b.lock, err);
+	if (r == 0 && o->lock)
+		r = lock_fit(o->lock, &b.lock, &b.def, &warnings, err);
 	for (size_t i = 0; i < warnings.count; i++)
 		warning("%s", warnings.items[i]);
 	if (r == 0)
