@@ -18,6 +18,7 @@
 #include "progress.h"
 #include "rehearse.h"
 #include "repodata.h"
+#include "secrets.h"
 #include "str.h"
 #include "tar.h"
 #include "wheel.h"
@@ -38,43 +39,6 @@ static int rehearse(const struct assemble *a, const struct topology_node *node, 
 	return r < 0 ? err_prefix(err, "node '%s'", node->name) : 0;
 }
 
-/* One password for two purposes: who learns it at the weaker place has it at the other. */
-static int check_distinct(const struct context_env *env, struct err *err)
-{
-	for (size_t i = 0; i < env->count; i++)
-		for (size_t j = 0; j < i; j++)
-			if (env->items[i].secret && env->items[j].secret &&
-			    !strcmp(env->items[i].value, env->items[j].value))
-				return err_set(err, ERR_CONFIG,
-					       "variables '%s' and '%s' have the same value: "
-					       "give each a password of its own",
-					       env->items[j].name, env->items[i].name);
-	return 0;
-}
-
-/* A slip in the name of a variable that has a default would pass in silence. */
-static int warn_of_unread(const struct assemble *a, const struct context_env *env, struct err *err)
-{
-	cleanup_free const char **known = calloc(env->count + 1, sizeof(*known));
-	const char *name = NULL;
-
-	if (!known)
-		return err_nomem(err);
-	for (size_t i = 0; i < env->count; i++)
-		known[i] = env->items[i].name;
-	for (size_t i = 0; (name = dotenv_name(a->env, i)); i++) {
-		const char *near = NULL;
-
-		if (context_env_find(env, name))
-			continue;
-		near = str_nearest(name, known);
-		warning("%s:%u: no service reads '%s'%s%s%s", a->def->env,
-			dotenv_line(a->env, name), name, near ? " (did you mean '" : "",
-			near ? near : "", near ? "'?)" : "");
-	}
-	return 0;
-}
-
 static int check_wheels(const struct assemble *a, struct err *err)
 {
 	for (size_t i = 0; i < a->cluster->manifest->count; i++) {
@@ -91,14 +55,9 @@ static int check_wheels(const struct assemble *a, struct err *err)
 
 int assemble_check(const struct assemble *a, struct err *err)
 {
-	CLEANUP(context_env_freep) struct context_env *all = NULL;
 	const char *passphrase = NULL;
-	int r = context_env_resolve(a->cluster, NULL, lookup_dotenv, a->env, &all, err);
+	int r = secrets_require(a->cluster, a->def, a->env, a->def->env, err);
 
-	if (r == 0)
-		r = check_distinct(all, err);
-	if (r == 0)
-		r = warn_of_unread(a, all, err);
 	if (r == 0)
 		r = check_wheels(a, err);
 	for (size_t i = 0; r == 0 && i < a->cluster->topology->count; i++)

@@ -25,7 +25,7 @@ struct assemble {
 	const char *work_dir; /* a private directory for what must be made as files */
 };
 
-/* A passphrase for every node, every variable set, every template rendered for its nodes: what can be
+/* A passphrase for every node, nothing wrong with the .env, every template rendered for its nodes: what can be
  * said before anything is fetched. */
 int assemble_check(const struct assemble *a, struct err *err) MUST_CHECK;
 

@@ -59,6 +59,33 @@ static int cmd_init(const void *data, int argc, char **argv, struct err *err)
 	return 0;
 }
 
+static int cmd_check(const void *data, int argc, char **argv, struct err *err)
+{
+	const struct options *o = data;
+	CLEANUP(secrets_release) struct secrets s = SECRETS_INIT;
+	CLEANUP(strv_release) struct strv problems = STRV_INIT;
+	struct dotenv *env = NULL;
+	int r = secrets_load(o->definition, &s, err);
+
+	(void)argc;
+	(void)argv;
+	if (r == 0)
+		r = definition_need(&s.def, "env", s.def.env, err);
+	if (r == 0)
+		r = dotenv_load(s.def.env, &env, err);
+	if (r == 0)
+		r = secrets_check(&s.cluster, &s.def, env, s.def.env, &problems, err);
+	dotenv_free(env);
+	for (size_t i = 0; r == 0 && i < problems.count; i++)
+		printf("%s\n", problems.items[i]);
+	if (r == 0 && problems.count)
+		return err_set(err, ERR_CONFIG, "%zu %s in '%s'", problems.count,
+			       problems.count == 1 ? "problem" : "problems", s.def.env);
+	if (r == 0)
+		printf("%s: nothing wrong\n", s.def.env);
+	return r;
+}
+
 static int cmd_example(const void *data, int argc, char **argv, struct err *err)
 {
 	const struct options *o = data;
@@ -84,7 +111,7 @@ const struct cli_command bundle_cmd_secrets_init = {
 	.options_size = sizeof(struct options),
 };
 
-static const struct cli_option example_options[] = {
+static const struct cli_option definition_options[] = {
 	{ "file", 'f', CLI_VALUE, "BUNDLE.yaml", "the bundle's definition", true,
 	  offsetof(struct options, definition) },
 	CLI_OPTION_END,
@@ -94,7 +121,16 @@ const struct cli_command bundle_cmd_secrets_example = {
 	.name = "secrets example",
 	.args = "",
 	.summary = "print the same without passwords, to be committed",
-	.options = example_options,
+	.options = definition_options,
 	.run = cmd_example,
+	.options_size = sizeof(struct options),
+};
+
+const struct cli_command bundle_cmd_secrets_check = {
+	.name = "secrets check",
+	.args = "",
+	.summary = "tell what is missing, weak, shared or unknown in the definition's .env",
+	.options = definition_options,
+	.run = cmd_check,
 	.options_size = sizeof(struct options),
 };

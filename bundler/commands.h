@@ -20,6 +20,7 @@ extern const struct cli_command bundle_cmd_keys_show;
 extern const struct cli_command bundle_cmd_lint;
 extern const struct cli_command bundle_cmd_outdated;
 extern const struct cli_command bundle_cmd_sbom;
+extern const struct cli_command bundle_cmd_secrets_check;
 extern const struct cli_command bundle_cmd_secrets_example;
 extern const struct cli_command bundle_cmd_secrets_init;
 extern const struct cli_command bundle_cmd_show;

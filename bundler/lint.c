@@ -94,7 +94,7 @@ static const char *lookup(const void *from, const char *name)
 	const char *value = s->env ? dotenv_get(s->env, name) : NULL;
 	struct err ignored = ERR_INIT;
 
-	if (value || has_default(s->manifest, name))
+	if ((value && *value) || has_default(s->manifest, name))
 		return value;
 	if (is_port(s->manifest, name))
 		return NULL;
@@ -114,6 +114,8 @@ static int rehearse(struct scope *s, struct err *err)
 						 .manifest = s->manifest };
 	int r = 0;
 
+	if (s->env)
+		r = take(s->lint, secrets_require(&cluster, &s->def, s->env, s->def.env, err), err);
 	for (size_t i = 0; r == 0 && i < s->topology->count; i++) {
 		const struct topology_node *node = &s->topology->nodes[i];
 		CLEANUP(context_env_freep) struct context_env *env = NULL;

@@ -8,6 +8,7 @@
 
 #include "context.h"
 #include "definition.h"
+#include "dotenv.h"
 #include "err.h"
 #include "str.h"
 
@@ -35,6 +36,19 @@ void secrets_release(struct secrets *s);
  * RET should be secret.
  */
 int secrets_text(const struct secrets *s, bool fill, struct str *ret, struct err *err) MUST_CHECK;
+
+/*
+ * Everything that is wrong with ENV, a line each, added to RET: variables that are missing or empty,
+ * ports that are none, secrets that are too weak or the same, names that no service reads. What
+ * another service beside the definition reads may be there. PATH is the file's; the lines begin with
+ * its last part, and none shows a value.
+ */
+int secrets_check(const struct context_cluster *cluster, const struct definition *def,
+		  const struct dotenv *env, const char *path, struct strv *ret,
+		  struct err *err) MUST_CHECK;
+/* The same as an error: ERR_CONFIG unless all is right. */
+int secrets_require(const struct context_cluster *cluster, const struct definition *def,
+		    const struct dotenv *env, const char *path, struct err *err) MUST_CHECK;
 
 /* A password: letters and digits alone, the first a letter, more than 128 bits from OpenSSL's
  * generator; appended to RET. */

@@ -64,6 +64,60 @@ else
 	not_ok "a second one has other passwords"
 fi
 expect "lint is content with it" 0 "nothing wrong" "$bundle" lint "$d"
+
+# --- check ---------------------------------------------------------------------------------------------------
+expect "check is content with it too" 0 "nothing wrong" "$bundle" secrets check -f "$d/rhel8.yaml"
+cp "$d/.env" "$work/right.env"
+# wrong NAME SED TEXT: after this change of .env, check and lint end with 3 and say TEXT, and neither shows a value
+wrong() {
+	local program seen
+	cp "$work/right.env" "$d/.env"
+	sed -i "$2" "$d/.env"
+	cmp -s "$work/right.env" "$d/.env" && not_ok "$1" "'$2' changes nothing"
+	for program in "secrets check -f $d/rhel8.yaml" "lint $d"; do
+		# shellcheck disable=SC2086 # words
+		expect "$1 (${program%% *})" 3 "$3" "$bundle" $program
+		seen=$(sed -n 's/^[A-Z_]*_PASSWORD=\(..*\)/\1/p' "$d/.env" | grep -vx postgres | grep -cFf - "$work/.out" "$work/.err" | grep -cv ':0$')
+		((seen == 0)) || not_ok "$1: no value is shown" "$out$err"
+	done
+}
+wrong "a missing password" '/^REWIND_PASSWORD/d' ".env: variable 'REWIND_PASSWORD' is not set: service 'patroni' needs it"
+wrong "an empty one" 's/^REWIND_PASSWORD=.*/REWIND_PASSWORD=/' "variable 'REWIND_PASSWORD' is empty"
+wrong "a short one" 's/^REWIND_PASSWORD=.*/REWIND_PASSWORD=x7Kq-pR2v_9/' "'REWIND_PASSWORD' is too short"
+wrong "one that is tried first" 's/^REWIND_PASSWORD=.*/REWIND_PASSWORD=Postgres_Ch4ngeme!/' "'REWIND_PASSWORD' is too weak"
+wrong "its variable's name" 's/^REWIND_PASSWORD=.*/REWIND_PASSWORD=rewind_password/' "'REWIND_PASSWORD' is too weak"
+wrong "an account's name" 's/^\(POSTGRES_USER\|POSTGRES_PASSWORD\)=.*/\1=accounting-dpt/' "'POSTGRES_PASSWORD' is too weak"
+wrong "few different characters" 's/^REWIND_PASSWORD=.*/REWIND_PASSWORD=zazazazazazazazazaza/' "'REWIND_PASSWORD' is too weak"
+wrong "one for two purposes" 's/^\(REWIND\|REPLICATOR\)_PASSWORD=.*/\1_PASSWORD=x7Kq-pR2v_9Xc/' \
+	"variables 'REPLICATOR_PASSWORD' and 'REWIND_PASSWORD' have the same value"
+wrong "an unknown name" 's/^PATRONI_TTL=/PATRONI_TLT=/' "no service reads 'PATRONI_TLT' (did you mean 'PATRONI_TTL'?)"
+wrong "a machine that is not there" 's/^EXT_PG_PORT_NODE3=/EXT_PG_PORT_NODE4=/' "no service reads 'EXT_PG_PORT_NODE4'"
+wrong "a port that is none" 's/^EXT_PG_PORT_NODE3=.*/EXT_PG_PORT_NODE3=65536/' "'EXT_PG_PORT_NODE3' is no port"
+wrong "all at once" 's/^REWIND_PASSWORD=.*/REWIND_PASSWORD=x7Kq/;/^REPLICATOR_PASSWORD/d;s/^SCOPE=/SCOPES=/' "'REWIND_PASSWORD' is too short"
+capture "$bundle" secrets check -f "$d/rhel8.yaml"
+if [[ $out == *"'REPLICATOR_PASSWORD' is not set"* && $out == *"'SCOPES'"* && $err == *"3 problems in '$d/.env'"* ]]; then
+	ok "each of them is told"
+else
+	not_ok "each of them is told" "$out" "$err"
+fi
+cp "$work/right.env" "$d/.env"
+sed -i 's/^services: .*/services: [etcd, patroni]/' "$d/rhel8.yaml"
+cp "$d/topology.yaml" "$work/"
+sed -i '/services: \[\(haproxy\|pgbouncer\)\]/d' "$d/topology.yaml"
+sed -i 's/^POSTGRES_DB=.*/&\nHAPROXY_MAXCON=7/' "$d/.env"
+capture "$bundle" secrets check -f "$d/rhel8.yaml"
+if ((status == 3)) && [[ $out == *"no service reads 'HAPROXY_MAXCON'"* && $out != *"'HAPROXY_MAXCONN'"* && $out != *PGBOUNCER_POOL* ]]; then
+	ok "what a service beside the definition reads may be there"
+else
+	not_ok "what a service beside the definition reads may be there" "$out" "$err"
+fi
+cp "$work/topology.yaml" "$d/"
+cp manifests/rhel8.yaml "$d/"
+cp "$work/right.env" "$d/.env"
+chmod 644 "$d/.env"
+expect "a .env that others may read is refused" 3 "chmod 600" "$bundle" secrets check -f "$d/rhel8.yaml"
+chmod 600 "$d/.env"
+
 sed -i '/^env:/d' "$d/rhel8.yaml"
 expect "a definition without .env must be told where" 3 "'env'" "$bundle" secrets init -f "$d/rhel8.yaml"
 finish
