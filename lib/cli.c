@@ -18,6 +18,7 @@
 #include "str.h"
 
 #define NAMES_MAX 64
+#define LEFT_WIDTH 32 /* columns that an option takes in --help */
 
 /* A command as its words on the line: "keys init" takes two. */
 static int words_matched(const char *name, int argc, char **argv)
@@ -55,6 +56,16 @@ static const struct cli_command *find_command(const struct cli_program *program,
 	return argc == 0 || argv[0][0] == '-' ? fallback : NULL;
 }
 
+/* Of UTF-8 text, whose characters are one column wide each. */
+static size_t columns(const char *text)
+{
+	size_t count = 0;
+
+	for (; *text; text++)
+		count += ((unsigned char)*text & 0xC0) != 0x80;
+	return count;
+}
+
 static void print_options(const struct cli_option *o)
 {
 	for (; o && o->name; o++) {
@@ -63,7 +74,8 @@ static void print_options(const struct cli_option *o)
 		snprintf(left, sizeof(left), "%c%c%s --%s%s%s", o->letter ? '-' : ' ',
 			 o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
 			 o->value ? " " : "", o->value ? o->value : "");
-		printf("  %-32s %s%s\n", left, o->help, o->required ? " (required)" : "");
+		printf("  %-*s %s%s\n", LEFT_WIDTH + (int)(strlen(left) - columns(left)), left,
+		       o->help, o->required ? " (required)" : "");
 	}
 }
 
@@ -227,12 +239,15 @@ static int parse_option(const struct cli_command *c, int argc, char **argv, int 
 	return 0;
 }
 
-static int check_required(const struct cli_command *c, const void *options, struct err *err)
+static int check_required(const struct cli_program *program, const struct cli_command *c,
+			  const void *options, struct err *err)
 {
 	for (const struct cli_option *o = c->options; o && o->name; o++)
 		if (o->required && !*(const char *const *)((const char *)options + o->offset))
-			return err_set(err, ERR_USAGE, "option '--%s %s' is missing", o->name,
-				       o->value ? o->value : "");
+			return err_set(err, ERR_USAGE,
+				       "option '--%s %s' is missing: see '%s%s%s --help'", o->name,
+				       o->value ? o->value : "", program->name, *c->name ? " " : "",
+				       c->name);
 	return 0;
 }
 
@@ -257,12 +272,13 @@ static int run_command(const struct cli_program *program, const struct cli_comma
 			r = strv_add(&args, argv[i], err);
 	}
 	if (r == 0)
-		r = check_required(c, options, err);
+		r = check_required(program, c, options, err);
 	if (r == 0 && (int)args.count > c->max_args)
 		r = err_set(err, ERR_USAGE, "'%s' is one argument too many",
 			    args.items[c->max_args]);
 	if (r == 0 && (int)args.count < c->min_args)
-		r = err_set(err, ERR_USAGE, "an argument is missing: %s", c->args);
+		r = err_set(err, ERR_USAGE, "an argument is missing: %s: see '%s%s%s --help'",
+			    c->args, program->name, *c->name ? " " : "", c->name);
 	return r < 0 ? r : c->run(options, (int)args.count, args.items, err);
 }
 
@@ -290,7 +306,13 @@ static int dispatch(const struct cli_program *program, int argc, char **argv, st
 	}
 	if (argc > 0 &&
 	    (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h") || !strcmp(argv[0], "help"))) {
-		help_program(program);
+		c = argc > 1 ? find_command(program, argc - 1, argv + 1, &words) : NULL;
+		if (c)
+			help_command(program, c);
+		else if (argc > 1 && argv[1][0] != '-')
+			return unknown_command(program, argv[1], err);
+		else
+			help_program(program);
 		return 0;
 	}
 	c = find_command(program, argc, argv, &words);

@@ -14,7 +14,7 @@ done
 expect "a slip in a command gets a suggestion" 2 "did you mean 'show'?" "$bundle" shwo
 expect "the first word of a command gets its second" 2 "did you mean 'keys init'?" "$bundle" keys
 expect "a slip in an option gets a suggestion" 2 "did you mean '--keys'?" "$bundle" build --kesy x
-expect "a missing required option is named" 2 "option '--file BUNDLE.yaml' is missing" "$bundle" build
+expect "a missing required option is named" 2 "option '--file BUNDLE.yaml' is missing: see 'pgha-bundle build --help'" "$bundle" build
 expect "a missing argument is named" 2 'an argument is missing: BUNDLE.tar' "$bundle" show
 expect "one argument too many is named" 2 "'b' is one argument too many" "$bundle" show a b
 expect "an option without its value is named" 2 "option '--ca' needs a value (FILE)" "$bundle" show --ca
@@ -25,6 +25,9 @@ for command in 'keys init' resolve urls fetch build show; do
 	# shellcheck disable=SC2086
 	expect "$command --help" 0 'Usage: pgha-bundle ' "$bundle" $command --help
 done
+expect "help COMMAND is COMMAND --help" 0 'Usage: pgha-bundle keys issue --keys DIR' "$bundle" help keys issue
+expect "help for what is no command" 2 "unknown command 'nothing'" "$bundle" help nothing
+expect "options stand in columns, whatever their letters" 0 '      --permit NAME,…              further names' "$bundle" keys init --help
 expect "standard output that is full is a failure" 6 'No space left on device' \
 	bash -c "'$bundle' --help >/dev/full"
 finish
