@@ -19,6 +19,7 @@ dnf is not installed.
                         A line is printed for each: "ok" and the NEVRAs, or "no" and the reason, with tabs between
   --advisories          ROOT has packages: print what advisories say of them that is not installed yet, a line each:
                         ID TYPE SEVERITY NAME.ARCH EVR
+  --cache DIR           keep dnf's cache there, for repositories that do not change
   --streams             print the active module streams, NAME:STREAM a line, instead of packages
   --command             ask the dnf command instead of its Python API, and read its table: the judge's own judge
 """
@@ -43,7 +44,7 @@ def open_base(args):
     conf.config_file_path = "/dev/null"
     conf.installroot = args.root
     conf.persistdir = os.path.join(args.root, "var/lib/dnf")
-    conf.cachedir = os.path.join(args.root, "var/cache/dnf")
+    conf.cachedir = args.cache or os.path.join(args.root, "var/cache/dnf")
     conf.logdir = os.path.join(args.root, "var/log")
     os.makedirs(conf.logdir, exist_ok=True)
     conf.reposdir = [args.repo_dir]
@@ -200,6 +201,7 @@ def parse_arguments():
     parser.add_argument("--weak", action="store_true")
     parser.add_argument("--no-best", dest="best", action="store_false")
     parser.add_argument("--installed", action="store_true")
+    parser.add_argument("--cache")
     parser.add_argument("--batch")
     parser.add_argument("--advisories", action="store_true")
     parser.add_argument("--streams", action="store_true")

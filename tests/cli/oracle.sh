@@ -59,7 +59,7 @@ same_answers() {
 		cp -R "$host_root/var" "$dnf_root/"
 		options+=(--installed)
 	fi
-	capture "$tests_cli/dnf_oracle.py" "${options[@]}" --batch "$requests" "$dnf_root" "$work/repos.d" "$platform" "$5" x86_64
+	capture "$tests_cli/dnf_oracle.py" --cache "$work/dnf-cache" "${options[@]}" --batch "$requests" "$dnf_root" "$work/repos.d" "$platform" "$5" x86_64
 	if ((status == 2)); then
 		skip "$name" "dnf is not installed"
 		return

@@ -24,7 +24,7 @@ judge() {
 	for word in $disable; do options+=("--disable=$word"); done
 	rm -rf "$work/root" "$work/b.lock"
 	mkdir "$work/root"
-	capture "$oracle" "${options[@]}" "$work/root" "$work/repos.d" platform:el9 9 x86_64 "$@"
+	capture "$oracle" --cache "$work/dnf-cache" "${options[@]}" "$work/root" "$work/repos.d" platform:el9 9 x86_64 "$@"
 	status_dnf=$status
 	sort <<<"$out" >"$work/dnf.txt"
 	if ((status_dnf == 2)); then
@@ -106,7 +106,7 @@ rhel8() {
 		"$(printf '"%s",' "${@:-}" | sed 's/ /","/g; s/"",//')" >"$work/b.yaml"
 	rm -rf "$work/root" "$work/b.lock"
 	mkdir "$work/root"
-	capture "$oracle" "${options[@]}" "$work/root" "$work/repos.d" platform:el8 8 x86_64 '*'
+	capture "$oracle" --cache "$work/dnf-cache" "${options[@]}" "$work/root" "$work/repos.d" platform:el8 8 x86_64 '*'
 	if ((status == 2)); then
 		skip "RHEL 8 with [$1]" "dnf is not installed"
 		return
