@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pgha-bundle secrets …: the .env of a definition. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cleanup.h"
 #include "commands.h"
@@ -86,6 +87,48 @@ static int cmd_check(const void *data, int argc, char **argv, struct err *err)
 	return r;
 }
 
+/* Who holds the secret NAME: their capsules carry it. */
+static void print_holders(const struct secrets *s, const char *name)
+{
+	printf("%s:", name);
+	for (size_t i = 0; i < s->topology->count; i++) {
+		const struct topology_node *node = &s->topology->nodes[i];
+
+		for (size_t j = 0; j < s->manifest->count; j++) {
+			const struct service *service = s->manifest->services[j];
+
+			if (strv_has(&node->services, service->name) &&
+			    service_has_secret(service, name))
+				printf(" %s@%s", service->name, node->name);
+		}
+	}
+	printf("\n");
+}
+
+static int cmd_rotate(const void *data, int argc, char **argv, struct err *err)
+{
+	const struct options *o = data;
+	CLEANUP(secrets_release) struct secrets s = SECRETS_INIT;
+	cleanup_free const char **names = calloc((size_t)argc + 1, sizeof(*names));
+	cleanup_free char *kept = NULL;
+	int r = names ? secrets_load(o->definition, &s, err) : err_nomem(err);
+
+	if (r == 0)
+		r = definition_need(&s.def, "env", s.def.env, err);
+	for (int i = 0; r == 0 && i < argc; i++)
+		names[i] = argv[i];
+	if (r == 0)
+		r = secrets_rotate(&s, names, &kept, err);
+	if (r < 0)
+		return r;
+	for (int i = 0; i < argc; i++)
+		print_holders(&s, argv[i]);
+	notice("what was before is in '%s': a running cluster has the old passwords until its "
+	       "services are given the new ones; remove that file then",
+	       kept);
+	return 0;
+}
+
 static int cmd_example(const void *data, int argc, char **argv, struct err *err)
 {
 	const struct options *o = data;
@@ -132,5 +175,16 @@ const struct cli_command bundle_cmd_secrets_check = {
 	.summary = "tell what is missing, weak, shared or unknown in the definition's .env",
 	.options = definition_options,
 	.run = cmd_check,
+	.options_size = sizeof(struct options),
+};
+
+const struct cli_command bundle_cmd_secrets_rotate = {
+	.name = "secrets rotate",
+	.args = "NAME…",
+	.min_args = 1,
+	.max_args = 1000,
+	.summary = "new random passwords in the definition's .env; the old file is kept",
+	.options = definition_options,
+	.run = cmd_rotate,
 	.options_size = sizeof(struct options),
 };

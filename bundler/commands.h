@@ -23,6 +23,7 @@ extern const struct cli_command bundle_cmd_sbom;
 extern const struct cli_command bundle_cmd_secrets_check;
 extern const struct cli_command bundle_cmd_secrets_example;
 extern const struct cli_command bundle_cmd_secrets_init;
+extern const struct cli_command bundle_cmd_secrets_rotate;
 extern const struct cli_command bundle_cmd_show;
 extern const struct cli_command bundle_cmd_resolve;
 extern const struct cli_command bundle_cmd_urls;

@@ -50,6 +50,14 @@ int secrets_check(const struct context_cluster *cluster, const struct definition
 int secrets_require(const struct context_cluster *cluster, const struct definition *def,
 		    const struct dotenv *env, const char *path, struct err *err) MUST_CHECK;
 
+/*
+ * New random values for NAMES, which end with NULL and must be secrets of the definition's services,
+ * in its .env; nothing else of that file changes. The file as it was is kept beside it under a name
+ * that was free, RET_KEPT, which the caller frees. ERR_USAGE: no such secret.
+ */
+int secrets_rotate(const struct secrets *s, const char *const *names, char **ret_kept,
+		   struct err *err) MUST_CHECK;
+
 /* A password: letters and digits alone, the first a letter, more than 128 bits from OpenSSL's
  * generator; appended to RET. */
 int secrets_random(struct str *ret, struct err *err) MUST_CHECK;

@@ -118,6 +118,45 @@ chmod 644 "$d/.env"
 expect "a .env that others may read is refused" 3 "chmod 600" "$bundle" secrets check -f "$d/rhel8.yaml"
 chmod 600 "$d/.env"
 
+# --- rotate --------------------------------------------------------------------------------------------------
+mkdir "$work/vault"
+sed 's/^REWIND_PASSWORD=.*/& # mine/;s/^SCOPE=.*/SCOPE="a b" # name/' "$d/.env" >"$work/vault/env"
+chmod 600 "$work/vault/env"
+ln -sf ../vault/env "$d/.env"
+cp "$work/vault/env" "$work/before.env"
+expect "rotate tells who holds the password" 0 "REWIND_PASSWORD: patroni@node1 patroni@node2 patroni@node3" \
+	"$bundle" secrets rotate -f "$d/rhel8.yaml" REWIND_PASSWORD PGBOUNCER_PASSWORD
+if [[ $out == *"PGBOUNCER_PASSWORD: patroni@node1 patroni@node2 patroni@node3 pgbouncer@pgbouncer"* ]]; then ok "of each"; else not_ok "of each" "$out"; fi
+diff "$work/before.env" "$d/.env" | sed -n 's/^> //p' >"$work/changed"
+if [[ $(wc -l <"$work/changed") == 2 ]] && grep -qxE 'REWIND_PASSWORD=[A-Za-z0-9]{32} # mine' "$work/changed" &&
+	grep -qxE 'PGBOUNCER_PASSWORD=[A-Za-z0-9]{32}' "$work/changed"; then
+	ok "these lines change and no other, comments stay"
+else
+	not_ok "these lines change and no other, comments stay" "$(cut -d = -f 1 "$work/changed")"
+fi
+if [[ -L $d/.env && $(stat -c %a "$work/vault/env") == 600 ]]; then ok "a link stays one"; else not_ok "a link stays one"; fi
+kept=$work/vault/env.previous-1
+if cmp -s "$kept" "$work/before.env" && [[ $(stat -c %a "$kept") == 600 && $err == *"$kept"* ]]; then
+	ok "the file as it was is kept"
+else
+	not_ok "the file as it was is kept" "$err"
+fi
+if grep -qFf <(sed -n 's/^[A-Z_]*_PASSWORD=\([^ ]*\).*/\1/p' "$work/before.env" "$d/.env") "$work/.out" "$work/.err"; then
+	not_ok "no password is shown" "$out" "$err"
+else
+	ok "no password is shown"
+fi
+sed -i '/^REWIND_PASSWORD/d' "$work/vault/env"
+expect "one that is not there yet is added" 0 "previous-2" "$bundle" secrets rotate -f "$d/rhel8.yaml" REWIND_PASSWORD
+if [[ $(tail -n 1 "$d/.env") =~ ^REWIND_PASSWORD=.{32}$ ]] && cmp -s "$kept" "$work/before.env"; then ok "at the end"; else not_ok "at the end"; fi
+expect "and check is content" 0 "nothing wrong" "$bundle" secrets check -f "$d/rhel8.yaml"
+before=$(sha256sum "$d/.env")
+expect "a slip is refused" 2 "'REWIND_PASWORD' is no password of this definition's services (did you mean 'REWIND_PASSWORD'?)" \
+	"$bundle" secrets rotate -f "$d/rhel8.yaml" REPLICATOR_PASSWORD REWIND_PASWORD
+expect "what is no secret too" 2 "'SCOPE' is no password" "$bundle" secrets rotate -f "$d/rhel8.yaml" SCOPE
+expect "nothing named is a mistake" 2 "" "$bundle" secrets rotate -f "$d/rhel8.yaml"
+if [[ $(sha256sum "$d/.env") == "$before" && ! -e $work/vault/env.previous-3 ]]; then ok "and changes nothing"; else not_ok "and changes nothing"; fi
+
 sed -i '/^env:/d' "$d/rhel8.yaml"
 expect "a definition without .env must be told where" 3 "'env'" "$bundle" secrets init -f "$d/rhel8.yaml"
 finish
