@@ -39,16 +39,17 @@ static int rehearse(const struct assemble *a, const struct topology_node *node, 
 	return r < 0 ? err_prefix(err, "node '%s'", node->name) : 0;
 }
 
-static int check_wheels(const struct assemble *a, struct err *err)
+int assemble_check_wheels(const struct definition *def, const struct manifest *manifest,
+			  struct err *err)
 {
-	for (size_t i = 0; i < a->cluster->manifest->count; i++) {
-		const struct service *service = a->cluster->manifest->services[i];
+	for (size_t i = 0; i < manifest->count; i++) {
+		const struct service *service = manifest->services[i];
 
-		if (service->venv.path && !a->def->wheels.requirements.count)
+		if (service->venv.path && !def->wheels.requirements.count)
 			return err_set(err, ERR_CONFIG,
-				       "service '%s' makes a virtual environment and the bundle "
-				       "has no wheels: name them under 'wheels:' of the definition",
-				       service->name);
+				       "%s: service '%s' makes a virtual environment and the "
+				       "bundle has no wheels: name them under 'wheels:'",
+				       def->path, service->name);
 	}
 	return 0;
 }
@@ -59,7 +60,7 @@ int assemble_check(const struct assemble *a, struct err *err)
 	int r = secrets_require(a->cluster, a->def, a->env, a->def->env, err);
 
 	if (r == 0)
-		r = check_wheels(a, err);
+		r = assemble_check_wheels(a->def, a->cluster->manifest, err);
 	for (size_t i = 0; r == 0 && i < a->cluster->topology->count; i++)
 		r = keys_passphrase(a->passphrases, a->cluster->topology->nodes[i].name,
 				    &passphrase, err);

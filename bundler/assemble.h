@@ -29,6 +29,10 @@ struct assemble {
  * said before anything is fetched. */
 int assemble_check(const struct assemble *a, struct err *err) MUST_CHECK;
 
+/* ERR_CONFIG when a service makes a virtual environment and DEF asks for no wheels. */
+int assemble_check_wheels(const struct definition *def, const struct manifest *manifest,
+			  struct err *err) MUST_CHECK;
+
 /* Issues what KEYS does not hold or what does not fit, and asks for the CA key's passphrase when it has
  * to: before what takes long. */
 int assemble_certificates(const struct assemble *a, struct keys *keys, struct err *err) MUST_CHECK;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "assemble.h"
 #include "cleanup.h"
 #include "context.h"
 #include "definition.h"
@@ -212,6 +213,8 @@ static int check_definition(struct lint *lint, const char *path, const char *ser
 	if (r < 0)
 		return take(lint, r, err);
 	r = take(lint, definition_requests(&s.def, &requests, err), err);
+	if (r == 0)
+		r = take(lint, assemble_check_wheels(&s.def, s.manifest, err), err);
 	if (r < 0 || !s.def.topology)
 		return r;
 	r = topology_load(s.def.topology, &s.def.services, &s.topology, err);

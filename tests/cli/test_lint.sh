@@ -37,6 +37,7 @@ spoilt "an unknown variable in a template" services/haproxy/templates/haproxy.cf
 # shellcheck disable=SC2016 # for sed
 spoilt "a section that stays open" services/haproxy/templates/haproxy.cfg '$s/$/\n{{#nodes}}/' "haproxy.cfg"
 spoilt "a repository option that takes security away" repos/pgdg.repo '0,/^baseurl/s//sslverify=0\nbaseurl/' "pgdg.repo"
+spoilt "a virtual environment without wheels" rhel8.yaml '/^wheels:/d' "rhel8.yaml: service 'patroni' makes a virtual environment"
 fresh
 echo 'a: [' >"$d/rubbish.yaml"
 echo 'b: 1' >"$d/other.yaml"
