@@ -159,6 +159,7 @@ static int find_newer(struct work *w, struct err *err)
 static int print_packages(const struct work *w, struct err *err)
 {
 	CLEANUP(strv_release) struct strv lines = STRV_INIT;
+	size_t others = 0;
 	int r = lock_diff_lines(&w->diff, &lines, err);
 
 	if (r < 0)
@@ -172,6 +173,11 @@ static int print_packages(const struct work *w, struct err *err)
 	for (size_t i = 0; i < w->diff.count; i++)
 		if (is_told(w, &w->diff.items[i]))
 			printf("  %s\n", lines.items[i]);
+		else if (!w->diff.items[i].wheel)
+			others++;
+	if (others)
+		notice("a fresh answer adds or drops %zu more: 'resolve --check' tells them",
+		       others);
 	return 0;
 }
 

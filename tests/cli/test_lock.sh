@@ -205,6 +205,9 @@ repo base 10 <<<"$text_1"
 rm "$lock"
 expect "a lock that will be out of date" 0 "" resolve
 expect "nothing is yet" 0 "nothing newer" outdated --exit-code
+definition 'app'
+expect "what another definition drops is told" 0 "a fresh answer adds or drops 1 more: 'resolve --check' tells them" outdated
+definition 'app, side'
 repo base 11 <<-END
 	$text_1
 	lib-2-1.x86_64 requires: core
