@@ -112,6 +112,7 @@ static int renew_run(const void *options, int argc, char **argv, struct err *err
 {
 	CLEANUP(keys_release) struct keys keys = KEYS_INIT;
 	CLEANUP(keys_list_release) struct keys_list list = KEYS_LIST_INIT;
+	size_t renewed = 0;
 	int r = open_keys(options, &keys, err);
 
 	if (r == 0)
@@ -125,13 +126,16 @@ static int renew_run(const void *options, int argc, char **argv, struct err *err
 			wanted = wanted || keys_item_is(&list.items[i], argv[j]);
 		if (wanted)
 			r = renew_one(&keys, list.items[i].name, err);
+		renewed += wanted;
 	}
+	if (r == 0 && !renewed)
+		notice("nothing is due: a certificate that is named is renewed all the same");
 	return r;
 }
 
 const struct cli_command bundle_cmd_keys_renew = {
 	.name = "keys renew",
-	.args = "[NAME…]",
+	.args = "[NAME...]",
 	.max_args = NAMES_MAX,
 	.summary = "make certificates anew: those named, or those whose life is nearly over",
 	.options = keys_change_options,
@@ -189,7 +193,7 @@ static int revoke_run(const void *options, int argc, char **argv, struct err *er
 
 const struct cli_command bundle_cmd_keys_revoke = {
 	.name = "keys revoke",
-	.args = "NAME|SERIAL…",
+	.args = "NAME|SERIAL...",
 	.min_args = 1,
 	.max_args = NAMES_MAX,
 	.summary = "put certificates on the CA's revocation list",

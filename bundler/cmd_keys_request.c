@@ -159,14 +159,14 @@ static int request_run(const void *options, int argc, char **argv, struct err *e
 		notice("nothing is to be requested");
 	else
 		notice("the private keys stay in '%s'; carry the requests to the CA, and its "
-		       "answers back: pgha-bundle keys import --keys '%s' FILE…",
-		       keys.dir, keys.dir);
+		       "answers back: pgha-bundle keys import --keys '%s'%s FILE…",
+		       keys.dir, keys.dir, keys.ca ? "" : " --ca-cert CHAIN.pem");
 	return 0;
 }
 
 const struct cli_command bundle_cmd_keys_request = {
 	.name = "keys request",
-	.args = "[NAME…]",
+	.args = "[NAME...]",
 	.max_args = NAMES_MAX,
 	.summary = "write certificate requests for somebody else's CA",
 	.options = keys_request_options,
@@ -211,7 +211,7 @@ static int import_run(const void *options, int argc, char **argv, struct err *er
 
 const struct cli_command bundle_cmd_keys_import = {
 	.name = "keys import",
-	.args = "[CERTIFICATE…]",
+	.args = "[CERTIFICATE...]",
 	.max_args = NAMES_MAX,
 	.summary = "take the certificates that somebody else's CA has issued",
 	.options = keys_import_options,

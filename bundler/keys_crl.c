@@ -100,7 +100,10 @@ int keys_known_serial(const struct keys *keys, const char *text, struct str *ret
 		if (isxdigit((unsigned char)*p))
 			str_addc(ret, (char)toupper((unsigned char)*p));
 		else if (*p != ':')
-			return err_set(err, ERR_USAGE, "'%s' is no serial number", text);
+			return err_set(err, ERR_USAGE,
+				       "'%s' is neither the name of a certificate ('keys show' "
+				       "lists them) nor a serial number",
+				       text);
 	r = str_check(ret, err);
 	if (r == 0 && ret->len)
 		r = keys_log_find(keys, ret->buf, &name, err);

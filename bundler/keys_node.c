@@ -11,8 +11,8 @@ int keys_name(const char *folder, const char *owner, const char *name, char **re
 	if (!str_is_word(owner, ".-_") || *owner == '.' ||
 	    (name && (!str_is_word(name, ".-_") || *name == '.')))
 		return err_set(err, ERR_CONFIG,
-			       "'%s'%s%s%s do not make a file's name: letters, digits, '.', '-' "
-			       "and '_'",
+			       "'%s'%s%s%s cannot be in a file's name: only letters, digits, "
+			       "'.', '-' and '_' can",
 			       owner, name ? " and '" : "", name ? name : "", name ? "'" : "");
 	return str_printf(ret, err, "%s/%s%s%s", folder, owner, name ? "/" : "", name ? name : "");
 }

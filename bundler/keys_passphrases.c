@@ -77,7 +77,7 @@ int keys_passphrases_load(const char *path, struct keys_passphrases **ret, struc
 	if (r == 0)
 		r = x509_read_private(path, ERR_USAGE, &p->file, err);
 	if (r < 0)
-		return r;
+		return err_prefix(err, "the nodes' passphrases");
 	if (strlen(p->file.buf) != p->file.len)
 		return err_set(err, ERR_CONFIG, "'%s' holds a NUL character", path);
 	for (line = p->file.buf; line;) {

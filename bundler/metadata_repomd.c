@@ -314,7 +314,9 @@ static int load_keys(struct asking *a, struct strv *warnings, struct err *err)
 			"add '%s: [FINGERPRINT]' under 'trust:' of the definition",
 			source->where, source->id, source->id);
 	a->check.keys = &a->keys;
-	return vendorkeys_load(&what, warnings, &a->keys, &fresh, err);
+	if (vendorkeys_load(&what, warnings, &a->keys, &fresh, err) < 0)
+		return err_prefix(err, "repository '%s'", source->id);
+	return 0;
 }
 
 static int begin(struct askings *l, struct asking *a, struct strv *warnings, struct err *err)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "resolver.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "baseline.h"
 #include "cleanup.h"
@@ -19,6 +21,14 @@ void resolver_release(struct resolver *resolver)
 }
 
 /* --- repositories ---------------------------------------------------------------------------------- */
+
+/* With the place where the definition, which is NODE's, names PATH. */
+static int check_readable(const struct yaml_node *node, const char *path, struct err *err)
+{
+	if (access(path, R_OK) < 0)
+		return yaml_error(node, err, "cannot open '%s': %s", path, strerror(errno));
+	return 0;
+}
 
 static int check_trust(const struct resolver *rs, struct err *err)
 {
@@ -57,8 +67,13 @@ static int read_repofiles(struct resolver *rs, struct strv *warnings, struct err
 	bool enabled = false;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < def->repos.count; i++)
-		r = repofile_load(def->repos.items[i], &vars, &rs->repofiles, warnings, err);
+	for (size_t i = 0; r == 0 && i < def->repos.count; i++) {
+		r = check_readable(yaml_get(yaml_root(def->doc), "repos")->items[i],
+				   def->repos.items[i], err);
+		if (r == 0)
+			r = repofile_load(def->repos.items[i], &vars, &rs->repofiles, warnings,
+					  err);
+	}
 	if (r == 0)
 		r = check_trust(rs, err);
 	for (size_t i = 0; i < rs->repofiles.count; i++)
@@ -117,6 +132,8 @@ int resolver_open(const struct definition *def, const struct metadata_options *o
 	if (r == 0)
 		r = metadata_load(ret->solve.pool, def, &ret->repofiles, options, warnings,
 				  &ret->metadata, err);
+	if (r == 0 && def->baseline)
+		r = check_readable(yaml_get(yaml_root(def->doc), "baseline"), def->baseline, err);
 	if (r == 0 && def->baseline)
 		r = baseline_load(ret->solve.pool, def->baseline, &def->platform, warnings, err);
 	if (r == 0)

@@ -394,7 +394,8 @@ static void tell_unknown(const struct solve *solve, const struct definition_requ
 			 struct err *err)
 {
 	cleanup_free const char **names = all_names(solve->pool);
-	bool plain = !pkgspec_is_file(request->name) && !strpbrk(request->name, "*?[( ");
+	bool glued = strpbrk(request->name, "<>=") && !strchr(request->name, ' ');
+	bool plain = !glued && !pkgspec_is_file(request->name) && !strpbrk(request->name, "*?[( ");
 	const char *near = names && plain ? str_nearest(request->name, names) : NULL;
 
 	if (near)
@@ -402,9 +403,10 @@ static void tell_unknown(const struct solve *solve, const struct definition_requ
 			"%s: no package '%s' (%s) in any repository (did you mean '%s'?)",
 			request->where, request->name, request->reason, near);
 	else
-		err_set(err, ERR_NETWORK, "%s: no package %s'%s' (%s) in any repository",
+		err_set(err, ERR_NETWORK, "%s: no package %s'%s' (%s) in any repository%s",
 			request->where, pkgspec_is_file(request->name) ? "with the file " : "",
-			request->name, request->reason);
+			request->name, request->reason,
+			glued ? " (put blanks around the operator: 'NAME >= VERSION')" : "");
 	if (names && plain && strlen(request->name) > 2)
 		detail_names(names, request->name, err);
 }

@@ -542,6 +542,8 @@ static void add_element(const struct problem *problem, Id p, Id rp, struct str *
 
 static void tell_solutions(const struct problem *problem, Id id, struct err *err)
 {
+	CLEANUP(strv_release) struct strv told = STRV_INIT;
+	struct err ignored = ERR_INIT; /* at worst a line stands twice */
 	Id count = (Id)solver_solution_count(problem->solver, id);
 
 	for (Id solution = 1; solution <= count; solution++) {
@@ -553,8 +555,11 @@ static void tell_solutions(const struct problem *problem, Id id, struct err *err
 		while ((element = solver_next_solutionelement(problem->solver, id, solution,
 							      element, &p, &rp)) != 0)
 			add_element(problem, p, rp, &line);
-		if (line.len && !line.failed)
-			err_detail(err, "  - %s", line.buf);
+		if (!line.len || line.failed || strv_has(&told, line.buf))
+			continue;
+		err_detail(err, "  - %s", line.buf);
+		if (strv_add(&told, line.buf, &ignored) < 0)
+			continue;
 	}
 }
 

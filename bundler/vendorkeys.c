@@ -142,9 +142,8 @@ int vendorkeys_load(const struct vendorkeys *what, struct strv *warnings, struct
 
 	if (what->gpgkey->count == 0)
 		return err_set(err, ERR_VERIFY,
-			       "repository '%s' says nowhere where its key is: add 'gpgkey=URL' to "
-			       "its section of the .repo file, and resolve again",
-			       what->repo);
+			       "nothing says where its key is: add 'gpgkey=URL' to its section of "
+			       "the .repo file, and resolve again");
 	r = download(what, ret, err);
 	if (r < 0) {
 		if (err->code == ERR_INTERRUPTED || !add_kept(what, ret))

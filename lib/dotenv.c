@@ -186,6 +186,11 @@ int dotenv_load(const char *path, struct dotenv **ret, struct err *err)
 	struct stat st = { .st_mode = 0 };
 	int r;
 
+	if (fd < 0 && errno == ENOENT)
+		return err_set(err, ERR_CONFIG,
+			       "'%s' is not there: it holds the passwords, and 'pgha-bundle "
+			       "secrets init' makes it",
+			       path);
 	if (fd < 0)
 		return err_errno(err, ERR_CONFIG, errno, "cannot open '%s'", path);
 	if (fstat(fd, &st) < 0)

@@ -219,6 +219,9 @@ int str_u64(uint64_t *ret, const char *text, uint64_t min, uint64_t max, struct 
 		ok = *p >= '0' && *p <= '9' && !__builtin_mul_overflow(value, 10, &value) &&
 		     !__builtin_add_overflow(value, (uint64_t)(*p - '0'), &value);
 	}
+	if (min == max && (!ok || value != min))
+		return err_set(err, ERR_CONFIG, "'%.40s' is not %llu", text,
+			       (unsigned long long)min);
 	if (!ok || value < min || value > max)
 		return err_set(err, ERR_CONFIG, "'%.40s' is not a number from %llu to %llu", text,
 			       (unsigned long long)min, (unsigned long long)max);

@@ -60,6 +60,10 @@ static int next_event(struct build *b, yaml_event_t *event)
 	if (b->parser.error == YAML_READER_ERROR)
 		return err_set(b->err, b->doc->code, "%s: %s at byte %zu", b->doc->name,
 			       b->parser.problem, b->parser.problem_offset);
+	if (!strcmp(b->parser.problem, "found character that cannot start any token"))
+		return build_error(b, &b->parser.problem_mark,
+				   "this character cannot begin a value: put '@', '`' and '%' in "
+				   "quotes, and indent with blanks, not with tabs");
 	return build_error(b, &b->parser.problem_mark, b->parser.problem);
 }
 

@@ -86,8 +86,8 @@ expect "a CA key that others may read is refused" 3 "chmod 600" "$bundle" keys s
 # -- renew ------------------------------------------------------------------------------------------
 old=$(serial "$k/clients/app.crt")
 oldkey=$(sha256sum "$k/clients/app.key")
-expect "nothing is renewed that is not due" 0 "" "$bundle" keys renew --keys "$k"
-same "and no passphrase was needed" "" "$out$err"
+expect "nothing is renewed that is not due" 0 "nothing is due" "$bundle" keys renew --keys "$k"
+same "and no passphrase was needed" "nothing is due: a certificate that is named is renewed all the same" "$out$err"
 expect "what is named is renewed" 0 "clients/app" "$bundle" keys renew --keys "$k" app --passphrase-file pass
 if [[ $old != "$(serial "$k/clients/app.crt")" && $oldkey != "$(sha256sum "$k/clients/app.key")" ]]; then
 	ok "with a new serial number and a new key"
@@ -113,6 +113,7 @@ cat "$k/ca.crt" "$k/crl.pem" >ca-and-crl.pem
 expect "openssl refuses the revoked one" 2 "revoked" openssl verify -crl_check -CAfile ca-and-crl.pem "$k/clients/root.crt"
 expect "and accepts the new one" 0 OK openssl verify -crl_check -purpose sslclient -CAfile ca-and-crl.pem "$k/clients/app.crt"
 list=$(sha256sum "$k/crl.pem")
+expect "what is no name and no serial number" 2 "'nobody' is neither the name of a certificate" "$bundle" keys revoke --keys "$k" nobody --passphrase-file pass
 expect "revoking again changes nothing" 0 "" "$bundle" keys revoke --keys "$k" root --passphrase-file pass
 same "the same list" "$list" "$(sha256sum "$k/crl.pem")"
 expect "keys check tells what is revoked" 1 "clients/root: is revoked" "$bundle" keys check --keys "$k"

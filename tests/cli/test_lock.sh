@@ -196,6 +196,15 @@ definition 'a, z'
 expect "a reason that is gone" 0 "1 removed" resolve --update
 expect "gives way to one that holds" 0 "package a-1-1.x86_64" grep -A 6 "nevra: shared" "$lock"
 
+# --- slips in a definition ---
+definition "'z>=2'"
+expect "an operator without blanks" 4 "put blanks around the operator" resolve
+definition 'z' 'baseline: none.inv'
+expect "an inventory that is not there, and who names it" 3 "$work/b.yaml:5:11: cannot open '$work/none.inv'" resolve
+definition 'z'
+sed -i 's/all.repo/none.repo/' "$work/b.yaml"
+expect "a .repo file that is not there, and who names it" 3 "$work/b.yaml:3:9: cannot open '$work/none.repo'" resolve
+
 # --- outdated ---
 # shellcheck disable=SC2317 # called through expect
 outdated() { "$bundle" outdated -f "$work/b.yaml" --lock "$lock" --cache "$cache" --accept-older base,extra "$@"; }

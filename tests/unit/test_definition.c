@@ -109,7 +109,7 @@ static void mistakes_are_named_with_their_place(void **state)
 	} cases[] = {
 		{ MINIMAL "pakages: []\n",
 		  "b.yaml:4:1: unknown key 'pakages' (did you mean 'packages'?)" },
-		{ "pgha: 2\n", "b.yaml:1:7: " },
+		{ "pgha: 2\n", "b.yaml:1:7: 'pgha': '2' is not 1" },
 		{ "pgha: 1\n", "'platform' is missing" },
 		{ MINIMAL "packages: [\"--all\"]\n", "b.yaml:4:12: '--all' is no name" },
 		{ MINIMAL "packages: [\"a\\nb\"]\n", "b.yaml:4:12: 'a\nb' is no name" },

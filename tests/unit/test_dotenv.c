@@ -79,6 +79,11 @@ static void a_file_that_others_may_read_is_refused(void **state)
 	assert_string_equal(dotenv_get(env, "A"), "1");
 	close(fd);
 	unlink(path);
+	dotenv_free(env);
+	env = NULL;
+	assert_fails(ERR_CONFIG, dotenv_load(path, &env, &err));
+	assert_contains(err.msg, "' is not there");
+	assert_contains(err.msg, "secrets init");
 }
 
 static void a_written_value_is_read_back(void **state)

@@ -34,6 +34,8 @@ static void hostile_documents_are_refused(void **state)
 		{ "a: &x 1\nb: *x\n", "t.yaml:1:4: anchors and tags are not allowed" },
 		{ "a: !!str 1\n", "anchors and tags are not allowed" },
 		{ "a: [1, 2\n", "t.yaml:" },
+		{ "a: [@core]\n", "t.yaml:1:5: this character cannot begin a value: put '@'" },
+		{ "a:\n\t- 1\n", "t.yaml:2:1: this character cannot begin a value" },
 		{ "a: 1\n---\nb: 2\n", "only one document is allowed" },
 		{ "? [a]\n: b\n", "a key must be a word" },
 		{ "a: \"x\\0y\"\n", "a NUL character is not allowed" },
