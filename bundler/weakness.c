@@ -209,7 +209,9 @@ static size_t begins_with(const char *text, const char *word, size_t len)
 /* NAME and its parts, two for "BASE_ROOT", are words too; marks the places behind them. */
 static void reach_by_name(const char *text, const char *name, bool *reached)
 {
-	reached[begins_with(text, name, strlen(name))] = true;
+	/* One letter by itself is no word: two such names would make up most of a password. */
+	if (strlen(name) >= 2)
+		reached[begins_with(text, name, strlen(name))] = true;
 	while (*name) {
 		size_t len = strcspn(name, "_-. ");
 

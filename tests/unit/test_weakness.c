@@ -4,8 +4,9 @@
 #include "secrets.h"
 #include "weakness.h"
 
-static char around[][20] = { "BASE_ROOT_PASSWORD", "keeper", "my-cluster", "node1", "" };
-static char *pointers[] = { around[0], around[1], around[2], around[3], around[4] };
+static char around[][20] = { "BASE_ROOT_PASSWORD", "keeper", "my-cluster", "node1", "", "b", "d" };
+static char *pointers[] = { around[0], around[1], around[2], around[3],
+			    around[4], around[5], around[6] };
 static const struct strv names = { .items = pointers, .count = ARRAY_SIZE(pointers) };
 
 static void what_is_tried_first_is_too_weak(void **state)
@@ -51,6 +52,7 @@ static void others_will_do(void **state)
 		"the password of alpha",
 		"d8e41bb0c0b3d0ab0c5f1f5a0d3d0c5e1c7f9be8a2bb54f1",
 		"k3eper-of-the-bees",
+		"b-9471-d-3306-b-8825",
 		"admin-82736465928101928374",
 		"29384756012938475610",
 		"Éléphant à vélo",
