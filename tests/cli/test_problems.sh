@@ -24,6 +24,8 @@ END
 	foo-2-1.x86_64
 	bar-1-1.x86_64 conflicts: legacy
 	needold-1-1.x86_64 requires: foo < 3
+	twin-a-1-1.x86_64 conflicts: twin-b
+	twin-b-1-1.x86_64
 END
 printf '[base]\nname=base\nbaseurl=file://%s\n' "$work/base" >"$work/all.repo"
 
@@ -74,5 +76,10 @@ fails "a package of the host that is in conflict" bar '' <<-END
 	  ways out:
 	    - remove legacy-1-1.x86_64 from the host, and remove oldtool-1-1.x86_64 from the host
 	    - do not ask for 'bar' (WORK/b.yaml:5:12)
+END
+fails "a pattern whose packages are in conflict, with one way out told once" "'twin-*'" '' <<-END
+	pgha-bundle: WORK/b.yaml:5:12: 'twin-*' (requested) cannot be installed: twin-a-1-1.x86_64 (base) conflicts with twin-b-1-1.x86_64 (base) (as 'twin-b'): they cannot be on one host
+	  ways out:
+	    - do not ask for 'twin-*' (WORK/b.yaml:5:12)
 END
 finish
