@@ -116,7 +116,7 @@ check: deps ## unit tests and command tests
 check-asan: deps ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(Q)$(MAKE) --no-print-directory B=build/asan CFLAGS='-O1 -g -fno-omit-frame-pointer' \
 		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' all tests
-	$(Q)tests/run.sh build/asan
+	$(Q)LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 tests/run.sh build/asan
 
 random-check: all tests ## random requests beside stock dnf (SEED='17 18 19', COUNT=300 of each)
 	$(Q)PGHA_BUILD=$(B) SEED='$(SEED)' COUNT='$(COUNT)' tests/cli/random_check.sh
