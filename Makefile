@@ -160,8 +160,8 @@ bench-smoke: deps all $(BENCH_BINS) ## one quick round: that everything still ru
 install: all ## install both programs and the manifests below $(DESTDIR)$(PREFIX)
 	install -D -m 0755 $(B)/pgha-bundle $(DESTDIR)$(PREFIX)/bin/pgha-bundle
 	install -D -m 0755 $(B)/pgha-install $(DESTDIR)$(PREFIX)/bin/pgha-install
-	install -d $(DESTDIR)$(PREFIX)/share/pgha
-	cp -R manifests keys $(DESTDIR)$(PREFIX)/share/pgha/
+	find manifests keys -type f ! -name .env ! -name '.env.previous-*' \
+		-exec install -D -m 0644 {} $(DESTDIR)$(PREFIX)/share/pgha/{} \;
 
 C_SRCS := $(LIB_SRCS) $(BUNDLER_SRCS) $(INSTALLER_SRCS) bundler/main.c installer/main.c
 C_FILES := $(C_SRCS) $(TEST_SRCS) $(wildcard tests/tools/*.c tests/bench/*.c lib/*.h bundler/*.h installer/*.h tests/unit/*.h)

@@ -23,7 +23,11 @@ one='' two='' dead='' # replaced at once
 . "$state/ports"
 
 # repo NAME REVISION <TEXT (tests/cli/make_repo.py)
-repo() { "$root/tests/cli/make_repo.py" "$files/$1" "$2" gz; }
+# Each revision with a time of its own: within one second a server says that nothing has changed.
+repo() {
+	"$root/tests/cli/make_repo.py" "$files/$1" "$2" gz
+	touch -d "2025-01-01 00:00:0$2" "$files/$1/repodata/repomd.xml"
+}
 # mirrors SERVER…: in this order in the list and in the metalink
 mirrors() {
 	local server preference=100 sha256

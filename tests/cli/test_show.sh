@@ -4,6 +4,10 @@
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
+if ! python3 -m pip --version >/dev/null 2>&1; then
+	skip "what show and diff tell" "pip is not installed"
+	finish
+fi
 umask 077
 if ! { "$root/tests/cli/make_bundle.sh" "$work/a" && "$root/tests/cli/make_bundle.sh" "$work/b" 4 8 3; } >"$work/log" 2>&1; then
 	not_ok "bundles can be made" "$(<"$work/log")"
