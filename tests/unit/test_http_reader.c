@@ -10,7 +10,7 @@ static const struct http_settings hasty = { .timeout_s = 1, .retries = 2 };
 
 static struct {
 	struct http_transfer transfers[FILES];
-	char names[FILES][16], dests[FILES][96];
+	char names[FILES][24], dests[FILES][128];
 	unsigned int looked[FILES];
 	char digests[FILES][SHA256_HEX_SIZE]; /* of what was looked at */
 	bool named[FILES];                    /* DEST was there already */
