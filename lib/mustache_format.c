@@ -78,6 +78,22 @@ static int quote_userlist(struct str *out, const char *text, struct err *err)
 	return 0;
 }
 
+static int quote_dquote(struct str *out, const char *text, struct err *err)
+{
+	int r = refuse_controls(text, err);
+
+	if (r < 0)
+		return r;
+	str_addc(out, '"');
+	for (const char *p = text; *p; p++) {
+		if (*p == '"' || *p == '\\')
+			str_addc(out, '\\');
+		str_addc(out, *p);
+	}
+	str_addc(out, '"');
+	return 0;
+}
+
 /* PostgreSQL's guc-file.l: '' is a quote, a backslash starts an escape, a newline ends the line. */
 static int quote_pgconf(struct str *out, const char *text, struct err *err)
 {
@@ -177,6 +193,7 @@ static const struct mustache_format formats[] = {
 	{ "text", quote_plain },      { "ini", quote_plain },     { "yaml", quote_yaml },
 	{ "shell", quote_shell },     { "pgconf", quote_pgconf }, { "sql", quote_sql },
 	{ "systemd", quote_systemd }, { "squote", quote_squote }, { "userlist", quote_userlist },
+	{ "dquote", quote_dquote },
 };
 
 const struct mustache_format *mustache_format(const char *name)
@@ -189,8 +206,9 @@ const struct mustache_format *mustache_format(const char *name)
 
 const char *const *mustache_format_names(void)
 {
-	static const char *const names[] = { "text", "ini",     "yaml",   "shell",    "pgconf",
-					     "sql",  "systemd", "squote", "userlist", NULL };
+	static const char *const names[] = { "text",     "ini",    "yaml",    "shell",
+					     "pgconf",   "sql",    "systemd", "squote",
+					     "userlist", "dquote", NULL };
 
 	return names;
 }

@@ -289,6 +289,8 @@ static void each_format_quotes_as_the_schema_says(void **state)
 		{ "squote", "a\nb", NULL },
 		{ "userlist", "say \"hi\"", "\"say \"\"hi\"\"\"" },
 		{ "userlist", "a\nb", NULL },
+		{ "dquote", "say \"hi\" \\ 'it' 100% $x", "\"say \\\"hi\\\" \\\\ 'it' 100% $x\"" },
+		{ "dquote", "a\nb", NULL },
 		{ "ini", "a b;c", "a b;c" },
 		{ "ini", "a\nb", NULL },
 		{ "text", "a\rb", NULL },
