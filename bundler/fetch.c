@@ -216,6 +216,16 @@ static void on_arrival(const struct http_transfer *transfer, int fd, void *arg)
 	artifact_vet(v->artifact, fd, v->keyring);
 }
 
+/* Large files first: at the end, the last bytes that arrive are few, and soon read. */
+static int by_size_falling(const void *a, const void *b)
+{
+	const struct http_transfer *x = a, *y = b;
+
+	if (x->size_bytes != y->size_bytes)
+		return x->size_bytes < y->size_bytes ? 1 : -1;
+	return strcmp(x->path, y->path);
+}
+
 static size_t plan_downloads(struct fetch *f, struct http_transfer *transfers, struct vet *ret_vets)
 {
 	size_t count = 0;
@@ -237,6 +247,7 @@ static size_t plan_downloads(struct fetch *f, struct http_transfer *transfers, s
 						.arg = &ret_vets[count] };
 		count++;
 	}
+	qsort(transfers, count, sizeof(*transfers), by_size_falling);
 	return count;
 }
 
@@ -253,11 +264,12 @@ static int download_rpms(struct fetch *f, struct err *err)
 	if (count > 0)
 		r = http_fetch(transfers, count, f->options->limits, "packages", err);
 	for (size_t i = 0; i < count; i++) {
+		struct artifact *arrived = ((struct vet *)transfers[i].arg)->artifact;
+
 		if (r == 0) {
-			wanted[i].artifact->state = ARTIFACT_ARRIVED;
+			arrived->state = ARTIFACT_ARRIVED;
 			/* What an earlier run has left complete was not downloaded now. */
-			wanted[i].artifact->origin =
-				transfers[i].downloaded ? ORIGIN_NETWORK : ORIGIN_CACHE;
+			arrived->origin = transfers[i].downloaded ? ORIGIN_NETWORK : ORIGIN_CACHE;
 		}
 		http_transfer_release(&transfers[i]);
 	}
