@@ -50,7 +50,7 @@ obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help tests check check-asan random-check random-docs check-el8 check-lab demo lab lab-shell lab-down bench bench-docs bench-smoke \
+.PHONY: all help tests check check-asan random-check random-docs check-el8 check-repro check-lab demo lab lab-shell lab-down bench bench-docs bench-smoke \
 	deps install lint \
 	format clean
 
@@ -126,6 +126,9 @@ random-docs: all tests ## the same and every name there is, and write docs/compa
 
 check-el8: deps ## build and unit tests with the libraries of RHEL 8's generation (Debian 11)
 	$(Q)tests/lab/lab check-el8
+
+check-repro: deps all ## one lock built here, on Debian 13 and on Debian 11: the same payload and repodata
+	$(Q)tests/lab/repro.sh $(B)
 
 demo: deps ## from yum repositories to eight running services, and a failover
 	$(Q)tests/lab/lab demo

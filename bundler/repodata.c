@@ -119,6 +119,34 @@ static int begin(const char *work, const char *repo, const char *repodata,
 	return r;
 }
 
+/* The packages of REPO as createrepo_c reads them from RET_PATH. */
+static int list_packages(const char *work, const char *repo, char **ret_path, struct err *err)
+{
+	CLEANUP(strv_release) struct strv names = STRV_INIT;
+	CLEANUP(str_release) struct str text = STR_INIT;
+	cleanup_free char *packages = NULL;
+	cleanup_free char *path = NULL;
+	int r = path_join(repo, "Packages", &packages, err);
+
+	if (r == 0)
+		r = path_join(work, "packages", &path, err);
+	if (r == 0)
+		r = dir_list(packages, &names, err);
+	for (size_t i = 0; i < names.count; i++)
+		str_addf(&text, "Packages/%s\n", names.items[i]);
+	if (r == 0)
+		r = str_check(&text, err);
+	if (r == 0)
+		r = file_write_atomic(path, 0600, text.len ? text.buf : "", text.len, err);
+	if (r == 0)
+		*ret_path = steal_ptr(&path);
+	return r;
+}
+
+/*
+ * Packages come by a list: when createrepo_c looks for them by itself, it comes upon modules.yaml in repodata/ too,
+ * and newer ones (1.2 was seen) write it anew in libmodulemd's words.
+ */
 int repodata_make(const char *repo, const char *cache, const struct published *published,
 		  struct err *err)
 {
@@ -126,6 +154,7 @@ int repodata_make(const char *repo, const char *cache, const struct published *p
 	cleanup_free char *repodata = NULL;
 	cleanup_free char *known = NULL;
 	cleanup_free char *absolute = NULL;
+	cleanup_free char *packages = NULL;
 	int r = str_printf(&work, err, "%s.work", repo);
 
 	if (r == 0)
@@ -138,6 +167,8 @@ int repodata_make(const char *repo, const char *cache, const struct published *p
 		r = dir_make(known, 0755, err);
 	if (r == 0 && (published->updateinfo.len || published->modules.len))
 		r = begin(work, repo, repodata, published, err);
+	if (r == 0)
+		r = list_packages(work, repo, &packages, err);
 	if (r < 0)
 		return r;
 	/* A relative one would be the repository's. */
@@ -146,6 +177,7 @@ int repodata_make(const char *repo, const char *cache, const struct published *p
 		return err_errno(err, ERR_FAILED, errno, "cannot use '%s'", known);
 	return run(repo,
 		   (const char *const[]){ CREATEREPO, "--update", "--keep-all-metadata",
-					  "--cachedir", absolute, repo, NULL },
+					  "--cachedir", absolute, "--pkglist", packages, repo,
+					  NULL },
 		   err);
 }

@@ -15,7 +15,7 @@ int repodata_link(const char *dir, const char *file, const char *cached,
 		  struct err *err) MUST_CHECK;
 
 /*
- * Makes REPO/repodata over the RPMs that are linked below REPO. CACHE/createrepo keeps what createrepo_c
+ * Makes REPO/repodata over the RPMs that are linked in REPO/Packages. CACHE/createrepo keeps what createrepo_c
  * has hashed, by the RPMs' own signatures.
  */
 int repodata_make(const char *repo, const char *cache, const struct published *published,

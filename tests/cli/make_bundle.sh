@@ -20,16 +20,19 @@ trap 'gpgconf --kill all; rm -rf "$HOME" "$dir/spec"' EXIT
 spec() {
 	local name
 	printf 'Name: alpha\nEpoch: 1\nVersion: %d\nRelease: 1\nSummary: a service\nLicense: MIT\nBuildArch: noarch\n' "$version"
-	printf '%%define _binary_payload w0.gzdio\n%%description\nOf a test.\n'
+	printf 'Recommends: (nothing if beta)\nSuggests: nobody\nConflicts: alpha-old < 2:0\nObsoletes: omega < 1\n'
+	printf '%%define _binary_payload w0.gzdio\n%%description\nOf a test: <&> "é" ß €.\n'
 	printf '%%install\nmkdir -p %%{buildroot}/opt\n'
 	for name in "${packages[@]}"; do
 		printf 'head -c %dK /dev/urandom >%%{buildroot}/opt/%s\n' "$kib" "$name"
 	done
-	printf '%%files\n/opt/alpha\n'
+	printf 'mkdir %%{buildroot}/opt/of-alpha\n'
+	printf '%%files\n/opt/alpha\n%%dir /opt/of-alpha\n%%ghost /opt/of-alpha/é\n'
 	for name in "${packages[@]:1}"; do
 		printf '%%package -n %s\nSummary: a package\n%%description -n %s\nOf a test.\n%%files -n %s\n/opt/%s\n' \
 			"$name" "$name" "$name" "$name"
 	done
+	printf '%%changelog\n* Thu Jan 01 2026 Ö. Ç. <o@example.org> - 2-1\n- Of a test: <&> é\n'
 	printf '%%package -n gamma\nSummary: of a module\nModularityLabel: gamma:rolling:1:c0ffee\n%%description -n gamma\nOf a test.\n%%files -n gamma\n'
 }
 
