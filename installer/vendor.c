@@ -81,11 +81,31 @@ static int load_keys(const struct install *in, struct vendor *v, struct err *err
 	return r;
 }
 
+/*
+ * A bundle carries the keys that signed its packages. A pin without its key (of a repository that gave
+ * nothing, of a successor that has not signed yet) lets nothing in, and is not remembered either: what
+ * the node knows was shown with its owner's name.
+ */
+static int drop_pins_without_key(struct vendor *v, struct err *err)
+{
+	struct strv kept = STRV_INIT;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < v->pins.count; i++) {
+		if (pgp_find(&v->keys, v->pins.items[i]))
+			r = strv_add(&kept, v->pins.items[i], err);
+	}
+	strv_release(&v->pins);
+	v->pins = kept;
+	return r;
+}
+
 int vendor_load(const struct install *in, struct vendor *v, struct err *err)
 {
 	int r = 0;
 
-	if ((r = load_pins(in, v, err)) || (r = load_keys(in, v, err)))
+	if ((r = load_pins(in, v, err)) || (r = load_keys(in, v, err)) ||
+	    (r = drop_pins_without_key(v, err)))
 		return r;
 	return rpmsig_keyring_new(&v->keys, (const char *const *)v->pins.items, &v->keyring, err);
 }

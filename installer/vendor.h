@@ -14,7 +14,8 @@
 #include "str.h"
 
 struct vendor {
-	struct strv pins; /* primary fingerprints, upper case, sorted, each once */
+	struct strv
+		pins; /* of keys that are here: primary fingerprints, upper case, sorted, once */
 	struct pgp_keys keys;
 	struct rpmsig_keyring *keyring;
 };

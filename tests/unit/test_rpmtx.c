@@ -406,6 +406,35 @@ static void a_vendor_that_is_new_to_the_node_must_be_accepted(void **state)
 	assert_int_equal(news.count, 0);
 }
 
+/* Of a repository that gave no package, say. */
+static void a_pin_whose_key_the_bundle_lacks_is_neither_needed_nor_remembered(void **state)
+{
+	CLEANUP(vendor_release) struct vendor vendor = VENDOR_INIT;
+	CLEANUP(strv_release) struct strv news = STRV_INIT;
+	CLEANUP(strv_release) struct strv known = STRV_INIT;
+	struct site *s = *state;
+	cleanup_free char *path = NULL;
+	cleanup_free char *text = NULL;
+	struct err err = ERR_INIT;
+
+	if (!usable)
+		skip();
+	rpms_stage(&rpms, &s->in, NAMES("liba-1"));
+	assert_ok(path_join(s->in.staging, "manifests/bundle.yaml", &path, &err));
+	assert_ok(str_printf(&text, &err, "trust: {baseos: [%s], idle: [%s]}\n", rpms.fpr,
+			     rpms.other_fpr));
+	assert_ok(file_write_atomic(path, 0644, text, strlen(text), &err));
+	assert_ok(vendor_load(&s->in, &vendor, &err));
+	assert_ok(vendor_check_rpm(&s->in, &vendor, "repo/Packages/liba-1-1.noarch.rpm", &err));
+	assert_ok(vendor_confirm(&s->in, &vendor, &news, &err));
+	assert_int_equal(news.count, 1);
+	assert_contains(news.items[0], rpms.fpr);
+	assert_ok(vendor_remember(&s->in, &vendor, &err));
+	assert_ok(state_list_load(&s->in, "vendors", &known, &err));
+	assert_int_equal(known.count, 1);
+	assert_string_equal(known.items[0], rpms.fpr);
+}
+
 /* Not called without sanitizers: shows the callers of a leak inside libsolv (rpms.h). */
 __attribute__((visibility("default"))) const char *__asan_default_options(void);
 
@@ -432,6 +461,7 @@ int main(void)
 		TEST(scriptlets_speak_into_the_log_and_not_to_standard_output),
 		TEST(a_signal_waits_until_the_transaction_is_over),
 		TEST(a_vendor_that_is_new_to_the_node_must_be_accepted),
+		TEST(a_pin_whose_key_the_bundle_lacks_is_neither_needed_nor_remembered),
 	};
 
 	return cmocka_run_group_tests(tests, make_all, release_all);
