@@ -20,6 +20,7 @@
 #include "plan.h"
 #include "probe.h"
 #include "progress.h"
+#include "record.h"
 #include "rpmtx.h"
 #include "setup.h"
 #include "stage.h"
@@ -51,6 +52,7 @@ struct install_options {
 struct work {
 	struct install in;
 	struct state state;
+	struct record *record;
 	struct stage_result staged;
 	struct vendor vendor;
 	struct setup *setup;
@@ -66,6 +68,7 @@ static void work_release(struct work *w)
 	plan_release(&w->plan);
 	setup_free(w->setup);
 	vendor_release(&w->vendor);
+	record_free(w->record);
 	state_close(&w->in, &w->state);
 	install_release(&w->in);
 	strv_release(&w->changes);
@@ -222,6 +225,24 @@ static int sync_root(const struct install *in, struct err *err)
 	return 0;
 }
 
+static int record_packages(struct work *w, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < w->plan.count; i++) {
+		const struct plan_package *p = &w->plan.packages[i];
+		cleanup_free char *name = NULL;
+
+		if (p->action == PLAN_REINSTALL)
+			continue;
+		r = plan_package_name(p, &name, err);
+		if (r == 0)
+			r = record_add(w->record, RECORD_PACKAGE, name,
+				       p->old ? p->old : RECORD_ABSENT, p->nevra, err);
+	}
+	return r;
+}
+
 /* The names stand in STATE until the transaction has ended well: a run that finds them installs
  * these packages again, whose scriptlets may not have run. */
 static int packages_step(struct work *w, struct err *err)
@@ -239,7 +260,8 @@ static int packages_step(struct work *w, struct err *err)
 		r = strv_add(&names, w->plan.packages[i].nevra, err);
 	if (!r && names.count) {
 		if ((r = log_path(in, &log, err)) ||
-		    (r = state_list_save(in, DOUBTFUL, &names, err)))
+		    (r = state_list_save(in, DOUBTFUL, &names, err)) ||
+		    (r = record_packages(w, err)))
 			return r;
 		r = rpmtx_run(in, &w->plan, &w->vendor, false, log, err);
 		if (r)
@@ -318,7 +340,8 @@ static int commit_step(struct work *w, struct err *err)
 	if (before.sequence == in->index.sequence)
 		return end_step(in, "commit", 0, "", err);
 	if ((r = keep_ca(in, err)) || (r = state_commit(in, w->staged.index_sha256, err)) ||
-	    (r = state_prune(in, before.sequence, err)))
+	    (r = state_prune(in, before.sequence, err)) ||
+	    (r = record_squash(in, before.sequence, err)))
 		return r;
 	snprintf(text, sizeof(text), "sequence %" PRIu64, in->index.sequence);
 	return install_step_end(in, "commit", text, err);
@@ -400,6 +423,17 @@ static void print_results(const struct work *w)
 		printf("%s\n", w->pending.items[i]);
 }
 
+/* Whatever happens from here on is on record. */
+static int open_records(struct work *w, struct err *err)
+{
+	int r = journal_open(&w->in, &w->state, err);
+
+	if (r == 0)
+		r = record_open(&w->in, w->in.index.sequence, &w->record, err);
+	w->in.record = w->record;
+	return r;
+}
+
 static int install_staged(struct work *w, struct err *err)
 {
 	int r = 0;
@@ -408,10 +442,9 @@ static int install_staged(struct work *w, struct err *err)
 		return r;
 	if (w->in.dry_run)
 		return place_steps(w, err);
-	/* Everything was verified: whatever happens from here on is on record. */
-	if ((r = journal_open(&w->in, &w->state, err)) || (r = test_step(w, err)) ||
-	    (r = packages_step(w, err)) || (r = place_steps(w, err)) || (r = probe_step(w, err)) ||
-	    (r = commit_step(w, err)))
+	/* Everything was verified. */
+	if ((r = open_records(w, err)) || (r = test_step(w, err)) || (r = packages_step(w, err)) ||
+	    (r = place_steps(w, err)) || (r = probe_step(w, err)) || (r = commit_step(w, err)))
 		return r;
 	return cluster_steps(w, err);
 }

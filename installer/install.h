@@ -19,6 +19,7 @@
 struct capsule;  /* lib/capsule.h */
 struct topology; /* lib/topology.h */
 struct journal;  /* installer/state.h */
+struct record;   /* installer/record.h */
 
 struct install {
 	/* Asked for; borrowed from the command line. */
@@ -43,6 +44,7 @@ struct install {
 	struct topology *topology; /* from the verified manifests/topology.yaml */
 	struct capsule *capsule;   /* this node's secrets and private keys */
 	struct journal *journal;   /* NULL in a dry run */
+	struct record *record;     /* what is changed; NULL in a dry run */
 };
 
 /* Checks ROOT and sets the paths; the borrowed members are set beforehand. ERR_USAGE when ROOT

@@ -7,6 +7,7 @@
 #include "file.h"
 #include "place_file.h"
 #include "proc.h"
+#include "record.h"
 #include "rehearse.h"
 
 #define CERTIFICATE_MODE 0644
@@ -57,6 +58,8 @@ static int make_group(struct setup *setup, const char *name, bool apply, struct 
 		return r;
 	r = strv_addf(changes, err, "create group %s", name);
 	if (r == 0 && apply)
+		r = record_add(setup->in->record, RECORD_GROUP, name, RECORD_ABSENT, "there", err);
+	if (r == 0 && apply)
 		r = ADD_ARGS(&args, err, "groupadd", "--system", name);
 	return r < 0 || !apply ? r : run_tool(setup, &args, err);
 }
@@ -77,8 +80,10 @@ static int make_user(struct setup *setup, const struct service_user *user, bool 
 		r = strv_addf(changes, err, "create user %s", user->name);
 	if (r < 0 || !apply)
 		return r;
-	r = ADD_ARGS(&args, err, "useradd", "--system", "--no-create-home", "--shell",
-		     user->shell ? user->shell : NO_SHELL);
+	r = record_add(setup->in->record, RECORD_USER, user->name, RECORD_ABSENT, "there", err);
+	if (r == 0)
+		r = ADD_ARGS(&args, err, "useradd", "--system", "--no-create-home", "--shell",
+			     user->shell ? user->shell : NO_SHELL);
 	if (r == 0)
 		r = user->group ? ADD_ARGS(&args, err, "--gid", user->group)
 				: ADD_ARGS(&args, err, "--user-group");
@@ -93,12 +98,18 @@ static int make_member(struct setup *setup, const char *group, const char *user,
 		       struct strv *changes, struct err *err)
 {
 	CLEANUP(strv_release) struct strv args = STRV_INIT;
+	cleanup_free char *object = NULL;
 	bool member = false;
 	int r = place_is_member(setup, group, user, &member, err);
 
 	if (r < 0 || member)
 		return r;
 	r = strv_addf(changes, err, "add user %s to group %s", user, group);
+	if (r == 0)
+		r = str_printf(&object, err, "%s:%s", group, user);
+	if (r == 0 && apply)
+		r = record_add(setup->in->record, RECORD_MEMBER, object, RECORD_ABSENT, "there",
+			       err);
 	if (r == 0 && apply)
 		r = ADD_ARGS(&args, err, "usermod", "--append", "--groups", group, user);
 	return r < 0 || !apply ? r : run_tool(setup, &args, err);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "record.h"
 
 #define PARENT_MODE 0755
 
@@ -110,14 +112,49 @@ static int find_owner(struct setup *setup, const struct place_item *item, bool m
 
 /* --- directories ---------------------------------------------------------------------------- */
 
+/* Notes each directory on the way to RELATIVE that is missing, before it is made. */
+static int record_missing(struct setup *setup, const char *relative, struct err *err)
+{
+	cleanup_free char *path = strdup(relative);
+	struct stat st;
+	int r = 0;
+
+	if (!path)
+		return err_nomem(err);
+	for (char *slash = path; r == 0 && slash;) {
+		cleanup_free char *object = NULL;
+
+		slash = strchr(slash, '/');
+		if (slash)
+			*slash = '\0';
+		if (*path && fstatat(setup->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
+		    errno == ENOENT) {
+			char now[RECORD_ATTRIBUTES_SIZE];
+
+			record_attributes(now, PARENT_MODE, geteuid(), getegid(), NULL);
+			r = str_printf(&object, err, "/%s", path);
+			if (r == 0)
+				r = record_add(setup->in->record, RECORD_DIRECTORY, object,
+					       RECORD_ABSENT, now, err);
+		}
+		if (slash)
+			*slash++ = '/';
+	}
+	return r;
+}
+
 /* RELATIVE is below the root. -1 in RET_FD: it is not there. */
 static int open_dir(struct setup *setup, const char *relative, bool make, int *ret_fd,
 		    struct err *err)
 {
 	struct stat st;
-	mode_t old_umask = umask(0);
-	int r = dir_open_beneath(setup->root_fd, relative, make ? PARENT_MODE : 0, ret_fd, err);
+	mode_t old_umask = 0;
+	int r = make ? record_missing(setup, relative, err) : 0;
 
+	if (r < 0)
+		return r;
+	old_umask = umask(0);
+	r = dir_open_beneath(setup->root_fd, relative, make ? PARENT_MODE : 0, ret_fd, err);
 	umask(old_umask);
 	if (r < 0 && !make && fstatat(setup->root_fd, relative, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
 	    errno == ENOENT) {
@@ -186,6 +223,23 @@ static int make_directory(struct setup *setup, const struct place_item *item, in
 	return 0;
 }
 
+/* FD is -1 when there is none yet. */
+static int record_directory(struct setup *setup, const struct place_item *item,
+			    const struct owner *owner, int fd, struct err *err)
+{
+	char was[RECORD_ATTRIBUTES_SIZE] = RECORD_ABSENT;
+	char now[RECORD_ATTRIBUTES_SIZE];
+	struct stat st;
+
+	if (fd >= 0) {
+		if (fstat(fd, &st) < 0)
+			return err_errno(err, ERR_FAILED, errno, "cannot look at it");
+		record_attributes(was, st.st_mode, st.st_uid, st.st_gid, NULL);
+	}
+	record_attributes(now, item->mode, owner->uid, owner->gid, NULL);
+	return record_add(setup->in->record, RECORD_DIRECTORY, item->path, was, now, err);
+}
+
 int place_directory(struct setup *setup, const struct place_item *item, bool apply,
 		    struct strv *changes, struct err *err)
 {
@@ -200,6 +254,8 @@ int place_directory(struct setup *setup, const struct place_item *item, bool app
 		return 0;
 	if (r == 0)
 		r = describe(changes, fd < 0 ? "create" : "change", "directory", item, err);
+	if (r == 0 && apply)
+		r = record_directory(setup, item, &owner, fd, err);
 	if (r == 0 && apply && fd < 0)
 		r = make_directory(setup, item, &fd, err);
 	if (r == 0 && apply)
@@ -247,6 +303,34 @@ static int keep_previous(const struct setup *setup, const struct place_item *ite
 		r = dir_make(dir, 0700, err);
 	return r < 0 ? r
 		     : file_write_atomic(path, 0600, text->buf ? text->buf : "", text->len, err);
+}
+
+int place_link_was(int parent, const char *name, char **ret, struct err *err)
+{
+	char target[PATH_MAX] = "";
+	ssize_t n = readlinkat(parent, name, target, sizeof(target) - 1);
+
+	return n < 0 ? str_dup(ret, RECORD_ABSENT, err) : str_printf(ret, err, ">%s", target);
+}
+
+/* What is replaced goes into the record first. ST is NULL when it is no plain file. */
+static int record_file(struct setup *setup, int parent, const char *name,
+		       const struct place_item *item, const struct owner *owner,
+		       const struct stat *st, const struct str *present, struct err *err)
+{
+	struct record *record = setup->in->record;
+	char sha256[SHA256_HEX_SIZE];
+	char now[RECORD_ATTRIBUTES_SIZE];
+	cleanup_free char *was = NULL;
+	int r = sha256_hex(item->data, item->size_bytes, sha256, err);
+
+	record_attributes(now, item->mode, owner->uid, owner->gid, sha256);
+	if (r == 0 && st)
+		return record_add_file(record, item->path, st, present->buf ? present->buf : "",
+				       present->len, now, err);
+	if (r == 0)
+		r = place_link_was(parent, name, &was, err);
+	return r < 0 ? r : record_add(record, RECORD_FILE, item->path, was, now, err);
 }
 
 static int write_temp(int parent, const char *temp, const struct place_item *item,
@@ -330,6 +414,9 @@ int place_file_write(struct setup *setup, const struct place_item *item, struct 
 		r = read_present(parent, name, item, &found, &regular, &st, &present, err);
 	if (r == 0 && regular)
 		r = keep_previous(setup, item, &present, err);
+	if (r == 0)
+		r = record_file(setup, parent, name, item, &owner, regular ? &st : NULL, &present,
+				err);
 	if (r == 0)
 		r = replace(parent, name, item, &owner, err);
 	return r < 0 ? err_prefix(err, "'%s'", item->path) : 0;

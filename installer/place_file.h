@@ -41,9 +41,13 @@ int place_gid(struct setup *setup, const char *name, bool *ret_found, gid_t *ret
 int place_is_member(struct setup *setup, const char *group, const char *user, bool *ret,
 		    struct err *err) MUST_CHECK;
 
+/* In a path's text as in the record's (installer/record.h): what is a symbolic link at NAME of
+ * PARENT, or RECORD_ABSENT. */
+int place_link_was(int parent, const char *name, char **ret, struct err *err) MUST_CHECK;
+
 /*
  * Opens the directory above PATH; RET_NAME is PATH's last part, borrowed from it. With MAKE missing
- * directories are made; without, RET_FD is -1 when there is none.
+ * directories are made, and recorded; without, RET_FD is -1 when there is none.
  */
 int place_open_parent(struct setup *setup, const char *path, bool make, int *ret_fd,
 		      const char **ret_name, struct err *err) MUST_CHECK;

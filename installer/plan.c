@@ -39,6 +39,17 @@ void plan_release(struct plan *plan)
 	*plan = (struct plan)PLAN_INIT;
 }
 
+int plan_package_name(const struct plan_package *p, char **ret, struct err *err)
+{
+	char *cut = NULL;
+	int r = str_dup(ret, p->nevra, err);
+
+	/* NAME-EVR.ARCH: neither version nor release has a dash. */
+	for (int i = 0; r == 0 && i < 2 && (cut = strrchr(*ret, '-')); i++)
+		*cut = '\0';
+	return r;
+}
+
 /* The two sides of the question */
 
 static int add_installed(Pool *pool, const struct install *in, Repo **ret, struct err *err)

@@ -47,6 +47,8 @@ struct plan {
 int plan_packages(const struct install *in, const struct strv *names, const struct strv *doubtful,
 		  struct plan *ret, struct err *err) MUST_CHECK;
 void plan_release(struct plan *plan);
+/* Its name alone; the caller frees. */
+int plan_package_name(const struct plan_package *p, char **ret, struct err *err) MUST_CHECK;
 /* "install NEVRA", "upgrade NEVRA (from NEVRA)" … one a package, appended to LINES. */
 int plan_describe(const struct plan *plan, struct strv *lines, struct err *err) MUST_CHECK;
 

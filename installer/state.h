@@ -6,6 +6,7 @@
  *	committed            what was installed last: cluster, node, sequence, digest of the index
  *	bundles/SEQUENCE/    all of that bundle but nodes/: of the last one and the one before; what did not
  *	                     change is there once, with two names
+ *	record/SEQUENCE/     what that bundle changed here, and what was there before (record.h)
  *	vendors              fingerprints of the vendors' keys that this node trusts
  *	packages             names of the packages whose transaction has begun and not ended
  *	ca.crt               the cluster's CA, as given at the first installation

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "proc.h"
+#include "record.h"
 
 #define QUICK_MS 60000
 #define START_MS 600000 /* the units' own TimeoutStartSec ends it before */
@@ -142,24 +143,40 @@ static int act(const struct setup_service *service, const struct service_unit *u
 }
 
 static int bring_up(const struct setup_service *service, const struct service_unit *unit,
-		    bool apply, struct strv *changes, struct err *err)
+		    const struct state *state, bool apply, struct strv *changes, struct err *err)
 {
 	const char *const reset[] = { "systemctl", "reset-failed", "--", unit->name, NULL };
 	const char *verb = "start";
-	struct state state;
-	int r = look(unit->name, &state, err);
+	int r = 0;
 
-	if (r < 0 || (state.running && service->wanted == SERVICE_NONE))
-		return r;
+	if (state->running && service->wanted == SERVICE_NONE)
+		return 0;
 	/* What is still starting has read the old files and cannot reload. */
-	if (state.running)
-		verb = service->wanted == SERVICE_RELOAD && state.settled ? "reload-or-restart"
-									  : "restart";
+	if (state->running)
+		verb = service->wanted == SERVICE_RELOAD && state->settled ? "reload-or-restart"
+									   : "restart";
 	r = strv_addf(changes, err, "%s %s", strcmp(verb, "reload-or-restart") ? verb : "reload",
 		      unit->name);
-	if (r == 0 && apply && state.failed)
+	if (r == 0 && apply && state->failed)
 		r = systemctl(reset, QUICK_MS, NULL, err);
 	return r < 0 || !apply ? r : act(service, unit, verb, err);
+}
+
+static const char *record_words(bool enabled, bool active)
+{
+	return enabled ? (active ? RECORD_UNIT_BOTH : RECORD_UNIT_ENABLED)
+		       : (active ? RECORD_UNIT_ACTIVE : RECORD_UNIT_OFF);
+}
+
+static int record_unit(struct setup *setup, const struct service_unit *unit,
+		       const struct state *state, bool starts, struct err *err)
+{
+	const char *was = record_words(state->enabled, state->running);
+	const char *now = record_words(state->enabled || unit->enable, state->running || starts);
+
+	return strcmp(was, now)
+		       ? record_add(setup->in->record, RECORD_UNIT, unit->name, was, now, err)
+		       : 0;
 }
 
 static int service_units(struct setup *setup, struct setup_service *service, bool apply,
@@ -169,14 +186,18 @@ static int service_units(struct setup *setup, struct setup_service *service, boo
 
 	SERVICE_EACH(struct service_unit, unit, service->service->units)
 	{
-		struct state state = { .enabled = true };
+		bool starts = unit->start != SERVICE_START_NO;
+		struct state state;
 
+		if (r < 0 || (!unit->enable && !starts))
+			continue;
+		r = look(unit->name, &state, err);
+		if (r == 0 && apply)
+			r = record_unit(setup, unit, &state, starts, err);
 		if (r == 0 && unit->enable)
-			r = look(unit->name, &state, err);
-		if (r == 0)
 			r = enable(setup, unit->name, state.enabled, apply, changes, err);
-		if (r == 0 && unit->start != SERVICE_START_NO)
-			r = bring_up(service, unit, apply, changes, err);
+		if (r == 0 && starts)
+			r = bring_up(service, unit, &state, apply, changes, err);
 	}
 	return r == 0 && apply ? setup_done(setup, service, err) : r;
 }
@@ -226,6 +247,9 @@ static int enable_offline(struct setup *setup, struct setup_service *service, bo
 		r = systemctl(argv, QUICK_MS, &text, err);
 		enabled = text && *text && !str_starts(text, "disabled") &&
 			  !str_starts(text, "masked") && !str_starts(text, "not-found");
+		if (r == 0 && apply)
+			r = record_unit(setup, unit, &(struct state){ .enabled = enabled }, false,
+					err);
 		if (r == 0)
 			r = enable(setup, unit->name, enabled, apply, changes, err);
 	}

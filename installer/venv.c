@@ -12,6 +12,7 @@
 #include "file.h"
 #include "place_file.h"
 #include "proc.h"
+#include "record.h"
 
 #define DIGEST_CHARS 16
 #define COMPLETE ".pgha-complete" /* in a version that was built to its end */
@@ -105,11 +106,19 @@ static int switch_link(struct setup *setup, const char *path, const char *target
 {
 	cleanup_close int parent = -1;
 	cleanup_free char *temp = NULL;
+	cleanup_free char *was = NULL;
+	cleanup_free char *now = NULL;
 	const char *name = NULL;
 	int r = place_open_parent(setup, path, true, &parent, &name, err);
 
 	if (r == 0)
 		r = str_printf(&temp, err, ".%s.pgha-new", name);
+	if (r == 0)
+		r = place_link_was(parent, name, &was, err);
+	if (r == 0)
+		r = str_printf(&now, err, ">%s", target);
+	if (r == 0)
+		r = record_add(setup->in->record, RECORD_LINK, path, was, now, err);
 	if (r < 0)
 		return r;
 	if ((unlinkat(parent, temp, 0) < 0 && errno != ENOENT) ||
@@ -201,6 +210,9 @@ static int build(struct setup *setup, const struct places *p, struct err *err)
 	mode_t old_umask = 0;
 	int r = place_open_parent(setup, p->version, true, &parent, &name, err);
 
+	if (r == 0)
+		r = record_add(setup->in->record, RECORD_TREE, p->version, RECORD_ABSENT, "there",
+			       err);
 	if (r == 0)
 		r = tree_remove(p->seen, err);
 	if (r < 0)

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the installer changed on this node and what was there before, so that drift can be told
+ * (status) and the changes undone (uninstall). A record for each bundle, below STATE/record/SEQUENCE/:
+ *
+ *	entries       a line for each change: kind, object, what was, what is; fsynced before the
+ *	              change is made. A last line that was cut short by a kill counts for nothing:
+ *	              its change was not made.
+ *	files/PATH    what a file held before (0600)
+ *
+ * Attributes are text: "MODE:UID:GID" of a directory, "MODE:UID:GID:SHA256" of a file (the mode is
+ * octal), ">TARGET" of a symbolic link, "-" of what was not there.
+ */
+#ifndef PGHA_RECORD_H
+#define PGHA_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "digest.h"
+#include "err.h"
+#include "install.h"
+#include "str.h"
+
+#define RECORD_ABSENT "-"
+
+enum record_kind {
+	RECORD_PACKAGE,   /* object: name; was, now: NEVRA */
+	RECORD_GROUP,     /* object: name */
+	RECORD_USER,      /* object: name */
+	RECORD_MEMBER,    /* object: GROUP:USER */
+	RECORD_DIRECTORY, /* object: path */
+	RECORD_TREE,      /* object: path of a directory that is ours with all that is in it */
+	RECORD_LINK,      /* object: path */
+	RECORD_FILE,      /* object: path */
+	RECORD_UNIT,      /* object: unit; words of RECORD_UNIT_*, comma between */
+};
+#define RECORD_KINDS (RECORD_UNIT + 1)
+
+#define RECORD_UNIT_OFF "off"
+#define RECORD_UNIT_ENABLED "enabled"
+#define RECORD_UNIT_ACTIVE "active"
+#define RECORD_UNIT_BOTH "enabled,active"
+
+struct record_entry {
+	enum record_kind kind;
+	char *object;
+	char *was, *now;
+	uint64_t sequence; /* of the record that has WAS, and the file's content */
+};
+
+struct record_entries {
+	struct record_entry *items; /* in the order of the changes */
+	size_t count;
+};
+
+#define RECORD_ENTRIES_INIT    \
+	{                      \
+		.items = NULL, \
+	}
+
+void record_entries_release(struct record_entries *entries);
+
+struct record; /* of one bundle, open for more */
+
+/* Opens, or begins, the record of SEQUENCE. STATE is locked by the caller. */
+int record_open(const struct install *in, uint64_t sequence, struct record **ret,
+		struct err *err) MUST_CHECK;
+void record_free(struct record *record);
+
+/*
+ * Call it before the change is made. What stands there already is not written again; of an object
+ * that is changed more than once the first WAS counts, and the last NOW. NULL records nothing.
+ * OBJECT and the values are without tabs and line ends.
+ */
+int record_add(struct record *record, enum record_kind kind, const char *object, const char *was,
+	       const char *now, struct err *err) MUST_CHECK;
+/* The same for a file whose content was DATA; WAS are its attributes without digest, or NULL when
+ * there was none. */
+int record_add_file(struct record *record, const char *path, const struct stat *was,
+		    const void *data, size_t size_bytes, const char *now,
+		    struct err *err) MUST_CHECK;
+
+/* The attributes' text; SHA256 is NULL for a directory. */
+#define RECORD_ATTRIBUTES_SIZE (8 + 11 + 11 + SHA256_HEX_SIZE)
+void record_attributes(char ret[RECORD_ATTRIBUTES_SIZE], mode_t mode, uid_t uid, gid_t gid,
+		       const char *sha256);
+/* Reads it back: false when TEXT is not such attributes. RET_SHA256 becomes "" without a digest. */
+bool record_parse(const char *text, mode_t *ret_mode, uid_t *ret_uid, gid_t *ret_gid,
+		  char ret_sha256[SHA256_HEX_SIZE]);
+
+/* All records as one: an entry for each object, WAS from the oldest, NOW from the newest. */
+int record_load(const struct install *in, struct record_entries *ret, struct err *err) MUST_CHECK;
+/* Where the content of ENTRY's file, as it was, is kept; the caller frees. */
+int record_kept_path(const struct install *in, const struct record_entry *entry, char **ret_path,
+		     struct err *err) MUST_CHECK;
+
+/*
+ * Makes one of all records that are older than BEFORE: what was there before the first one stays,
+ * what lay between goes (it may hold old keys and passwords).
+ */
+int record_squash(const struct install *in, uint64_t before, struct err *err) MUST_CHECK;
+int record_remove_all(const struct install *in, struct err *err) MUST_CHECK;
+
+#endif
