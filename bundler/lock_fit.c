@@ -37,6 +37,37 @@ static int check_platform(const char *path, const struct lock *lock, const struc
 	return 0;
 }
 
+/* --- keys --------------------------------------------------------------------------------------- */
+
+static bool has_package_of(const struct lock *lock, const char *repo)
+{
+	const struct lock_rpm *rpms = lock->rpms.items;
+
+	for (size_t i = 0; i < lock->rpms.count; i++)
+		if (!strcmp(rpms[i].repo, repo))
+			return true;
+	return false;
+}
+
+/* A bundle names the definition's keys and holds the lock's packages: its nodes would refuse it. */
+static int check_trust(const char *path, const struct lock *lock, const struct definition *def,
+		       struct err *err)
+{
+	const struct lock_repo *repo = lock->repos.items;
+
+	for (size_t i = 0; i < lock->repos.count; i++, repo++) {
+		const struct strv *pinned = definition_keys(def, repo->id);
+
+		for (size_t k = 0; k < repo->keys.count && has_package_of(lock, repo->id); k++)
+			if (!pinned || !strv_has(pinned, repo->keys.items[k]))
+				return err_set(err, ERR_CONFIG,
+					       "'%s' pins key %s for repository '%s', and '%s' "
+					       "does not (trust): resolve again",
+					       path, repo->keys.items[k], repo->id, def->path);
+	}
+	return 0;
+}
+
 /* --- wheels ------------------------------------------------------------------------------------- */
 
 static char plain(char c)
@@ -143,6 +174,8 @@ int lock_fit(const char *path, const struct lock *lock, const struct definition 
 {
 	int r = check_platform(path, lock, def, err);
 
+	if (r == 0)
+		r = check_trust(path, lock, def, err);
 	if (r == 0)
 		r = check_wheels(path, lock, def, warnings, err);
 	if (r == 0 && !def->baseline)

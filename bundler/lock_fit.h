@@ -9,9 +9,10 @@
 #include "str.h"
 
 /*
- * ERR_CONFIG when LOCK, read from PATH, is for another platform than DEF's or has no wheels while DEF
- * asks for some. A package or wheel that DEF names and LOCK does not have is a warning: something
- * else of the lock may provide it. A file, a group, and what a baseline may have are passed over.
+ * ERR_CONFIG when LOCK, read from PATH, is for another platform than DEF's, pins a key for one of its
+ * packages' repositories that DEF does not pin there, or has no wheels while DEF asks for some. A
+ * package or wheel that DEF names and LOCK does not have is a warning: something else of the lock may
+ * provide it. A file, a group, and what a baseline may have are passed over.
  */
 int lock_fit(const char *path, const struct lock *lock, const struct definition *def,
 	     struct strv *warnings, struct err *err) MUST_CHECK;

@@ -96,6 +96,62 @@ static void a_lock_of_another_platform_or_without_wheels_is_refused(void **state
 		check(&cases[i]);
 }
 
+#define KEY_A "567E347AD0044ADE55BA8A5F199E2F91FD431D51"
+#define KEY_B "D4BF08AE67A0B4C7A1DBCCD240BCA2B408B40D20"
+
+/* base, with the package lib that KEY_A and KEY_B may have signed, and empty, with none. */
+static void add_repos(struct lock *lock)
+{
+	struct err err = ERR_INIT;
+	struct lock_rpm *rpm = NULL;
+
+	for (int i = 0; i < 2; i++) {
+		struct lock_repo *repo = NULL;
+
+		assert_ok(lock_add_repo(lock, &repo, &err));
+		repo->id = strdup(i ? "empty" : "base");
+		assert_ok(strv_add(&repo->keys, KEY_A, &err));
+		assert_ok(strv_add(&repo->keys, KEY_B, &err));
+	}
+	assert_ok(lock_add_rpm(lock, &rpm, &err));
+	rpm->nevra = strdup("lib-1-1.noarch");
+	rpm->repo = strdup("base");
+	rpm->reason = strdup("requested");
+}
+
+static void a_lock_whose_keys_the_definition_does_not_pin_is_refused(void **state)
+{
+	static const struct fit_case cases[] = {
+		{ HEAD("3.12") "trust: {base: [" KEY_A ", " KEY_B "]}\n", NULL, false, 0, NULL },
+		{ HEAD("3.12") "trust: {base: [" KEY_A "]}\n", NULL, false, ERR_CONFIG,
+		  "pins key " KEY_B " for repository 'base'" },
+		{ HEAD("3.12") "trust: {empty: [" KEY_A ", " KEY_B "]}\n", NULL, false, ERR_CONFIG,
+		  "pins key " KEY_A " for repository 'base'" },
+		{ HEAD("3.12"), NULL, false, ERR_CONFIG, "does not (trust)" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		CLEANUP(definition_release) struct definition def = DEFINITION_INIT;
+		CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+		CLEANUP(strv_release) struct strv warnings = STRV_INIT;
+		struct err err = ERR_INIT;
+
+		load(cases[i].definition, &def);
+		lock.platform = (struct lock_platform){ .id = strdup("platform:el8"),
+							.arch = strdup("x86_64"),
+							.glibc = strdup("2.28"),
+							.python = strdup("3.12") };
+		add_repos(&lock);
+		if (!cases[i].code) {
+			assert_ok(lock_fit("p.lock", &lock, &def, &warnings, &err));
+			continue;
+		}
+		assert_fails(cases[i].code, lock_fit("p.lock", &lock, &def, &warnings, &err));
+		assert_contains(err.msg, cases[i].told);
+	}
+}
+
 static void what_the_lock_has_not_is_a_warning(void **state)
 {
 	static const struct fit_case cases[] = {
@@ -144,6 +200,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_lock_of_another_platform_or_without_wheels_is_refused),
+		cmocka_unit_test(a_lock_whose_keys_the_definition_does_not_pin_is_refused),
 		cmocka_unit_test(what_the_lock_has_not_is_a_warning),
 		cmocka_unit_test(what_the_lock_has_is_no_warning),
 	};
