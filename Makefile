@@ -57,7 +57,7 @@ obj = $(patsubst %.c,$(B)/%.o,$(1))
 all: $(B)/pgha-bundle $(B)/pgha-install ## build both programs
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
@@ -135,6 +135,9 @@ demo: deps ## from yum repositories to eight running services, and a failover
 
 check-lab: deps ## what must not work, tried in the running lab
 	$(Q)tests/lab/lab negative
+
+check-service: deps ## a service of YAML and templates alone: built, installed on one machine, asked
+	$(Q)tests/lab/service.sh
 
 lab: deps ## the demo, and leave the cluster running to look at
 	$(Q)tests/lab/lab demo --keep

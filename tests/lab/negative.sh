@@ -11,6 +11,8 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 . "$here/common.sh"
 # shellcheck source=tests/lab/machines.sh
 . "$here/machines.sh"
+# shellcheck source=tests/lab/verdict.sh
+. "$here/verdict.sh"
 LAB_TOPOLOGY=$here/topology.yaml
 DEMO=${PGHA_DEMO:-$LAB_TOP/build/demo}
 LAB_SECRETS=$DEMO/secrets
@@ -22,37 +24,6 @@ lab_attach || die "no lab is up: make lab"
 LAB_IMAGE=$(<"$LAB_RUN/image")
 umask 077
 out=$LAB_RUN/negative.out
-passed=0 failed=0
-
-# verdict NAME YES: counts; on failure shows what was answered.
-verdict() {
-	if $2; then
-		((++passed))
-		printf 'ok    %s\n' "$1"
-	else
-		((++failed))
-		printf 'FAIL  %s\n' "$1"
-		tail -n 5 "$out" | cut -c1-200 | sed 's/^/      /'
-	fi
-}
-
-says() { [[ -z $1 ]] || grep -qE "$1" "$out"; }
-
-# works NAME TEXT CMD...: CMD succeeds and its output has TEXT.
-works() {
-	local name=$1 text=$2 good=false
-	shift 2
-	if "$@" >"$out" 2>&1 && says "$text"; then good=true; fi
-	verdict "$name" "$good"
-}
-
-# refused NAME TEXT CMD...: CMD fails, and says TEXT.
-refused() {
-	local name=$1 text=$2 good=false
-	shift 2
-	if ! "$@" >"$out" 2>&1 && says "$text"; then good=true; fi
-	verdict "$name" "$good"
-}
 
 # --- accounts ---------------------------------------------------------------------------------------------
 
@@ -275,13 +246,11 @@ main() {
 	haproxy=$(node_address haproxy) pgbouncer=$(node_address pgbouncer)
 	rw=$(env_value EXT_HAPROXY_RW_PORT) ro=$(env_value EXT_HAPROXY_RO_PORT)
 	pooler=$(env_value EXT_PGBOUNCER_PORT)
-	skipped=0
 	test_superuser
 	test_certificates
 	test_clear_text
 	test_secrets
 	test_wrong_passphrase
-	printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
-	((failed == 0))
+	verdict_sum
 }
 main

@@ -124,6 +124,15 @@ RECIPES = {
                              moves=[("usr/bin/pip3", "usr/bin/pip3.13")],
                              edits={"usr/bin/pip3.13": [("#! /usr/bin/python3\n", "#!/usr/bin/python3.13\n")]}),
     "keepalived": Recipe(["keepalived"], repository="appstream", license="GPL-2.0-or-later"),
+    # The example of a service of one's own (tests/lab/example).
+    "redis": Recipe(
+        ["redis-server", "redis-tools"], repository="appstream", license="AGPL-3.0-only",
+        users=[User("redis", "/var/lib/redis", "Redis Database Server")],
+        moves=[("usr/lib/systemd/system/redis-server.service", "usr/lib/systemd/system/redis.service")],
+        remove=["etc/default", "usr/lib/systemd/system/redis-server@.service"],
+        edits={"usr/lib/systemd/system/redis.service": [("Alias=redis.service\n", "")]},
+        attributes={"/etc/redis": ("0750", "redis", "root"), "/etc/redis/redis.conf": ("0640", "redis", "root"),
+                    "/var/lib/redis": ("0750", "redis", "redis"), "/var/log/redis": ("0750", "redis", "redis")}),
     # --- PGDG ------------------------------------------------------------------------------------------------
     "postgresql17-libs": Recipe(["libpq5"], repository="pgdg17", license="PostgreSQL"),
     "postgresql17": Recipe(
