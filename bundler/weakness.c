@@ -116,7 +116,6 @@ static const char *const words[] = {
 	"qwertyuiop",
 	"qwertz",
 	"redhat",
-	"redis",
 	"replace",
 	"replica",
 	"replication",

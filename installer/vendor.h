@@ -14,8 +14,7 @@
 #include "str.h"
 
 struct vendor {
-	struct strv
-		pins; /* of keys that are here: primary fingerprints, upper case, sorted, once */
+	struct strv pins; /* of keys that are here: primary, upper case, sorted, each once */
 	struct pgp_keys keys;
 	struct rpmsig_keyring *keyring;
 };

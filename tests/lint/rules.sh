@@ -23,7 +23,7 @@ mapfile -t c_files < <(git ls-files -co --exclude-standard '*.[ch]')
 mapfile -t scripts < <(git ls-files -co --exclude-standard '*.sh' .ci/run tests/lab/lab)
 mapfile -t texts < <(git ls-files -co --exclude-standard)
 
-for service in manifests/services/*/; do
+for service in manifests/services/*/ tests/lab/example/services/*/; do
 	name=$(basename "$service")
 	search -niw "$name" "${sources[@]}" |
 		report "the C code knows no service, and '$name' is one: extend the manifest schema"
