@@ -181,7 +181,7 @@ int dotenv_parse(const char *name, const char *text, struct dotenv **ret, struct
 
 int dotenv_load(const char *path, struct dotenv **ret, struct err *err)
 {
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	CLEANUP(str_release) struct str text = STR_SECRET;
 	struct stat st = { .st_mode = 0 };
 	int r;
@@ -195,6 +195,8 @@ int dotenv_load(const char *path, struct dotenv **ret, struct err *err)
 		return err_errno(err, ERR_CONFIG, errno, "cannot open '%s'", path);
 	if (fstat(fd, &st) < 0)
 		return err_errno(err, ERR_CONFIG, errno, "cannot stat '%s'", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_CONFIG, "'%s' is not a regular file", path);
 	if (st.st_mode & 077)
 		return err_set(err, ERR_CONFIG,
 			       "'%s' holds passwords but others may read it: run chmod 600 '%s'",

@@ -381,15 +381,27 @@ static void fill_defaults(struct service *service, const struct yaml_node *root)
 
 /* --- directories --------------------------------------------------------------------------- */
 
+/* A link would bring a file of the build host's into the bundle, where everybody reads it. */
+static int refuse_link(const char *path, const struct stat *st, struct err *err)
+{
+	if (!S_ISLNK(st->st_mode))
+		return 0;
+	return err_set(err, ERR_CONFIG,
+		       "'%s' is a symbolic link: what is in a bundle lies in its manifests", path);
+}
+
 static int load_template(const char *dir, const char *name, struct service_template *t,
 			 struct err *err)
 {
 	cleanup_free char *path = NULL;
+	struct stat st = { .st_mode = 0 };
 	size_t size = 0;
 	int r = path_join(dir, name, &path, err);
 
 	if (r == 0)
 		r = str_dup(&t->name, name, err);
+	if (r == 0 && lstat(path, &st) == 0)
+		r = refuse_link(path, &st, err);
 	if (r == 0)
 		r = file_read(path, TEMPLATE_MAX, ERR_CONFIG, &t->text, &size, err);
 	if (r == 0 && strlen(t->text) != size)
@@ -403,12 +415,14 @@ static int load_templates(const char *service_dir, struct service *service, stru
 	CLEANUP(strv_release) struct strv names = STRV_INIT;
 	cleanup_free char *dir = NULL;
 	struct service_template *templates = NULL;
-	struct stat st;
+	struct stat st = { .st_mode = 0 };
 	int r = path_join(service_dir, "templates", &dir, err);
 
 	if (r < 0 || (lstat(dir, &st) < 0 && errno == ENOENT))
 		return r;
-	r = dir_list(dir, &names, err);
+	r = refuse_link(dir, &st, err);
+	if (r == 0)
+		r = dir_list(dir, &names, err);
 	if (r < 0 || !names.count)
 		return r;
 	templates = calloc(names.count, sizeof(*templates));
