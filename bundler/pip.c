@@ -15,15 +15,33 @@
 extern char **environ;
 
 /*
+ * What every program given by -c begins with. Python would look for modules in the current directory
+ * first, so that a json.py beside somebody's manifests would run on the build host.
+ */
+static const char *const own_modules = "import sys\n"
+				       "sys.path[:] = [p for p in sys.path if p]\n";
+
+/*
  * pip under a fixed umask, which is what a wheel's permissions come from, and a limit of 1 GiB for
- * each file: an index that never ends fills no disk.
+ * each file: an index that never ends fills no disk. pip asks a source for its requirements by running
+ * it, and what it runs is given neither pip's settings, which may hold a password, nor the home.
  */
 static const char *const run_pip =
-	"import os, resource, runpy, sys\n"
+	"import os, resource, runpy, subprocess\n"
 	"os.umask(0o022)\n"
 	"hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]\n"
 	"most = 1 << 30 if hard == resource.RLIM_INFINITY else min(hard, 1 << 30)\n"
 	"resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))\n"
+	"class Popen(subprocess.Popen):\n"
+	"    def __init__(self, args, *more, env=None, **named):\n"
+	"        env = dict(os.environ if env is None else env)\n"
+	"        backend = any(name.endswith('_BUILD_BACKEND') for name in env)\n"
+	"        if backend or any('setup.py' in str(arg) for arg in args):\n"
+	"            env = {n: v for n, v in env.items() if not (\n"
+	"                n.startswith(('PIP_', 'XDG_')) or n.lower().endswith('_proxy'))}\n"
+	"            env['HOME'] = '/nonexistent'\n"
+	"        super().__init__(args, *more, env=env, **named)\n"
+	"subprocess.Popen = Popen\n"
 	"sys.argv[0] = 'pip'\n"
 	"runpy.run_module('pip', run_name='__main__', alter_sys=True)\n";
 
@@ -110,7 +128,7 @@ int pip_open(const char *version, struct pip *ret, struct err *err)
 	if (r == 0)
 		r = strv_add(&pip.python, "-c", err);
 	if (r == 0)
-		r = strv_add(&pip.python, run_pip, err);
+		r = strv_addf(&pip.python, err, "%s%s", own_modules, run_pip);
 	if (r == 0)
 		r = strv_add(&args, "--version", err);
 	if (r < 0)
@@ -168,9 +186,11 @@ int pip_run(const struct pip *pip, const struct strv *args, struct err *err)
 int pip_python(const struct pip *pip, const char *program, const struct strv *args, char **ret_out,
 	       struct err *err)
 {
-	const char *const head[] = { pip->python.items[0], "-c", program, NULL };
+	cleanup_free char *whole = NULL;
+	int r = str_printf(&whole, err, "%s%s", own_modules, program);
+	const char *const head[] = { pip->python.items[0], "-c", whole, NULL };
 
-	return run(pip, head, args, ret_out, err);
+	return r < 0 ? r : run(pip, head, args, ret_out, err);
 }
 
 /* A report holds whole descriptions; the Python that wrote it says in YAML what we need of it. */

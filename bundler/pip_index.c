@@ -15,7 +15,6 @@ DEFINE_CLEANUP(struct yaml_doc *, yaml_doc_free);
  */
 static const char *const ask_index =
 	"import json, re, sys\n"
-	"sys.path[:] = [p for p in sys.path if p]\n"
 	"from pip._internal.cli.cmdoptions import make_target_python\n"
 	"from pip._internal.commands import create_command\n"
 	"names = sys.argv.index('--names')\n"
@@ -40,7 +39,6 @@ static const char *const ask_index =
 /* The file with this digest as the index has it, or else as the address says. */
 static const char *const download =
 	"import sys\n"
-	"sys.path[:] = [p for p in sys.path if p]\n"
 	"from pip._internal.commands import create_command\n"
 	"name, url, sha256, path = sys.argv[1:]\n"
 	"limit = 1 << 29\n"

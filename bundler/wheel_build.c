@@ -16,7 +16,6 @@ DEFINE_CLEANUP(struct yaml_doc *, yaml_doc_free);
 /* Plain files alone, below the place given, with fixed modes and times; then what pyproject.toml says. */
 static const char *const unpack =
 	"import json, os, sys, tarfile, zipfile\n"
-	"sys.path[:] = [p for p in sys.path if p]\n"
 	"try:\n"
 	"    import tomllib\n"
 	"except ImportError:\n"
@@ -76,7 +75,7 @@ static const char *const ask_backend =
 	"os.umask(0o022)\n"
 	"os.chdir(root)\n"
 	"sys.argv[1:] = []\n"
-	"sys.path[:] = [os.path.join(root, p) for p in path] + [p for p in sys.path if p]\n"
+	"sys.path[:] = [os.path.join(root, p) for p in path] + sys.path\n"
 	"module, _, names = backend.partition(':')\n"
 	"found = importlib.import_module(module)\n"
 	"for name in filter(None, names.split('.')):\n"
