@@ -3,7 +3,8 @@
 #
 # The demonstration: from yum repositories and the Python index to a signed bundle, from the bundle to eight
 # machines without a network but each other, from them to a cluster that survives its leader's power loss.
-# Sourced by lab; leaves build/demo/{pgha-*.tar,ca.crt,result.json,log/}.
+# Sourced by lab; leaves build/demo/{pgha-*.tar,ca.crt,result.json,log/}, and the same bundle in volumes/, its successor in
+# delta/ (media.sh).
 #
 # PGHA_SEED=N repeats an order of installation, PGHA_JOBS=N installs N nodes at a time (4: most of an
 # installation's time is spent waiting for peers).
@@ -14,6 +15,8 @@ LAB_SECRETS=$DEMO/secrets
 
 # shellcheck source=tests/lab/cluster.sh
 . "$LAB_DIR/cluster.sh"
+# shellcheck source=tests/lab/media.sh
+. "$LAB_DIR/media.sh"
 
 demo() {
 	local keep=false seed=${PGHA_SEED:-$((RANDOM * 32768 + RANDOM))}
@@ -35,6 +38,7 @@ demo() {
 	LAB_TIMES=$DEMO/log/times
 	demo_bundle
 	demo_install "$seed"
+	step 'the delta on the running cluster' media_upgrade
 	demo_use
 	$keep || return 0
 	lab_leave
@@ -58,12 +62,15 @@ demo_bundle() {
 	step 'settings and passwords' demo_settings
 	step "the bundle's definition" demo_definition
 	step 'keys' connected_run build/lab/pgha-bundle keys init --out build/demo/secrets/keys
-	step 'bundle' demo_build
+	step 'lock' demo_resolve
+	step 'bundle' media_build build/demo
 	cp "$LAB_SECRETS/keys/ca.crt" "$DEMO/ca.crt"
 	demo_one_bundle
+	step 'the same in three volumes' media_volumes
 	step 'stock tools judge the bundle' "$LAB_DIR/stock.sh" "$DEMO_BUNDLE" "$DEMO/ca.crt" \
 		etcd postgresql17-server python3.13 haproxy pgbouncer
 	step "the application's certificate" demo_client_certificate
+	step 'a second bundle, as a delta' media_delta
 }
 
 # The compiler's messages stay on the terminal.
@@ -87,12 +94,15 @@ demo_definition() {
 	sed "${edit[@]}" "$LAB_TOP/manifests/lab.yaml" >"$folder/lab.yaml"
 }
 
-# What is fetched is cached under its digest; the index and the repositories are asked each time.
-demo_build() {
+# demo_bundler ARGUMENT...: pgha-bundle there. What is fetched is cached under its digest.
+demo_bundler() {
 	mkdir -p "$PGHA_CACHE/artifacts"
-	connected_run --ro "$LAB_RUN/repos" --ro "$DEMO_REPOS" --bind "$PGHA_CACHE/artifacts" \
-		build/lab/pgha-bundle build -f build/demo/manifests/lab.yaml --keys build/demo/secrets/keys \
-		--passphrases build/demo/secrets/passphrases --cache "$PGHA_CACHE/artifacts" -o build/demo
+	connected_run --ro "$LAB_RUN/repos" --ro "$DEMO_REPOS" --bind "$PGHA_CACHE/artifacts" build/lab/pgha-bundle "$@"
+}
+
+# demo_resolve [ARGUMENT...]: the index and the repositories are asked each time.
+demo_resolve() {
+	demo_bundler resolve -f build/demo/manifests/lab.yaml --cache "$PGHA_CACHE/artifacts" -o build/demo/pgha.lock "$@"
 }
 
 demo_settings() {
@@ -172,24 +182,30 @@ demo_each() {
 
 # All that a node gets: the bundle, the installer, the CA, its own passphrase.
 demo_carry() {
-	machine_put "$1" "$DEMO_BUNDLE" "$DEMO_MEDIA/${DEMO_BUNDLE##*/}"
+	media_carry "$1"
 	machine_put "$1" "$DEMO/pgha-install" "$DEMO_MEDIA/pgha-install"
 	machine_put "$1" "$DEMO/ca.crt" "$DEMO_MEDIA/ca.crt"
 	machine_put "$1" "$LAB_SECRETS/passphrases.$1" "$DEMO_MEDIA/passphrase"
 }
 
-# demo_run NODE LOG [OPTION...]: the one command of the secure zone.
-demo_run() {
-	local node=$1 log=$DEMO/log/$2 status=0
-	shift 2
-	machine_exec "$node" "$DEMO_MEDIA/pgha-install" --node "$node" --bundle "$DEMO_MEDIA/${DEMO_BUNDLE##*/}" \
-		--ca "$DEMO_MEDIA/ca.crt" --passphrase-file "$DEMO_MEDIA/passphrase" "$@" </dev/null >"$log" 2>&1 ||
-		status=$?
+# demo_pgha_install NODE OPTION...: the one command of the secure zone.
+demo_pgha_install() {
+	machine_exec "$1" "$DEMO_MEDIA/pgha-install" --node "$1" --ca "$DEMO_MEDIA/ca.crt" \
+		--passphrase-file "$DEMO_MEDIA/passphrase" "${@:2}" </dev/null
+}
+
+# demo_logged NODE LOG OPTION...: the same into build/demo/log/LOG, whose end is shown when it fails.
+demo_logged() {
+	local log=$DEMO/log/$2 status=0
+	demo_pgha_install "$1" "${@:3}" >"$log" 2>&1 || status=$?
 	((status == 0)) && return 0
-	log "pgha-install on $node ended with $status; the end of $log:"
+	log "pgha-install on $1 ended with $status; the end of $log:"
 	tail -n 20 "$log" >&2
 	return "$status"
 }
+
+# demo_run NODE LOG [OPTION...]: what it was brought first.
+demo_run() { demo_logged "$1" "$2" --bundle "$(media_bundle "$1")" "${@:3}"; }
 
 demo_install_one() {
 	demo_carry "$1"
@@ -285,7 +301,10 @@ demo_return() {
 }
 
 demo_result() {
+	local -a media
+	mapfile -t media < <(media_facts)
 	cluster_table "$NEW_LEADER" >"$DEMO/log/table"
 	"$LAB_DIR/report.py" result "$DEMO/result.json" "old_leader=$OLD_LEADER" "new_leader=$NEW_LEADER" \
-		"failover_s=$FAILOVER_S" "bundle=${DEMO_BUNDLE##*/}" <"$DEMO/log/table" >"$DEMO/log/result"
+		"failover_s=$FAILOVER_S" "bundle=${DEMO_BUNDLE##*/}" "${media[@]}" <"$DEMO/log/table" >"$DEMO/log/result"
+	media_table >>"$DEMO/log/result"
 }

@@ -51,6 +51,8 @@ def read_nodes(lines):
 
 
 def number(text):
+    if text.isdigit():
+        return int(text)
     try:
         return float(text)
     except ValueError:
