@@ -74,6 +74,7 @@ static int parse_scope(const struct yaml_node *node, void *member, struct err *e
 {
 	static const struct word words[] = { { "node", SERVICE_SCOPE_NODE },
 					     { "cluster", SERVICE_SCOPE_CLUSTER },
+					     { "step", SERVICE_SCOPE_STEP },
 					     { NULL, 0 } };
 	int value = 0;
 	int r = parse_word(node, words, &value, err);
@@ -302,10 +303,17 @@ static const struct schema_field help_fields[] = {
 	SCHEMA_END,
 };
 
+static const struct schema_field held_fields[] = {
+	SCHEMA_STRING(struct service_held, change, "change", SCHEMA_NONEMPTY),
+	SCHEMA_STRUCT(struct service_held, by_hand, "by_hand", 0, help_fields),
+	SCHEMA_END,
+};
+
 static const struct schema_field variable_fields[] = {
 	SCHEMA_STRING(struct service_variable, name, "name", REQUIRED),
 	SCHEMA_BOOL(struct service_variable, secret, "secret", 0),
 	SCHEMA_STRING(struct service_variable, fallback, "default", 0),
+	SCHEMA_STRUCT(struct service_variable, held, "held", 0, held_fields),
 	SCHEMA_STRUCT(struct service_variable, help, "help", 0, help_fields),
 	SCHEMA_END,
 };
@@ -534,6 +542,11 @@ bool service_has_secret(const struct service *service, const char *name)
 	if (variable->secret && !strcmp(variable->name, name))
 		return true;
 	return false;
+}
+
+bool service_is_held(const struct service_variable *variable)
+{
+	return variable->held.change || variable->held.by_hand.en;
 }
 
 const char *service_template(const void *service, const char *name)

@@ -82,7 +82,11 @@ struct service_command {
 	char *stdin_text;       /* template, or NULL */
 };
 
-enum service_scope { SERVICE_SCOPE_NODE, SERVICE_SCOPE_CLUSTER };
+enum service_scope {
+	SERVICE_SCOPE_NODE,
+	SERVICE_SCOPE_CLUSTER,
+	SERVICE_SCOPE_STEP, /* asked by the steps that wait for it, and by nothing else */
+};
 
 struct service_probe {
 	char *name;
@@ -99,6 +103,9 @@ struct service_once {
 	struct strv unless;               /* templates; may be empty */
 	char *expect;                     /* template: what `unless` must say; or NULL */
 	struct service_command command;
+	/* It changes a secret that the cluster holds (struct service_held), and runs only where that
+	 * has changed. */
+	bool on_change;
 };
 
 /* What a variable is for, one line each; both NULL where nothing is said. */
@@ -106,10 +113,19 @@ struct service_help {
 	char *fr, *en;
 };
 
+/* The running cluster holds this secret, as the password of an account for instance: new files alone
+ * do not change it. Either the step that changes it there, or how to do it by hand. */
+struct service_held {
+	char *change;                    /* the step's name, or NULL */
+	const struct service_once *step; /* borrowed from the service; NULL without CHANGE */
+	struct service_help by_hand;     /* its texts are NULL with CHANGE */
+};
+
 struct service_variable {
 	char *name;
 	bool secret;
 	char *fallback; /* the default, or NULL: it must be set */
+	struct service_held held;
 	struct service_help help;
 };
 
@@ -179,6 +195,8 @@ DEFINE_CLEANUP(struct manifest *, manifest_free);
 const struct service *manifest_find(const struct manifest *manifest, const char *name);
 /* True when the service declares NAME as a secret. */
 bool service_has_secret(const struct service *service, const char *name);
+/* True when the running cluster holds VARIABLE. */
+bool service_is_held(const struct service_variable *variable);
 /* A template's text, borrowed, or NULL: fits struct mustache_options, with the service as context.
  */
 const char *service_template(const void *service, const char *name);

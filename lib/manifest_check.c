@@ -374,6 +374,36 @@ static int check_help(const struct check *c, const struct yaml_node *node,
 	return 0;
 }
 
+/* Finds the step that changes the variable. */
+static int check_held(const struct check *c, size_t at)
+{
+	struct service_variable *v = (struct service_variable *)c->service->variables.items + at;
+	const struct yaml_node *item = yaml_get(c->root, "env")->items[at];
+	const struct yaml_node *node = yaml_get(item, "held");
+	struct service_once *steps = c->service->once.items;
+
+	if (!node)
+		return 0;
+	if (!v->secret)
+		return yaml_error(node, c->err, "only a secret can be 'held'");
+	if (!!v->held.change == !!v->held.by_hand.en)
+		return yaml_error(node, c->err,
+				  "this must say either 'change' (a step) or 'by_hand'");
+	for (size_t i = 0; v->held.change && i < c->service->once.count; i++)
+		if (!strcmp(steps[i].name, v->held.change)) {
+			if (!steps[i].unless.count)
+				return yaml_error(where(c, "once", i, "name"), c->err,
+						  "a step that changes what the cluster holds "
+						  "needs 'unless'");
+			steps[i].on_change = true;
+			v->held.step = &steps[i];
+		}
+	if (v->held.change && !v->held.step)
+		return yaml_error(yaml_get(node, "change"), c->err,
+				  "this service has no step '%.80s'", v->held.change);
+	return check_help(c, yaml_get(node, "by_hand"), &v->held.by_hand);
+}
+
 static int check_variables(const struct check *c)
 {
 	const struct service_variable *v = c->service->variables.items;
@@ -389,6 +419,8 @@ static int check_variables(const struct check *c)
 				       "secret '%s' may have no default", v[i].name);
 		else
 			r = check_help(c, where(c, "env", i, "help"), &v[i].help);
+		if (r == 0)
+			r = check_held(c, i);
 		for (size_t j = 0; r == 0 && j < i; j++)
 			if (!strcmp(v[j].name, v[i].name))
 				r = yaml_error(where(c, "env", i, "name"), c->err,

@@ -179,7 +179,7 @@ static void mistakes_are_told_with_their_position(void **state)
 		{ "probes: [{name: p, scope: node, exec: [/bin/x, '{{a']}]",
 		  "3:48: template:1: a tag that does not end" },
 		{ "probes: [{name: p, scope: all, exec: [/bin/x]}]",
-		  "3:27: this must be node or cluster" },
+		  "3:27: this must be node, cluster or step" },
 		{ "probes: [{name: p, scope: node, exec: [/bin/x], timeout_s: 0}]",
 		  "3:60: 'timeout_s': '0' is not a number from 1 to 3600" },
 		{ "once: [{name: o, when: p, exec: [/bin/x]}]",
@@ -245,6 +245,57 @@ static void names_and_templates_of_a_service_are_checked(void **state)
 	assert_int_equal(0, load("s", &m, &err));
 }
 
+static void what_the_cluster_holds_names_a_step_or_says_what_to_do(void **state)
+{
+#define BY_HAND "by_hand: {fr: 'à la main', en: 'by hand'}"
+	static const struct {
+		const char *held, *message;
+	} cases[] = {
+		{ "secret: true, held: {}",
+		  ":5:44: this must say either 'change' (a step) or 'by_hand'" },
+		{ "secret: true, held: {change: new, " BY_HAND "}",
+		  ":5:44: this must say either 'change' (a step) or 'by_hand'" },
+		{ "held: {change: new}", ":5:30: only a secret can be 'held'" },
+		{ "secret: true, held: {change: old}", ":5:53: this service has no step 'old'" },
+		{ "secret: true, held: {change: always}",
+		  ":4:10: a step that changes what the cluster holds needs 'unless'" },
+		{ "secret: true, held: {by_hand: {fr: x}}", ":5:54: key 'en' is missing" },
+		{ "secret: true, held: {change: new}", NULL },
+		{ "secret: true, held: {" BY_HAND "}", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		CLEANUP(manifest_freep) struct manifest *m = NULL;
+		cleanup_free char *yaml = NULL;
+		const struct service_variable *v = NULL;
+		const struct service_once *steps = NULL;
+		struct err err = ERR_INIT;
+
+		assert_ok(str_printf(
+			&yaml, &err,
+			"service: s\nlayer: l\nonce: [{name: new, unless: [/bin/x], exec: "
+			"[/bin/x]},\n  {name: always, exec: [/bin/x]}]\n"
+			"env: [{name: PASSWORD, %s}]\n",
+			cases[i].held));
+		make_service(yaml);
+		put("s/templates/secret", "");
+		put("s/templates/inner", "");
+		if (cases[i].message) {
+			assert_fails(ERR_CONFIG, load("s", &m, &err));
+			assert_contains(err.msg, cases[i].message);
+			continue;
+		}
+		assert_ok(load("s", &m, &err));
+		v = m->services[0]->variables.items;
+		steps = m->services[0]->once.items;
+		assert_true(service_is_held(v));
+		assert_ptr_equal(v->held.change ? &steps[0] : NULL, v->held.step);
+		assert_int_equal(!!v->held.change, steps[0].on_change);
+		assert_false(steps[1].on_change);
+	}
+}
+
 static void our_own_manifests_load(void **state)
 {
 	CLEANUP(strv_release) struct strv names = STRV_INIT;
@@ -264,6 +315,7 @@ int main(void)
 		cmocka_unit_test(a_service_is_read_whole),
 		cmocka_unit_test(mistakes_are_told_with_their_position),
 		cmocka_unit_test(names_and_templates_of_a_service_are_checked),
+		cmocka_unit_test(what_the_cluster_holds_names_a_step_or_says_what_to_do),
 		cmocka_unit_test(our_own_manifests_load),
 	};
 
