@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "file.h"
+#include "held.h"
 #include "install.h"
 #include "interrupt.h"
 #include "once.h"
@@ -43,6 +44,7 @@ struct install_options {
 	const char *passphrase_file;
 	const char *root;
 	const char *accept_key;
+	const char *accept_change;
 	bool dry_run;
 	bool wait;
 	bool json;
@@ -108,6 +110,7 @@ static int prepare(struct work *w, const struct install_options *o, struct err *
 		.root = w->root,
 		.passphrase_path = o->passphrase_file,
 		.accept_key = o->accept_key,
+		.accept_change = o->accept_change,
 		.dry_run = o->dry_run,
 		.wait = o->wait,
 		.json = o->json,
@@ -162,6 +165,23 @@ static int load_topology(struct install *in, struct err *err)
 	return topology_need(in->topology, in->node, &node, err);
 }
 
+/* Passwords that the running cluster holds. */
+static int plan_secrets(struct work *w, struct err *err)
+{
+	CLEANUP(state_committed_release) struct state_committed last = STATE_COMMITTED_INIT;
+	CLEANUP(strv_release) struct strv notices = STRV_INIT;
+	bool same = false;
+	int r = state_committed_load(&w->in, &last, err);
+
+	if (r)
+		return r;
+	same = last.sequence && !strcmp(last.index_sha256, w->staged.index_sha256);
+	r = held_plan(w->setup, same, &notices, err);
+	for (size_t i = 0; !r && i < notices.count; i++)
+		notice("%s", notices.items[i]);
+	return r;
+}
+
 /* What this node is to become: nothing is changed before all of it is known. */
 static int plan_step(struct work *w, struct err *err)
 {
@@ -175,7 +195,8 @@ static int plan_step(struct work *w, struct err *err)
 	    (r = install_step_begin(in, "plan", in->node, err)) ||
 	    (r = vendor_load(in, &w->vendor, err)) ||
 	    (r = vendor_confirm(in, &w->vendor, &news, err)) ||
-	    (r = setup_new(in, &w->setup, err)) || (r = setup_packages(w->setup, &names, err)) ||
+	    (r = setup_new(in, &w->setup, err)) || (r = plan_secrets(w, err)) ||
+	    (r = setup_packages(w->setup, &names, err)) ||
 	    (r = state_list_load(in, DOUBTFUL, &doubtful, err)) ||
 	    (r = plan_packages(in, &names, &doubtful, &w->plan, err)))
 		return r;
@@ -434,17 +455,32 @@ static int open_records(struct work *w, struct err *err)
 	return r;
 }
 
+/* What was overridden is on record. */
+static int accept_changes(struct install *in, struct err *err)
+{
+	int r = 0;
+
+	if (!in->accept_change)
+		return 0;
+	r = install_step_begin(in, "accept-change", in->accept_change, err);
+	return r ? r : install_step_end(in, "accept-change", "changed by hand", err);
+}
+
 static int install_staged(struct work *w, struct err *err)
 {
 	int r = 0;
 
 	if ((r = plan_step(w, err)))
 		return r;
-	if (w->in.dry_run)
-		return place_steps(w, err);
+	if (w->in.dry_run) {
+		r = place_steps(w, err);
+		return r ? r : held_describe(w->setup, &w->changes, err);
+	}
 	/* Everything was verified. */
-	if ((r = open_records(w, err)) || (r = test_step(w, err)) || (r = packages_step(w, err)) ||
-	    (r = place_steps(w, err)) || (r = probe_step(w, err)) || (r = commit_step(w, err)))
+	if ((r = open_records(w, err)) || (r = test_step(w, err)) ||
+	    (r = accept_changes(&w->in, err)) || (r = packages_step(w, err)) ||
+	    (r = held_begin(w->setup, err)) || (r = place_steps(w, err)) ||
+	    (r = probe_step(w, err)) || (r = commit_step(w, err)))
 		return r;
 	return cluster_steps(w, err);
 }
@@ -496,6 +532,8 @@ static const struct cli_option options[] = {
 	OPTION(root, CLI_VALUE, "root", "DIR", "install into another root", false),
 	OPTION(accept_key, CLI_VALUE, "accept-key", "FPR[,FPR]",
 	       "trust a vendor key that is new on this machine", false),
+	OPTION(accept_change, CLI_VALUE, "accept-change", "NAME[,NAME]",
+	       "passwords whose change was made in the running cluster by hand", false),
 	OPTION(dry_run, CLI_FLAG, "dry-run", NULL, "say what would change and change nothing",
 	       false),
 	OPTION(wait, CLI_FLAG, "wait", NULL, "what is still pending in the cluster is a failure",

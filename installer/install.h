@@ -31,6 +31,7 @@ struct install {
 					nodes get as ca.crt */
 	const char *passphrase_path; /* or NULL: ask on the terminal */
 	const char *accept_key;      /* a new vendor's fingerprint, or NULL */
+	const char *accept_change;   /* secrets that were changed in the cluster by hand, or NULL */
 	bool dry_run;                /* say what would change, change nothing */
 	bool wait;                   /* cluster probes that stay pending are ERR_UNHEALTHY */
 	bool json;

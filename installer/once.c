@@ -2,6 +2,7 @@
 #include "once.h"
 
 #include "clock.h"
+#include "held.h"
 #include "probe.h"
 
 #define UNLESS_MS 30000
@@ -118,19 +119,54 @@ static int run_step(const struct run *run, const struct service_once *step,
 	return r == 0 && *ret_outcome == WAITS ? waits(run, step, &why, err) : r;
 }
 
+/*
+ * A step that changes what the cluster holds. `unless` goes first: the change was made where `when`
+ * holds, and is seen everywhere. It has the last word too, before this node remembers the change.
+ */
+static int run_change(const struct run *run, const struct service_once *step,
+		      enum outcome *ret_outcome, struct err *err)
+{
+	struct err why = ERR_INIT;
+	bool holds = false, done = false;
+	int r = is_done(run, step, &done, err);
+
+	*ret_outcome = WAITS;
+	if (r == 0 && !done)
+		r = may_run(run, step, run->setup->in->wait, &holds, &why, err);
+	if (r == 0 && !done && !holds)
+		r = is_done(run, step, &done, err);
+	if (r == 0 && !done && holds) {
+		r = execute(run, step, ret_outcome, &why, err);
+		if (r == 0 && *ret_outcome == DONE)
+			r = is_done(run, step, &done, err);
+		if (r == 0 && *ret_outcome == DONE && !done)
+			return err_set(err, ERR_FAILED, "it ran, and 'unless' does not hold");
+	}
+	if (r < 0)
+		return r;
+	if (!done)
+		return waits(run, step, &why, err);
+	*ret_outcome = DONE;
+	return held_done(run->setup, step, err);
+}
+
 static int run_service(const struct run *run, struct err *err)
 {
 	SERVICE_EACH(struct service_once, step, run->service->service->once)
 	{
 		enum outcome outcome = DONE;
-		int r = run_step(run, step, &outcome, err);
+		int r = 0;
 
+		if (step->on_change && !held_is_due(run->setup, step))
+			continue;
+		r = step->on_change ? run_change(run, step, &outcome, err)
+				    : run_step(run, step, &outcome, err);
 		if (r < 0)
 			return err->code == ERR_INTERRUPTED
 				       ? r
 				       : err_prefix(err, "service '%s': step '%s'",
 						    run->service->service->name, step->name);
-		if (outcome == WAITS)
+		if (outcome == WAITS && !step->on_change)
 			break;
 	}
 	return 0;

@@ -9,6 +9,7 @@
 
 #include "capsule.h"
 #include "file.h"
+#include "held.h"
 #include "rehearse.h"
 
 #define CHANGED_DIR "changed" /* below STATE: a file for each service whose units need something */
@@ -202,6 +203,7 @@ void setup_free(struct setup *setup)
 	for (size_t i = 0; i < setup->count; i++)
 		mustache_free(setup->services[i].context);
 	free(setup->services);
+	held_free(setup->held);
 	context_env_free(setup->env);
 	manifest_free(setup->manifest);
 	cleanup_closep(&setup->root_fd);

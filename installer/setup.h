@@ -33,6 +33,8 @@ struct setup_service {
 	enum service_on_change wanted;
 };
 
+struct held; /* installer/held.h */
+
 struct setup {
 	struct install *in;               /* borrowed */
 	const struct topology_node *node; /* borrowed from in->topology */
@@ -41,6 +43,7 @@ struct setup {
 	struct context_env *env;
 	struct setup_service *services; /* of this node, in the manifest's order */
 	size_t count;
+	struct held *held;  /* NULL before held_plan() */
 	bool units_changed; /* a unit or drop-in was written: daemon-reload */
 	int root_fd;
 };

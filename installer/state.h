@@ -8,6 +8,7 @@
  *	                     change is there once, with two names
  *	record/SEQUENCE/     what that bundle changed here, and what was there before (record.h)
  *	vendors              fingerprints of the vendors' keys that this node trusts
+ *	secrets              verifiers of this node's secrets (installer/held.h)
  *	packages             names of the packages whose transaction has begun and not ended
  *	ca.crt               the cluster's CA, as given at the first installation
  *	log/, staging/
