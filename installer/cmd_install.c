@@ -34,7 +34,6 @@
 #include "verify.h"
 
 #define DOUBTFUL "packages" /* STATE/packages */
-#define LOG_DIR "log"       /* STATE/log */
 
 struct install_options {
 	const char *node;
@@ -225,18 +224,6 @@ static int test_step(struct work *w, struct err *err)
 	return end_step(&w->in, "test", w->plan.count, "to change", err);
 }
 
-static int log_path(const struct install *in, char **ret, struct err *err)
-{
-	cleanup_free char *dir = NULL;
-	char now[CLOCK_TEXT_SIZE];
-	int r = path_join(in->state_dir, LOG_DIR, &dir, err);
-
-	if (r || (r = dir_make(dir, 0700, err)))
-		return r;
-	clock_format(clock_now(), now);
-	return str_printf(ret, err, "%s/packages-%s.log", dir, now);
-}
-
 static int sync_root(const struct install *in, struct err *err)
 {
 	cleanup_close int fd = open(in->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -256,7 +243,7 @@ static int record_packages(struct work *w, struct err *err)
 
 		if (p->action == PLAN_REINSTALL)
 			continue;
-		r = plan_package_name(p, &name, err);
+		r = plan_nevra_name(p->nevra, &name, err);
 		if (r == 0)
 			r = record_add(w->record, RECORD_PACKAGE, name,
 				       p->old ? p->old : RECORD_ABSENT, p->nevra, err);
@@ -280,7 +267,7 @@ static int packages_step(struct work *w, struct err *err)
 	for (size_t i = 0; !r && i < w->plan.count; i++)
 		r = strv_add(&names, w->plan.packages[i].nevra, err);
 	if (!r && names.count) {
-		if ((r = log_path(in, &log, err)) ||
+		if ((r = state_log_path(in, "packages", &log, err)) ||
 		    (r = state_list_save(in, DOUBTFUL, &names, err)) ||
 		    (r = record_packages(w, err)))
 			return r;

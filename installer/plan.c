@@ -39,12 +39,12 @@ void plan_release(struct plan *plan)
 	*plan = (struct plan)PLAN_INIT;
 }
 
-int plan_package_name(const struct plan_package *p, char **ret, struct err *err)
+int plan_nevra_name(const char *nevra, char **ret, struct err *err)
 {
 	char *cut = NULL;
-	int r = str_dup(ret, p->nevra, err);
+	int r = str_dup(ret, nevra, err);
 
-	/* NAME-EVR.ARCH: neither version nor release has a dash. */
+	/* Neither version nor release has a dash. */
 	for (int i = 0; r == 0 && i < 2 && (cut = strrchr(*ret, '-')); i++)
 		*cut = '\0';
 	return r;
@@ -334,6 +334,16 @@ static int solve(const struct install *in, Pool *pool, Queue *jobs, struct plan 
 	return read_transaction(in, trans, plan, err);
 }
 
+static void set_up(Pool *pool, const struct install *in, const char *arch)
+{
+	/* Debian's libsolv goes by Debian's rules unless told. */
+	pool_setdisttype(pool, DISTTYPE_RPM);
+	pool_setarch(pool, arch);
+	pool_set_flag(pool, POOL_FLAG_IMPLICITOBSOLETEUSESCOLORS, 1);
+	if (!install_is_live(in))
+		pool_set_rootdir(pool, in->root);
+}
+
 int plan_packages(const struct install *in, const struct strv *names, const struct strv *doubtful,
 		  struct plan *ret, struct err *err)
 {
@@ -344,12 +354,7 @@ int plan_packages(const struct install *in, const struct strv *names, const stru
 	Queue jobs;
 	int r = 0;
 
-	/* Debian's libsolv goes by Debian's rules unless told. */
-	pool_setdisttype(pool, DISTTYPE_RPM);
-	pool_setarch(pool, in->index.platform.arch);
-	pool_set_flag(pool, POOL_FLAG_IMPLICITOBSOLETEUSESCOLORS, 1);
-	if (!install_is_live(in))
-		pool_set_rootdir(pool, in->root);
+	set_up(pool, in, in->index.platform.arch);
 	if ((r = add_installed(pool, in, &installed, err)) ||
 	    (r = add_bundle(pool, in, &bundle, err)))
 		return r;
@@ -388,5 +393,57 @@ int plan_describe(const struct plan *plan, struct strv *lines, struct err *err)
 				       p->old)
 			   : strv_addf(lines, err, "%s %s", verbs[p->action], p->nevra);
 	}
+	return r;
+}
+
+/* What may go, each if it can; all else stays as it is. */
+static int erasure_jobs(Repo *installed, const struct strv *nevras, Queue *jobs,
+			struct strv *ret_installed, struct err *err)
+{
+	Solvable *s = NULL;
+	Id id = 0;
+	int r = 0;
+
+	FOR_REPO_SOLVABLES(installed, id, s) {
+		const char *nevra = pool_solvable2str(installed->pool, s);
+		bool ours = strv_has(nevras, nevra);
+
+		queue_push2(jobs,
+			    SOLVER_SOLVABLE | (ours ? SOLVER_ERASE | SOLVER_WEAK : SOLVER_LOCK),
+			    id);
+		if (r == 0 && ours)
+			r = strv_add(ret_installed, nevra, err);
+	}
+	strv_sort(ret_installed);
+	return r;
+}
+
+int plan_erasable(const struct install *in, const struct strv *nevras, struct strv *ret_installed,
+		  struct strv *ret_erasable, struct err *err)
+{
+	CLEANUP(pool_freep) Pool *pool = pool_create();
+	CLEANUP(solver_freep) Solver *solver = NULL;
+	CLEANUP(transaction_freep) Transaction *trans = NULL;
+	Repo *installed = NULL;
+	Queue jobs;
+	int r = 0;
+
+	set_up(pool, in, NULL);
+	if ((r = add_installed(pool, in, &installed, err)))
+		return r;
+	pool_addfileprovides(pool);
+	pool_createwhatprovides(pool);
+	queue_init(&jobs);
+	r = erasure_jobs(installed, nevras, &jobs, ret_installed, err);
+	solver = solver_create(pool);
+	if (!r && solver_solve(solver, &jobs))
+		r = unsolvable(solver, err);
+	queue_free(&jobs);
+	if (r)
+		return r;
+	trans = solver_create_transaction(solver);
+	for (int i = 0; !r && i < trans->steps.count; i++)
+		r = strv_add(ret_erasable, pool_solvid2str(pool, trans->steps.elements[i]), err);
+	strv_sort(ret_erasable);
 	return r;
 }

@@ -47,8 +47,13 @@ struct plan {
 int plan_packages(const struct install *in, const struct strv *names, const struct strv *doubtful,
 		  struct plan *ret, struct err *err) MUST_CHECK;
 void plan_release(struct plan *plan);
-/* Its name alone; the caller frees. */
-int plan_package_name(const struct plan_package *p, char **ret, struct err *err) MUST_CHECK;
+
+/* The name of NAME-EVR.ARCH; the caller frees. */
+int plan_nevra_name(const char *nevra, char **ret, struct err *err) MUST_CHECK;
+
+/* Which of NEVRAS are installed, and which of these can go together while all others stay, sorted. */
+int plan_erasable(const struct install *in, const struct strv *nevras, struct strv *ret_installed,
+		  struct strv *ret_erasable, struct err *err) MUST_CHECK;
 /* "install NEVRA", "upgrade NEVRA (from NEVRA)" … one a package, appended to LINES. */
 int plan_describe(const struct plan *plan, struct strv *lines, struct err *err) MUST_CHECK;
 

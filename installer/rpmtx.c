@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <rpm/header.h>
+#include <rpm/rpmdb.h>
 #include <rpm/rpmio.h>
 #include <rpm/rpmkeyring.h>
 #include <rpm/rpmlib.h>
@@ -40,6 +41,11 @@ static inline void keyring_free(rpmKeyring *keyring)
 static inline void pubkey_free(rpmPubkey *key)
 {
 	rpmPubkeyFree(*key);
+}
+
+static inline void iterator_free(rpmdbMatchIterator *it)
+{
+	rpmdbFreeIterator(*it);
 }
 
 static inline void fd_close(FD_t *fd)
@@ -106,6 +112,7 @@ void rpmtx_release_signals(const sigset_t *old)
 struct run {
 	const struct install *in;
 	const struct plan *plan;
+	const struct strv *erase; /* NEVRAs, or NULL */
 	struct progress progress;
 	FD_t open_package;
 	uint64_t done_bytes;
@@ -252,6 +259,27 @@ static int add_element(struct run *run, rpmts ts, const struct plan_package *p, 
 	return r ? err_set(err, ERR_FAILED, "librpm cannot add '%s'", p->nevra) : 0;
 }
 
+static int add_erasure(rpmts ts, const char *nevra, struct err *err)
+{
+	CLEANUP(iterator_free) rpmdbMatchIterator it = NULL;
+	cleanup_free char *name = NULL;
+	Header h = NULL;
+	int r = plan_nevra_name(nevra, &name, err);
+
+	if (r)
+		return r;
+	it = rpmtsInitIterator(ts, RPMDBI_NAME, name, 0);
+	while ((h = rpmdbNextIterator(it))) {
+		char *text = headerGetAsString(h, RPMTAG_NEVRA);
+		bool same = text && !strcmp(text, nevra);
+
+		free(text);
+		if (same && rpmtsAddEraseElement(ts, h, -1))
+			return err_set(err, ERR_FAILED, "librpm cannot remove '%s'", nevra);
+	}
+	return 0;
+}
+
 static void add_complaints(const struct run *run, struct err *err)
 {
 	for (size_t i = 0; i < run->complaints.count; i++)
@@ -309,6 +337,8 @@ static int run_transaction(struct run *run, rpmts ts, struct err *err)
 
 	for (size_t i = 0; !r && i < plan->count; i++)
 		r = add_element(run, ts, &plan->packages[i], err);
+	for (size_t i = 0; !r && run->erase && i < run->erase->count; i++)
+		r = add_erasure(ts, run->erase->items[i], err);
 	if (r) {
 		add_complaints(run, err);
 		return r;
@@ -321,6 +351,8 @@ static int run_transaction(struct run *run, rpmts ts, struct err *err)
 	rpmtsSetNotifyCallback(ts, on_event, run);
 	rpmtsSetFlags(ts, run->test ? RPMTRANS_FLAG_TEST : RPMTRANS_FLAG_NONE);
 	rc = rpmtsRun(ts, NULL, RPMPROB_FILTER_NONE);
+	if (run->erase)
+		return check_problems(ts, run, rc, "the packages cannot be removed", err);
 	return check_problems(ts, run, rc,
 			      run->test ? "the packages cannot be installed"
 					: "installing the packages failed",
@@ -361,7 +393,7 @@ static int with_transaction(struct run *run, const struct vendor *vendor, int lo
 	rpmtsSetVSFlags(ts, RPMVSF_DEFAULT);
 	rpmtsSetVfyLevel(ts, RPMSIG_SIGNATURE_TYPE | RPMSIG_DIGEST_TYPE);
 	rpmtsSetScriptFd(ts, script_fd);
-	if ((r = set_keyring(ts, vendor, err)))
+	if (vendor && (r = set_keyring(ts, vendor, err)))
 		return r;
 	saved = divert_stdout(log_fd);
 	r = run_transaction(run, ts, err);
@@ -379,15 +411,14 @@ static uint64_t total_bytes(const struct plan *plan)
 	return total;
 }
 
-int rpmtx_run(const struct install *in, const struct plan *plan, const struct vendor *vendor,
-	      bool test, const char *log, struct err *err)
+static int run_logged(struct run *run, const struct vendor *vendor, const char *log,
+		      struct err *err)
 {
-	struct run run = { .in = in, .plan = plan, .test = test };
 	cleanup_fclose FILE *log_file = NULL;
 	rpmlogCallback old_log = NULL;
 	sigset_t signals;
 	int old_verbosity = 0;
-	int r = rpmtx_configure(in, err);
+	int r = rpmtx_configure(run->in, err);
 
 	if (r)
 		return r;
@@ -395,21 +426,40 @@ int rpmtx_run(const struct install *in, const struct plan *plan, const struct ve
 	if (!log_file)
 		return err_errno(err, ERR_FAILED, errno, "cannot open '%.200s'", log);
 	setvbuf(log_file, NULL, _IOLBF, 0);
-	run.log = log_file;
-	progress_start(&run.progress, test ? "testing packages" : "installing packages",
-		       test ? 0 : total_bytes(plan), (unsigned int)plan->count);
+	run->log = log_file;
 	rpmtx_hold_signals(&signals);
 	/* Scriptlets' output is dropped below this level. */
 	old_verbosity = rpmlogSetMask(RPMLOG_UPTO(RPMLOG_INFO));
-	old_log = rpmlogSetCallback(on_log, &run);
-	r = with_transaction(&run, vendor, fileno(log_file), err);
+	old_log = rpmlogSetCallback(on_log, run);
+	r = with_transaction(run, vendor, fileno(log_file), err);
 	rpmlogSetCallback(old_log, NULL);
 	rpmlogSetMask(old_verbosity);
 	rpmtx_release_signals(&signals);
+	strv_release(&run->complaints);
+	return r;
+}
+
+int rpmtx_run(const struct install *in, const struct plan *plan, const struct vendor *vendor,
+	      bool test, const char *log, struct err *err)
+{
+	struct run run = { .in = in, .plan = plan, .test = test };
+	int r = 0;
+
+	progress_start(&run.progress, test ? "testing packages" : "installing packages",
+		       test ? 0 : total_bytes(plan), (unsigned int)plan->count);
+	r = run_logged(&run, vendor, log, err);
 	if (r || test)
 		progress_abort(&run.progress);
 	else
 		progress_done(&run.progress);
-	strv_release(&run.complaints);
 	return r;
+}
+
+int rpmtx_erase(const struct install *in, const struct strv *nevras, bool test, const char *log,
+		struct err *err)
+{
+	static const struct plan nothing = PLAN_INIT;
+	struct run run = { .in = in, .plan = &nothing, .erase = nevras, .test = test };
+
+	return run_logged(&run, NULL, log, err);
 }

@@ -38,4 +38,9 @@ void rpmtx_release_signals(const sigset_t *old);
 int rpmtx_run(const struct install *in, const struct plan *plan, const struct vendor *vendor,
 	      bool test, const char *log, struct err *err) MUST_CHECK;
 
+/* Removes the installed packages NEVRAS (those that are not there are passed over), or with TEST only
+ * tries: what others need is ERR_FAILED with details. */
+int rpmtx_erase(const struct install *in, const struct strv *nevras, bool test, const char *log,
+		struct err *err) MUST_CHECK;
+
 #endif

@@ -336,6 +336,45 @@ int state_commit(const struct install *in, const char *index_sha256, struct err 
 	return file_write_atomic(path, 0600, text.buf, text.len, err);
 }
 
+int state_log_path(const struct install *in, const char *what, char **ret, struct err *err)
+{
+	cleanup_free char *dir = NULL;
+	char now[CLOCK_TEXT_SIZE];
+	int r = state_path(in, "log", &dir, err);
+
+	if (r || (r = dir_make(dir, 0700, err)))
+		return r;
+	clock_format(clock_now(), now);
+	return str_printf(ret, err, "%s/%s-%s.log", dir, what, now);
+}
+
+/* The fact goes last: a killed run's successor still knows whose machine this is. */
+int state_forget(const struct install *in, struct err *err)
+{
+	static const char *const stay[] = { "journal", "log", "committed" };
+	CLEANUP(strv_release) struct strv names = STRV_INIT;
+	cleanup_free char *committed = NULL;
+	int r = dir_list(in->state_dir, &names, err);
+
+	for (size_t i = 0; r == 0 && i < names.count; i++) {
+		cleanup_free char *path = NULL;
+		bool stays = false;
+
+		for (size_t j = 0; j < ARRAY_SIZE(stay); j++)
+			stays |= !strcmp(names.items[i], stay[j]);
+		if (stays)
+			continue;
+		r = state_path(in, names.items[i], &path, err);
+		if (r == 0)
+			r = tree_remove(path, err);
+	}
+	if (r == 0)
+		r = state_path(in, "committed", &committed, err);
+	if (r == 0 && unlink(committed) < 0 && errno != ENOENT)
+		r = err_errno(err, ERR_FAILED, errno, "cannot remove '%s'", committed);
+	return r;
+}
+
 /* Lists */
 
 int state_list_load(const struct install *in, const char *name, struct strv *ret, struct err *err)

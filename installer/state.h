@@ -91,6 +91,13 @@ int state_committed_check(const struct state_committed *c, const char *node,
 /* Keeps what is staged, then the fact. Killed between, the fact is the old one. */
 int state_commit(const struct install *in, const char *index_sha256, struct err *err) MUST_CHECK;
 
+/* A new file's path below STATE/log/, which is made; the caller frees. */
+int state_log_path(const struct install *in, const char *what, char **ret,
+		   struct err *err) MUST_CHECK;
+
+/* After an uninstallation: all of STATE goes but the journal and the logs. */
+int state_forget(const struct install *in, struct err *err) MUST_CHECK;
+
 /* Where the bundle of SEQUENCE is kept, whether it is there or not; the caller frees. */
 int state_kept_path(const struct install *in, uint64_t sequence, char **ret,
 		    struct err *err) MUST_CHECK;

@@ -204,7 +204,6 @@ static int service_units(struct setup *setup, struct setup_service *service, boo
 
 static int reload_manager(struct setup *setup, bool apply, struct strv *changes, struct err *err)
 {
-	const char *const argv[] = { "systemctl", "daemon-reload", NULL };
 	bool needed = setup->units_changed;
 	int r = 0;
 
@@ -222,36 +221,43 @@ static int reload_manager(struct setup *setup, bool apply, struct strv *changes,
 		return r;
 	r = strv_add(changes, "daemon-reload", err);
 	if (r == 0 && apply)
-		r = systemctl(argv, QUICK_MS, NULL, err);
+		r = unit_reload_manager(setup->in, err);
 	return r == 0 && apply ? setup_reload_done(setup, err) : r;
 }
 
 /* --- another root --------------------------------------------------------------------------- */
 
+static int is_enabled_offline(const struct install *in, const char *unit, bool *ret,
+			      struct err *err)
+{
+	cleanup_free char *root = NULL;
+	cleanup_free char *text = NULL;
+	int r = str_printf(&root, err, "--root=%s", in->root);
+	const char *const argv[] = { "systemctl", root, "is-enabled", "--", unit, NULL };
+
+	if (r == 0)
+		r = systemctl(argv, QUICK_MS, &text, err);
+	*ret = text && *text && !str_starts(text, "disabled") && !str_starts(text, "masked") &&
+	       !str_starts(text, "not-found");
+	return r;
+}
+
 static int enable_offline(struct setup *setup, struct setup_service *service, bool apply,
 			  struct strv *changes, struct err *err)
 {
-	cleanup_free char *root = NULL;
-	int r = str_printf(&root, err, "--root=%s", setup->in->root);
+	int r = 0;
 
 	SERVICE_EACH(struct service_unit, unit, service->service->units)
 	{
-		const char *const argv[] = {
-			"systemctl", root, "is-enabled", "--", unit->name, NULL
-		};
-		cleanup_free char *text = NULL;
-		bool enabled = false;
+		struct state state = { .running = false };
 
 		if (r < 0 || !unit->enable)
 			continue;
-		r = systemctl(argv, QUICK_MS, &text, err);
-		enabled = text && *text && !str_starts(text, "disabled") &&
-			  !str_starts(text, "masked") && !str_starts(text, "not-found");
+		r = is_enabled_offline(setup->in, unit->name, &state.enabled, err);
 		if (r == 0 && apply)
-			r = record_unit(setup, unit, &(struct state){ .enabled = enabled }, false,
-					err);
+			r = record_unit(setup, unit, &state, false, err);
 		if (r == 0)
-			r = enable(setup, unit->name, enabled, apply, changes, err);
+			r = enable(setup, unit->name, state.enabled, apply, changes, err);
 	}
 	return r == 0 && apply ? setup_done(setup, service, err) : r;
 }
@@ -275,4 +281,53 @@ int unit_apply(struct setup *setup, bool apply, struct strv *changes, struct err
 			 : enable_offline(setup, service, apply, changes, err);
 	}
 	return r;
+}
+
+/* --- back again ----------------------------------------------------------------------------- */
+
+/* systemctl VERB UNIT, of another root's unit files with --root. */
+static int of_unit(const struct install *in, const char *verb, const char *unit, struct err *err)
+{
+	const char *const live[] = { "systemctl", "--quiet", verb, "--", unit, NULL };
+	cleanup_free char *root = NULL;
+	int r = str_printf(&root, err, "--root=%s", in->root);
+	const char *const other[] = { "systemctl", root, "--quiet", verb, "--", unit, NULL };
+
+	return r < 0 ? r : systemctl(install_is_live(in) ? live : other, START_MS, NULL, err);
+}
+
+int unit_words(const struct install *in, const char *unit, const char **ret, struct err *err)
+{
+	struct state state = { .running = false };
+	int r = install_is_live(in) ? look(unit, &state, err)
+				    : is_enabled_offline(in, unit, &state.enabled, err);
+
+	*ret = record_words(state.enabled, state.running);
+	return r;
+}
+
+int unit_take_back(const struct install *in, const char *unit, const char *was, bool apply,
+		   struct strv *changes, struct err *err)
+{
+	const char *is = NULL;
+	int r = unit_words(in, unit, &is, err);
+
+	if (r == 0 && strstr(is, RECORD_UNIT_ACTIVE) && !strstr(was, RECORD_UNIT_ACTIVE)) {
+		r = strv_addf(changes, err, "stop %s", unit);
+		if (r == 0 && apply)
+			r = of_unit(in, "stop", unit, err);
+	}
+	if (r == 0 && strstr(is, RECORD_UNIT_ENABLED) && !strstr(was, RECORD_UNIT_ENABLED)) {
+		r = strv_addf(changes, err, "disable %s", unit);
+		if (r == 0 && apply)
+			r = of_unit(in, "disable", unit, err);
+	}
+	return r;
+}
+
+int unit_reload_manager(const struct install *in, struct err *err)
+{
+	const char *const argv[] = { "systemctl", "daemon-reload", NULL };
+
+	return install_is_live(in) ? systemctl(argv, QUICK_MS, NULL, err) : 0;
 }

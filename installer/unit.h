@@ -11,6 +11,18 @@
 /* A unit that does not start is ERR_UNHEALTHY with its last journal lines as details. */
 int unit_apply(struct setup *setup, bool apply, struct strv *changes, struct err *err) MUST_CHECK;
 
+/* Stops and disables UNIT as far as WAS (RECORD_UNIT_* of installer/record.h) says that it was; one that
+ * is gone is passed over. */
+int unit_take_back(const struct install *in, const char *unit, const char *was, bool apply,
+		   struct strv *changes, struct err *err) MUST_CHECK;
+
+/* What UNIT is now, in the same words; in another root than "/" it is never active. */
+int unit_words(const struct install *in, const char *unit, const char **ret,
+	       struct err *err) MUST_CHECK;
+
+/* daemon-reload, after units' files have changed. Nothing in another root. */
+int unit_reload_manager(const struct install *in, struct err *err) MUST_CHECK;
+
 /* Appends the last journal lines of the service's units to ERR's details. */
 void unit_journal(const struct setup_service *service, struct err *err);
 

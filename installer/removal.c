@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "removal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "digest.h"
+#include "file.h"
+#include "plan.h"
+#include "rpmtx.h"
+#include "unit.h"
+
+#define SAVED ".pgha-save" /* behind the name of a file that somebody has changed */
+
+void removal_release(struct removal *removal)
+{
+	strv_release(&removal->changes);
+	strv_release(&removal->stays);
+}
+
+/* -- units -- */
+
+int removal_units(struct removal *removal, struct err *err)
+{
+	const struct record_entries *all = removal->entries;
+	int r = 0;
+
+	for (size_t i = all->count; r == 0 && i-- > 0;) {
+		const struct record_entry *e = &all->items[i];
+
+		if (e->kind == RECORD_UNIT)
+			r = unit_take_back(removal->in, e->object, e->was, removal->apply,
+					   &removal->changes, err);
+	}
+	return r;
+}
+
+/* -- files and links -- */
+
+/* The directory above PATH; -1 in RET_FD when it is not there. */
+static int open_parent(const struct removal *removal, const char *path, int *ret_fd,
+		       struct err *err)
+{
+	const char *name = path_basename(path);
+	cleanup_free char *parent = strndup(path + 1, (size_t)(name - path) - 1);
+	struct stat st;
+
+	*ret_fd = -1;
+	if (!parent)
+		return err_nomem(err);
+	if (*parent && fstatat(removal->root_fd, parent, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
+	    (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	return dir_open_beneath(removal->root_fd, parent, 0, ret_fd, err);
+}
+
+/* What is at NAME, as the record tells it; the caller frees. */
+static int look(int parent, const char *name, char **ret, struct err *err)
+{
+	char text[RECORD_ATTRIBUTES_SIZE];
+	char target[PATH_MAX] = "";
+	char sha256[SHA256_HEX_SIZE];
+	cleanup_close int fd = -1;
+	uint64_t size = 0;
+	struct stat st;
+	int r = 0;
+
+	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? str_dup(ret, RECORD_ABSENT, err)
+				       : err_errno(err, ERR_FAILED, errno, "cannot look at it");
+	if (S_ISLNK(st.st_mode))
+		return readlinkat(parent, name, target, sizeof(target) - 1) < 0
+			       ? err_errno(err, ERR_FAILED, errno, "cannot read it")
+			       : str_printf(ret, err, ">%s", target);
+	if (!S_ISREG(st.st_mode))
+		return str_dup(ret, "no plain file", err);
+	fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot open it");
+	r = sha256_fd(fd, name, sha256, &size, err);
+	record_attributes(text, st.st_mode, st.st_uid, st.st_gid, sha256);
+	return r < 0 ? r : str_dup(ret, text, err);
+}
+
+/* Two files' attributes are the same content when their digests are; all else is compared whole. */
+static bool same_content(const char *a, const char *b)
+{
+	char sha_a[SHA256_HEX_SIZE], sha_b[SHA256_HEX_SIZE];
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+
+	if (record_parse(a, &mode, &uid, &gid, sha_a) && record_parse(b, &mode, &uid, &gid, sha_b))
+		return !strcmp(sha_a, sha_b);
+	return !strcmp(a, b);
+}
+
+/* WAS, with the content that the record kept, as TEMP beside. */
+static int restore_temp(const struct removal *removal, const struct record_entry *e, int parent,
+			const char *temp, struct err *err)
+{
+	CLEANUP(str_release) struct str text = STR_SECRET;
+	cleanup_free char *kept = NULL;
+	cleanup_close int from = -1;
+	cleanup_close int fd = -1;
+	char sha256[SHA256_HEX_SIZE];
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	int r = record_kept_path(removal->in, e, &kept, err);
+
+	if (r < 0 || !record_parse(e->was, &mode, &uid, &gid, sha256))
+		return r < 0 ? r : err_set(err, ERR_FAILED, "the record of it is damaged");
+	from = open(kept, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (from < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot open '%s'", kept);
+	r = fd_read_all(from, kept, FILE_SIZE_MAX, &text, err);
+	if (r < 0)
+		return r;
+	fd = openat(parent, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot create '%s' beside it", temp);
+	r = fd_write_all(fd, temp, text.buf ? text.buf : "", text.len, err);
+	if (r == 0 && (fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0))
+		r = err_errno(err, ERR_FAILED, errno, "cannot write it");
+	return r;
+}
+
+static int put_back(const struct removal *removal, const struct record_entry *e, int parent,
+		    const char *name, struct err *err)
+{
+	cleanup_free char *temp = NULL;
+	int r = str_printf(&temp, err, ".%s.pgha-new", name);
+
+	if (r < 0)
+		return r;
+	if (!strcmp(e->was, RECORD_ABSENT))
+		return unlinkat(parent, name, 0) < 0 && errno != ENOENT
+			       ? err_errno(err, ERR_FAILED, errno, "cannot remove it")
+			       : 0;
+	if (unlinkat(parent, temp, 0) < 0 && errno != ENOENT)
+		return err_errno(err, ERR_FAILED, errno, "cannot remove '%s' beside it", temp);
+	if (*e->was != '>')
+		r = restore_temp(removal, e, parent, temp, err);
+	else if (symlinkat(e->was + 1, parent, temp) < 0)
+		r = err_errno(err, ERR_FAILED, errno, "cannot create '%s' beside it", temp);
+	if (r == 0 && (renameat(parent, temp, parent, name) < 0 || fsync(parent) < 0))
+		r = err_errno(err, ERR_FAILED, errno, "cannot put it back");
+	return r;
+}
+
+/* What somebody has written there since is not thrown away. */
+static int save(struct removal *removal, const struct record_entry *e, int parent, const char *name,
+		struct err *err)
+{
+	cleanup_free char *saved = NULL;
+	int r = str_printf(&saved, err, "%s" SAVED, name);
+
+	if (r == 0)
+		r = strv_addf(&removal->stays, err, "%s" SAVED ": %s was changed by somebody",
+			      e->object, e->object);
+	if (r == 0 && removal->apply && renameat(parent, name, parent, saved) < 0)
+		r = err_errno(err, ERR_FAILED, errno, "cannot rename it");
+	return r;
+}
+
+static int take_back(struct removal *removal, const struct record_entry *e, struct err *err)
+{
+	const char *name = path_basename(e->object);
+	cleanup_close int parent = -1;
+	cleanup_free char *is = NULL;
+	int r = open_parent(removal, e->object, &parent, err);
+
+	if (r < 0 || parent < 0)
+		return r;
+	r = look(parent, name, &is, err);
+	/* Undone already; the attributes count here. */
+	if (r < 0 || !strcmp(is, e->was))
+		return r;
+	if (strcmp(is, RECORD_ABSENT) != 0 && !same_content(is, e->now) &&
+	    !same_content(is, e->was))
+		r = save(removal, e, parent, name, err);
+	if (r == 0)
+		r = strv_addf(&removal->changes, err, "%s %s",
+			      strcmp(e->was, RECORD_ABSENT) ? "restore" : "remove", e->object);
+	return r < 0 || !removal->apply ? r : put_back(removal, e, parent, name, err);
+}
+
+static int remove_tree(struct removal *removal, const char *path, struct err *err)
+{
+	cleanup_free char *whole = NULL;
+	struct stat st;
+	int r = install_path(removal->in, path, &whole, err);
+
+	if (r < 0 || (lstat(whole, &st) < 0 && errno == ENOENT))
+		return r;
+	r = strv_addf(&removal->changes, err, "remove %s with all that is in it", path);
+	return r < 0 || !removal->apply ? r : tree_remove(whole, err);
+}
+
+int removal_files(struct removal *removal, struct err *err)
+{
+	const struct record_entries *all = removal->entries;
+	int r = 0;
+
+	for (size_t i = all->count; r == 0 && i-- > 0;) {
+		const struct record_entry *e = &all->items[i];
+
+		if (e->kind == RECORD_FILE || e->kind == RECORD_LINK)
+			r = take_back(removal, e, err);
+		else if (e->kind == RECORD_TREE)
+			r = remove_tree(removal, e->object, err);
+		if (r < 0)
+			return err_prefix(err, "'%s'", e->object);
+	}
+	return 0;
+}
+
+/* -- packages -- */
+
+static int list_packages(struct removal *removal, struct strv *ret, struct err *err)
+{
+	const struct record_entries *all = removal->entries;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < all->count; i++) {
+		const struct record_entry *e = &all->items[i];
+
+		if (e->kind != RECORD_PACKAGE)
+			continue;
+		if (!strcmp(e->was, RECORD_ABSENT))
+			r = strv_add(ret, e->now, err);
+		else
+			r = strv_addf(&removal->stays, err, "%s: it was %s before", e->now, e->was);
+	}
+	return r;
+}
+
+int removal_packages(struct removal *removal, const char *log, struct err *err)
+{
+	CLEANUP(strv_release) struct strv ours = STRV_INIT;
+	CLEANUP(strv_release) struct strv going = STRV_INIT;
+	CLEANUP(strv_release) struct strv there = STRV_INIT;
+	int r = list_packages(removal, &ours, err);
+
+	if (r == 0 && ours.count)
+		r = plan_erasable(removal->in, &ours, &there, &going, err);
+	for (size_t i = 0; r == 0 && i < there.count; i++)
+		r = strv_has(&going, there.items[i])
+			    ? strv_addf(&removal->changes, err, "remove %s", there.items[i])
+			    : strv_addf(&removal->stays, err, "%s: another package needs it",
+					there.items[i]);
+	if (r < 0 || !going.count)
+		return r;
+	r = rpmtx_erase(removal->in, &going, true, NULL, err);
+	return r < 0 || !removal->apply ? r : rpmtx_erase(removal->in, &going, false, log, err);
+}
+
+/* -- directories -- */
+
+static bool is_data(const struct removal *removal, const char *path)
+{
+	for (const char *const *d = removal->data; d && *d; d++)
+		if (!strcmp(*d, path))
+			return true;
+	return false;
+}
+
+int removal_check_data(const struct removal *removal, struct err *err)
+{
+	for (const char *const *d = removal->data; d && *d; d++) {
+		bool known = false;
+
+		for (size_t i = 0; !known && i < removal->entries->count; i++)
+			known = removal->entries->items[i].kind == RECORD_DIRECTORY &&
+				!strcmp(removal->entries->items[i].object, *d);
+		if (!known)
+			return err_set(err, ERR_USAGE,
+				       "'%s' is no directory that an installation made here: "
+				       "'uninstall --dry-run' lists them",
+				       *d);
+	}
+	return 0;
+}
+
+static int take_back_directory(struct removal *removal, const struct record_entry *e,
+			       struct err *err)
+{
+	const char *name = path_basename(e->object);
+	char text[RECORD_ATTRIBUTES_SIZE];
+	char none[SHA256_HEX_SIZE];
+	cleanup_close int parent = -1;
+	cleanup_close int fd = -1;
+	struct stat st;
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	int r = open_parent(removal, e->object, &parent, err);
+
+	if (r < 0 || parent < 0)
+		return r;
+	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return errno == ENOENT ? 0 : err_errno(err, ERR_FAILED, errno, "cannot open it");
+	if (!strcmp(e->was, RECORD_ABSENT)) {
+		if (is_data(removal, e->object))
+			return remove_tree(removal, e->object, err);
+		if (removal->apply && unlinkat(parent, name, AT_REMOVEDIR) < 0)
+			return strv_addf(&removal->stays, err, "%s: %s", e->object,
+					 errno == ENOTEMPTY || errno == EEXIST ? "it is not empty"
+									       : strerror(errno));
+		return strv_addf(&removal->changes, err, "remove %s%s", e->object,
+				 removal->apply ? "" : ", if it is empty then");
+	}
+	record_attributes(text, st.st_mode, st.st_uid, st.st_gid, NULL);
+	if (strcmp(text, e->now) != 0 || !record_parse(e->was, &mode, &uid, &gid, none))
+		return 0;
+	r = strv_addf(&removal->changes, err, "restore %s", e->object);
+	if (r == 0 && removal->apply && (fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0))
+		r = err_errno(err, ERR_FAILED, errno, "cannot restore owner and mode");
+	return r;
+}
+
+/* The deepest first: a path comes behind what it lies in. */
+static int by_path_falling(const void *a, const void *b)
+{
+	const struct record_entry *const *x = a, *const *y = b;
+
+	return strcmp((*y)->object, (*x)->object);
+}
+
+int removal_directories(struct removal *removal, struct err *err)
+{
+	const struct record_entries *all = removal->entries;
+	cleanup_free const struct record_entry **list = calloc(all->count + 1, sizeof(*list));
+	size_t count = 0;
+	int r = 0;
+
+	if (!list)
+		return err_nomem(err);
+	for (size_t i = 0; i < all->count; i++)
+		if (all->items[i].kind == RECORD_DIRECTORY)
+			list[count++] = &all->items[i];
+	qsort(list, count, sizeof(*list), by_path_falling);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		r = take_back_directory(removal, list[i], err);
+		if (r < 0)
+			err_prefix(err, "'%s'", list[i]->object);
+	}
+	return r;
+}
+
+/* -- accounts -- */
+
+int removal_accounts(struct removal *removal, struct err *err)
+{
+	const struct record_entries *all = removal->entries;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < all->count; i++) {
+		const struct record_entry *e = &all->items[i];
+
+		if (e->kind == RECORD_USER || e->kind == RECORD_GROUP)
+			r = strv_addf(&removal->stays, err, "%s %s: it may own files elsewhere",
+				      e->kind == RECORD_USER ? "user" : "group", e->object);
+	}
+	return r;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Takes back what the record (installer/record.h) says was changed on this node: its units are
+ * stopped, files get what they held before, packages that were not there go. Data stays unless it
+ * is named. Each step may be run again: what is undone already is passed over.
+ */
+#ifndef PGHA_REMOVAL_H
+#define PGHA_REMOVAL_H
+
+#include "err.h"
+#include "install.h"
+#include "record.h"
+#include "str.h"
+
+struct removal {
+	const struct install *in;             /* borrowed */
+	const struct record_entries *entries; /* borrowed */
+	const char *const *data;              /* directories that go with all that is in them; ends
+						  with NULL; borrowed */
+	bool apply;                           /* or only say it */
+	int root_fd;                          /* borrowed */
+	struct strv changes;                  /* a line for each thing that is undone */
+	struct strv stays;                    /* what is not, with the reason */
+};
+
+void removal_release(struct removal *removal);
+
+/* A path of removal->data that is no directory of the record is ERR_USAGE. */
+int removal_check_data(const struct removal *removal, struct err *err) MUST_CHECK;
+
+/* In this order. LOG gets what the packages' scriptlets say. */
+int removal_units(struct removal *removal, struct err *err) MUST_CHECK;
+int removal_files(struct removal *removal, struct err *err) MUST_CHECK;
+int removal_packages(struct removal *removal, const char *log, struct err *err) MUST_CHECK;
+int removal_directories(struct removal *removal, struct err *err) MUST_CHECK;
+/* Accounts may own files elsewhere: they stay and are told. */
+int removal_accounts(struct removal *removal, struct err *err) MUST_CHECK;
+
+#endif

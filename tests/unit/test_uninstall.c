@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an installation did to a root is taken back: real RPMs, real keys, no system manager. */
+#include "installed.h"
+
+#include "plan.h"
+
+static const char *const names[] = { "liba-1", "app-1", "extra-1", NULL };
+
+#define UNINSTALL(out, root, ...) \
+	RUN(out, "uninstall", "--node", "node1", "--root", root, ##__VA_ARGS__)
+
+/* What stays by promise: the rpm database, the journal and the logs. */
+static char *listing(const char *root)
+{
+	CLEANUP(str_release) struct str all = STR_INIT;
+	CLEANUP(str_release) struct str kept = STR_INIT;
+	struct err err = ERR_INIT;
+	char *save = NULL;
+	char *ret = NULL;
+
+	tree_list(root, &all);
+	for (char *l = strtok_r(all.buf, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
+		if (!strstr(l, "/var/lib/pgha") && !strstr(l, "/var/lib/rpm"))
+			str_addf(&kept, "%s\n", l);
+	str_add(&kept, "");
+	assert_ok(str_done(&kept, &ret, &err));
+	return ret;
+}
+
+/* A root with var/lib and opt there already, as every system has them: what librpm makes above a
+ * package's files belongs to nobody. */
+static char *installed_root(const char *bundle, char **ret_before)
+{
+	CLEANUP(str_release) struct str out = STR_INIT;
+	cleanup_free char *dir_path = NULL;
+	char *root = make_root();
+	struct err err = ERR_INIT;
+
+	assert_ok(path_join(root, "var/lib/rpm", &dir_path, &err));
+	assert_ok(dir_make(dir_path, 0755, &err));
+	cleanup_freep(&dir_path);
+	assert_ok(path_join(root, "opt", &dir_path, &err));
+	assert_ok(dir_make(dir_path, 0755, &err));
+	if (ret_before)
+		*ret_before = listing(root);
+	assert_int_equal(INSTALL(&out, root, bundle), 0);
+	return root;
+}
+
+static void the_file_system_is_as_it_was_before(void **state)
+{
+	CLEANUP(str_release) struct str out = STR_INIT;
+	CLEANUP(str_release) struct str again = STR_INIT;
+	cleanup_free char *bundle = NULL;
+	cleanup_free char *before = NULL;
+	cleanup_free char *after = NULL;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	bundle = make_bundle("pgha-test-a.tar", names);
+	root = installed_root(bundle, &before);
+	assert_in_root(root, "opt/app", "app 1\n", 0644);
+	assert_int_equal(UNINSTALL(&out, root), 0);
+	assert_contains(out.buf, "remove /etc/demo/demo.conf\n");
+	assert_contains(out.buf, "remove app-1-1.noarch\n");
+	assert_contains(out.buf, "remove /etc/demo\n");
+	assert_null(strstr(out.buf, "stays:"));
+	after = listing(root);
+	assert_string_equal(before, after);
+	assert_in_root(root, "var/lib/pgha/committed", NULL, 0);
+	assert_in_root(root, "var/lib/pgha/record", NULL, 0);
+	assert_in_root(root, "var/lib/pgha/journal", " end accounts", 0600);
+	assert_int_equal(UNINSTALL(&again, root), ERR_USAGE);
+	tree_drop(root);
+}
+
+static void it_can_be_installed_again(void **state)
+{
+	CLEANUP(str_release) struct str out = STR_INIT;
+	CLEANUP(str_release) struct str again = STR_INIT;
+	cleanup_free char *bundle = NULL;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	bundle = make_bundle("pgha-test-b.tar", names);
+	root = installed_root(bundle, NULL);
+	assert_int_equal(UNINSTALL(&out, root), 0);
+	assert_int_equal(INSTALL(&again, root, bundle), 0);
+	assert_contains(again.buf, "install app-1-1.noarch\n");
+	assert_in_root(root, "etc/demo/demo.conf", "password = s3cret\n", 0640);
+	tree_drop(root);
+}
+
+static void a_dry_run_says_it_and_changes_nothing(void **state)
+{
+	CLEANUP(str_release) struct str dry = STR_INIT;
+	CLEANUP(str_release) struct str before = STR_INIT;
+	CLEANUP(str_release) struct str after = STR_INIT;
+	cleanup_free char *bundle = NULL;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	bundle = make_bundle("pgha-test-c.tar", names);
+	root = installed_root(bundle, NULL);
+	tree_list(root, &before);
+	assert_int_equal(UNINSTALL(&dry, root, "--dry-run"), 0);
+	tree_list(root, &after);
+	assert_string_equal(before.buf, after.buf);
+	assert_contains(dry.buf, "remove /etc/demo, if it is empty then\n");
+	assert_contains(dry.buf, "remove app-1-1.noarch\n");
+	tree_drop(root);
+}
+
+static void files_that_were_there_come_back_and_edited_ones_are_saved(void **state)
+{
+	CLEANUP(str_release) struct str out = STR_INIT;
+	CLEANUP(str_release) struct str first = STR_INIT;
+	cleanup_free char *bundle = NULL;
+	cleanup_free char *etc = NULL;
+	char *root = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	if (!usable)
+		skip();
+	bundle = make_bundle("pgha-test-d.tar", names);
+	root = make_root();
+	assert_ok(path_join(root, "etc/demo", &etc, &err));
+	assert_ok(dir_make(etc, 0711, &err));
+	assert_int_equal(chmod(etc, 0711), 0);
+	write_file(root, "etc/demo/demo.conf", "of before\n", 10, 0604);
+	assert_int_equal(INSTALL(&first, root, bundle), 0);
+	assert_in_root(root, "etc/demo/demo.conf", "node = node1\n", 0640);
+	write_file(root, "etc/demo/server.crt", "by hand\n", 8, 0600);
+	assert_int_equal(UNINSTALL(&out, root), 0);
+	assert_contains(out.buf, "restore /etc/demo/demo.conf\n");
+	assert_contains(out.buf, "stays: /etc/demo/server.crt.pgha-save: ");
+	assert_contains(out.buf, "restore /etc/demo\n");
+	assert_in_root(root, "etc/demo/demo.conf", "of before\n", 0604);
+	assert_in_root(root, "etc/demo/server.crt", NULL, 0);
+	assert_in_root(root, "etc/demo/server.crt.pgha-save", "by hand\n", 0);
+	tree_drop(root);
+}
+
+static void data_stays_unless_it_is_named(void **state)
+{
+	CLEANUP(str_release) struct str out = STR_INIT;
+	CLEANUP(str_release) struct str second = STR_INIT;
+	CLEANUP(str_release) struct str wrong = STR_INIT;
+	cleanup_free char *bundle = NULL;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	bundle = make_bundle("pgha-test-e.tar", names);
+	root = installed_root(bundle, NULL);
+	write_file(root, "etc/demo/data", "precious\n", 9, 0600);
+	assert_int_equal(UNINSTALL(&wrong, root, "--remove-data", "/etc"), ERR_USAGE);
+	assert_in_root(root, "etc/demo/demo.conf", "node = node1\n", 0640);
+	assert_int_equal(UNINSTALL(&out, root), 0);
+	assert_contains(out.buf, "stays: /etc/demo: it is not empty\n");
+	assert_in_root(root, "etc/demo/data", "precious\n", 0600);
+	tree_drop(root);
+	root = installed_root(bundle, NULL);
+	write_file(root, "etc/demo/data", "precious\n", 9, 0600);
+	assert_int_equal(UNINSTALL(&second, root, "--remove-data", "/etc/demo"), 0);
+	assert_in_root(root, "etc/demo", NULL, 0);
+	tree_drop(root);
+}
+
+static void another_nodes_name_is_refused(void **state)
+{
+	CLEANUP(str_release) struct str out = STR_INIT;
+	CLEANUP(str_release) struct str none = STR_INIT;
+	cleanup_free char *bundle = NULL;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	bundle = make_bundle("pgha-test-f.tar", names);
+	root = make_root();
+	assert_int_equal(UNINSTALL(&none, root), ERR_USAGE);
+	tree_drop(root);
+	root = installed_root(bundle, NULL);
+	assert_int_equal(RUN(&out, "uninstall", "--node", "node2", "--root", root), ERR_USAGE);
+	assert_in_root(root, "etc/demo/demo.conf", "node = node1\n", 0640);
+	tree_drop(root);
+}
+
+static void a_package_that_another_one_needs_stays(void **state)
+{
+	static const char *const some[] = { "liba-1", "app-1", NULL };
+	CLEANUP(strv_release) struct strv ours = STRV_INIT;
+	CLEANUP(install_release) struct install in = { .root = NULL };
+	CLEANUP(strv_release) struct strv there = STRV_INIT;
+	CLEANUP(strv_release) struct strv going = STRV_INIT;
+	cleanup_free char *bundle = NULL;
+	struct err err = ERR_INIT;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	bundle = make_bundle("pgha-test-g.tar", some);
+	root = installed_root(bundle, NULL);
+	in.root = root;
+	assert_ok(install_init(&in, &err));
+	/* The library alone cannot go: the application needs it. */
+	assert_ok(strv_add(&ours, "liba-1-1.noarch", &err));
+	assert_ok(strv_add(&ours, "nothere-1-1.noarch", &err));
+	assert_ok(plan_erasable(&in, &ours, &there, &going, &err));
+	assert_int_equal(there.count, 1);
+	assert_int_equal(going.count, 0);
+	tree_drop(root);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_file_system_is_as_it_was_before),
+		cmocka_unit_test(it_can_be_installed_again),
+		cmocka_unit_test(a_dry_run_says_it_and_changes_nothing),
+		cmocka_unit_test(files_that_were_there_come_back_and_edited_ones_are_saved),
+		cmocka_unit_test(data_stays_unless_it_is_named),
+		cmocka_unit_test(another_nodes_name_is_refused),
+		cmocka_unit_test(a_package_that_another_one_needs_stays),
+	};
+
+	return cmocka_run_group_tests(tests, make_all, release_all);
+}
