@@ -33,8 +33,6 @@
 #include "venv.h"
 #include "verify.h"
 
-#define DOUBTFUL "packages" /* STATE/packages */
-
 struct install_options {
 	const char *node;
 	struct cli_list bundle;
@@ -196,7 +194,7 @@ static int plan_step(struct work *w, struct err *err)
 	    (r = vendor_confirm(in, &w->vendor, &news, err)) ||
 	    (r = setup_new(in, &w->setup, err)) || (r = plan_secrets(w, err)) ||
 	    (r = setup_packages(w->setup, &names, err)) ||
-	    (r = state_list_load(in, DOUBTFUL, &doubtful, err)) ||
+	    (r = state_list_load(in, STATE_DOUBTFUL, &doubtful, err)) ||
 	    (r = plan_packages(in, &names, &doubtful, &w->plan, err)))
 		return r;
 	for (size_t i = 0; i < news.count; i++)
@@ -268,7 +266,7 @@ static int packages_step(struct work *w, struct err *err)
 		r = strv_add(&names, w->plan.packages[i].nevra, err);
 	if (!r && names.count) {
 		if ((r = state_log_path(in, "packages", &log, err)) ||
-		    (r = state_list_save(in, DOUBTFUL, &names, err)) ||
+		    (r = state_list_save(in, STATE_DOUBTFUL, &names, err)) ||
 		    (r = record_packages(w, err)))
 			return r;
 		r = rpmtx_run(in, &w->plan, &w->vendor, false, log, err);
@@ -279,7 +277,7 @@ static int packages_step(struct work *w, struct err *err)
 	}
 	/* Also names that the plan found nothing to do for. */
 	if (!r)
-		r = state_list_save(in, DOUBTFUL, &none, err);
+		r = state_list_save(in, STATE_DOUBTFUL, &none, err);
 	return r ? r : end_step(in, "packages", w->plan.count, "installed", err);
 }
 

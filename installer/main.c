@@ -5,6 +5,7 @@
 static const struct cli_command *const commands[] = {
 	&install_install_command,
 	&install_inventory_command,
+	&install_status_command,
 	&install_uninstall_command,
 	&install_verify_command,
 	NULL,

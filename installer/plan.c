@@ -396,6 +396,24 @@ int plan_describe(const struct plan *plan, struct strv *lines, struct err *err)
 	return r;
 }
 
+int plan_installed(const struct install *in, const struct strv *names, struct strv *ret_nevras,
+		   struct err *err)
+{
+	CLEANUP(pool_freep) Pool *pool = pool_create();
+	Repo *installed = NULL;
+	Solvable *s = NULL;
+	Id id = 0;
+	int r = 0;
+
+	set_up(pool, in, NULL);
+	if ((r = add_installed(pool, in, &installed, err)))
+		return r;
+	FOR_REPO_SOLVABLES(installed, id, s)
+		if (!r && strv_has(names, pool_id2str(pool, s->name)))
+			r = strv_add(ret_nevras, pool_solvable2str(pool, s), err);
+	return r;
+}
+
 /* What may go, each if it can; all else stays as it is. */
 static int erasure_jobs(Repo *installed, const struct strv *nevras, Queue *jobs,
 			struct strv *ret_installed, struct err *err)

@@ -51,6 +51,10 @@ void plan_release(struct plan *plan);
 /* The name of NAME-EVR.ARCH; the caller frees. */
 int plan_nevra_name(const char *nevra, char **ret, struct err *err) MUST_CHECK;
 
+/* The NEVRAs of what is installed by one of NAMES. */
+int plan_installed(const struct install *in, const struct strv *names, struct strv *ret_nevras,
+		   struct err *err) MUST_CHECK;
+
 /* Which of NEVRAS are installed, and which of these can go together while all others stay, sorted. */
 int plan_erasable(const struct install *in, const struct strv *nevras, struct strv *ret_installed,
 		  struct strv *ret_erasable, struct err *err) MUST_CHECK;

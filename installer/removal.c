@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +10,9 @@
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "digest.h"
 #include "file.h"
 #include "plan.h"
+#include "present.h"
 #include "rpmtx.h"
 #include "unit.h"
 
@@ -43,64 +42,6 @@ int removal_units(struct removal *removal, struct err *err)
 }
 
 /* -- files and links -- */
-
-/* The directory above PATH; -1 in RET_FD when it is not there. */
-static int open_parent(const struct removal *removal, const char *path, int *ret_fd,
-		       struct err *err)
-{
-	const char *name = path_basename(path);
-	cleanup_free char *parent = strndup(path + 1, (size_t)(name - path) - 1);
-	struct stat st;
-
-	*ret_fd = -1;
-	if (!parent)
-		return err_nomem(err);
-	if (*parent && fstatat(removal->root_fd, parent, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
-	    (errno == ENOENT || errno == ENOTDIR))
-		return 0;
-	return dir_open_beneath(removal->root_fd, parent, 0, ret_fd, err);
-}
-
-/* What is at NAME, as the record tells it; the caller frees. */
-static int look(int parent, const char *name, char **ret, struct err *err)
-{
-	char text[RECORD_ATTRIBUTES_SIZE];
-	char target[PATH_MAX] = "";
-	char sha256[SHA256_HEX_SIZE];
-	cleanup_close int fd = -1;
-	uint64_t size = 0;
-	struct stat st;
-	int r = 0;
-
-	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? str_dup(ret, RECORD_ABSENT, err)
-				       : err_errno(err, ERR_FAILED, errno, "cannot look at it");
-	if (S_ISLNK(st.st_mode))
-		return readlinkat(parent, name, target, sizeof(target) - 1) < 0
-			       ? err_errno(err, ERR_FAILED, errno, "cannot read it")
-			       : str_printf(ret, err, ">%s", target);
-	if (!S_ISREG(st.st_mode))
-		return str_dup(ret, "no plain file", err);
-	fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return err_errno(err, ERR_FAILED, errno, "cannot open it");
-	r = sha256_fd(fd, name, sha256, &size, err);
-	record_attributes(text, st.st_mode, st.st_uid, st.st_gid, sha256);
-	return r < 0 ? r : str_dup(ret, text, err);
-}
-
-/* Two files' attributes are the same content when their digests are; all else is compared whole. */
-static bool same_content(const char *a, const char *b)
-{
-	char sha_a[SHA256_HEX_SIZE], sha_b[SHA256_HEX_SIZE];
-	mode_t mode;
-	uid_t uid;
-	gid_t gid;
-
-	if (record_parse(a, &mode, &uid, &gid, sha_a) && record_parse(b, &mode, &uid, &gid, sha_b))
-		return !strcmp(sha_a, sha_b);
-	return !strcmp(a, b);
-}
 
 /* WAS, with the content that the record kept, as TEMP beside. */
 static int restore_temp(const struct removal *removal, const struct record_entry *e, int parent,
@@ -176,16 +117,16 @@ static int take_back(struct removal *removal, const struct record_entry *e, stru
 	const char *name = path_basename(e->object);
 	cleanup_close int parent = -1;
 	cleanup_free char *is = NULL;
-	int r = open_parent(removal, e->object, &parent, err);
+	int r = present_open_parent(removal->root_fd, e->object, &parent, err);
 
 	if (r < 0 || parent < 0)
 		return r;
-	r = look(parent, name, &is, err);
+	r = present_look(parent, name, &is, err);
 	/* Undone already; the attributes count here. */
 	if (r < 0 || !strcmp(is, e->was))
 		return r;
-	if (strcmp(is, RECORD_ABSENT) != 0 && !same_content(is, e->now) &&
-	    !same_content(is, e->was))
+	if (strcmp(is, RECORD_ABSENT) != 0 && !present_same_content(is, e->now) &&
+	    !present_same_content(is, e->was))
 		r = save(removal, e, parent, name, err);
 	if (r == 0)
 		r = strv_addf(&removal->changes, err, "%s %s",
@@ -302,7 +243,7 @@ static int take_back_directory(struct removal *removal, const struct record_entr
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
-	int r = open_parent(removal, e->object, &parent, err);
+	int r = present_open_parent(removal->root_fd, e->object, &parent, err);
 
 	if (r < 0 || parent < 0)
 		return r;

@@ -104,6 +104,8 @@ int state_kept_path(const struct install *in, uint64_t sequence, char **ret,
 /* Removes all kept bundles but the staged one and that of sequence BEFORE. */
 int state_prune(const struct install *in, uint64_t before, struct err *err) MUST_CHECK;
 
+#define STATE_DOUBTFUL "packages"
+
 /* Lists of words, one a line: STATE/vendors, STATE/packages. A file that is not there is an empty
  * list; an empty list removes the file. */
 int state_list_load(const struct install *in, const char *name, struct strv *ret,

@@ -229,6 +229,7 @@ static inline char *make_root(void)
 static inline int run(const char *const *args, struct str *ret_out)
 {
 	static const struct cli_command *const commands[] = { &install_install_command,
+							      &install_status_command,
 							      &install_uninstall_command,
 							      &install_verify_command, NULL };
 	static const struct cli_program program = {
