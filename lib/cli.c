@@ -114,6 +114,33 @@ static void help_command(const struct cli_program *program, const struct cli_com
 		print_example(c->example);
 }
 
+static bool is_help(const char *arg)
+{
+	return !strcmp(arg, "--help") || !strcmp(arg, "-h");
+}
+
+/* What begins with WORD, the first word of commands of two; false when there is none. */
+static bool help_group(const struct cli_program *program, const char *word)
+{
+	size_t len = strlen(word);
+	bool found = false;
+
+	for (const struct cli_command *const *p = program->commands; *p; p++) {
+		const struct cli_command *c = *p;
+
+		if (c->hidden || !str_starts(c->name, word) || c->name[len] != ' ')
+			continue;
+		printf("%s  ", found ? "" : "Usage:\n");
+		print_synopsis(program, c);
+		printf("      %s\n", c->summary);
+		found = true;
+	}
+	if (found)
+		printf("\n'%s %s COMMAND --help' lists the options of a command.\n", program->name,
+		       word);
+	return found;
+}
+
 static void help_program(const struct cli_program *program)
 {
 	const struct cli_command *fallback = NULL;
@@ -260,7 +287,7 @@ static int run_command(const struct cli_program *program, const struct cli_comma
 	int r = 0;
 
 	for (int i = 0; r == 0 && i < argc; i++) {
-		if (!only_args && (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))) {
+		if (!only_args && is_help(argv[i])) {
 			help_command(program, c);
 			return 0;
 		}
@@ -304,18 +331,19 @@ static int dispatch(const struct cli_program *program, int argc, char **argv, st
 		printf("%s %s\n", program->name, program->version);
 		return 0;
 	}
-	if (argc > 0 &&
-	    (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h") || !strcmp(argv[0], "help"))) {
+	if (argc > 0 && (is_help(argv[0]) || !strcmp(argv[0], "help"))) {
 		c = argc > 1 ? find_command(program, argc - 1, argv + 1, &words) : NULL;
 		if (c)
 			help_command(program, c);
-		else if (argc > 1 && argv[1][0] != '-')
-			return unknown_command(program, argv[1], err);
-		else
+		else if (argc == 1 || argv[1][0] == '-')
 			help_program(program);
+		else if (!help_group(program, argv[1]))
+			return unknown_command(program, argv[1], err);
 		return 0;
 	}
 	c = find_command(program, argc, argv, &words);
+	if (!c && argc > 1 && is_help(argv[1]) && help_group(program, argv[0]))
+		return 0;
 	if (!c && argc == 0)
 		return err_set(err, ERR_USAGE, "a command is missing: see '%s --help'",
 			       program->name);

@@ -26,6 +26,11 @@ for command in 'keys init' resolve urls fetch build show; do
 	expect "$command --help" 0 'Usage: pgha-bundle ' "$bundle" $command --help
 done
 expect "help COMMAND is COMMAND --help" 0 'Usage: pgha-bundle keys issue --keys DIR' "$bundle" help keys issue
+for arguments in 'keys --help' 'keys -h' 'help keys'; do
+	# shellcheck disable=SC2086
+	expect "$arguments lists the commands of keys" 0 'pgha-bundle keys revoke --keys DIR' "$bundle" $arguments
+	if [[ $out != *'pgha-bundle secrets'* ]]; then ok "and no others"; else not_ok "and no others" "$out"; fi
+done
 expect "help for what is no command" 2 "unknown command 'nothing'" "$bundle" help nothing
 expect "options stand in columns, whatever their letters" 0 '      --permit NAME,…              further names' "$bundle" keys init --help
 expect "standard output that is full is a failure" 6 'No space left on device' \
