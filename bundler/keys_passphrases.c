@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "keys.h"
+#include "progress.h"
 
 struct passphrase {
 	const char *node; /* both in the file's text */
@@ -63,6 +64,20 @@ static int add_line(struct keys_passphrases *p, unsigned int number, char *line,
 	return 0;
 }
 
+/* Whoever has one of two equal passphrases opens the other's capsule too. */
+static void warn_of_equal(const struct keys_passphrases *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (!strcmp(p->items[i].text, p->items[k].text)) {
+				warning("%s: nodes '%s' and '%s' have the same passphrase, and "
+					"each opens "
+					"the other's capsule: give every node one of its own",
+					p->path, p->items[k].node, p->items[i].node);
+				break;
+			}
+}
+
 int keys_passphrases_load(const char *path, struct keys_passphrases **ret, struct err *err)
 {
 	CLEANUP(keys_passphrases_freep) struct keys_passphrases *p = calloc(1, sizeof(*p));
@@ -92,6 +107,7 @@ int keys_passphrases_load(const char *path, struct keys_passphrases **ret, struc
 			return r;
 		line = end ? end + 1 : NULL;
 	}
+	warn_of_equal(p);
 	*ret = steal_ptr(&p);
 	return 0;
 }

@@ -41,7 +41,7 @@ EOF
 		echo "password = {{env.${name^^}_PASSWORD}}" >"services/$name/templates/main"
 		echo "${name^^}_PASSWORD=the password of $name"
 	done >.env
-	printf 'one=correct horse battery\ntwo=correct horse battery\n' >passphrases
+	printf 'one=correct horse battery\ntwo=battery horse correct\n' >passphrases
 	: >installer
 }
 build() {
@@ -54,6 +54,10 @@ build() {
 "$bundle" keys init --out "$work/keys" >/dev/null 2>&1
 fresh
 build "a right definition gets as far as its repository" 4 "/nonexistent/repository"
+printf 'one=correct horse battery\ntwo=correct horse battery\n' >passphrases
+expect "a passphrase that two nodes share is told" 4 "passphrases: nodes 'one' and 'two' have the same passphrase" \
+	"$bundle" build -f bundle.yaml --keys ../keys --passphrases passphrases --cache ../cache -o out
+if [[ $err == *correct* ]]; then not_ok "and not shown" "$err"; else ok "and not shown"; fi
 fresh
 echo '{{env.BETA_PASSWORD}}' >>services/alpha/templates/main
 build "a template cannot read another service's secret" 3 "node 'one': service 'alpha': main:2: unknown variable 'env.BETA_PASSWORD'"
