@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pgha-bundle keys init: a cluster's CA, new or brought, and its bundle signer. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "certificates.h"
@@ -27,8 +28,9 @@ struct options {
 static const struct cli_option keys_init_options[] = {
 	{ "out", 0, CLI_VALUE, "DIR", "the keys directory to make", true,
 	  offsetof(struct options, out) },
-	{ "cluster", 0, CLI_VALUE, "NAME", "the cluster's name in the certificates (default: pgha)",
-	  false, offsetof(struct options, cluster) },
+	{ "cluster", 0, CLI_VALUE, "NAME",
+	  "the cluster's name in the certificates (default: the one of --file, or pgha)", false,
+	  offsetof(struct options, cluster) },
 	{ "file", 'f', CLI_VALUE, "BUNDLE.yaml",
 	  "name constraints: the CA may issue for this topology's names and addresses only", false,
 	  offsetof(struct options, definition) },
@@ -73,6 +75,7 @@ struct wanted {
 	EVP_PKEY *ca_key;
 	STACK_OF(X509) *chain;
 	struct str passphrase; /* secret */
+	char *cluster;
 };
 
 static void wanted_release(struct wanted *w)
@@ -81,6 +84,7 @@ static void wanted_release(struct wanted *w)
 	EVP_PKEY_free(w->ca_key);
 	x509_stack_free(w->chain);
 	str_release(&w->passphrase);
+	free(w->cluster);
 }
 
 static int number(const char *option, const char *text, unsigned int min, unsigned int max,
@@ -113,7 +117,7 @@ static int take_numbers(const struct options *o, struct keys_options *ret, struc
 	return r;
 }
 
-/* Where the option list is empty, the CA may name anything. */
+/* Where the option list is empty, the CA may name anything. The definition tells the cluster too. */
 static int take_names(const struct options *o, struct wanted *w, struct err *err)
 {
 	CLEANUP(certificates_release) struct certificates c = CERTIFICATES_INIT;
@@ -125,6 +129,8 @@ static int take_names(const struct options *o, struct wanted *w, struct err *err
 		return err_nomem(err);
 	if (r == 0 && o->definition)
 		r = certificates_names(&c, &w->permitted, err);
+	if (r == 0 && c.def.cluster)
+		r = str_dup(&w->cluster, c.def.cluster, err);
 	for (char *name = list ? strtok_r(list, ",", &rest) : NULL; r == 0 && name;
 	     name = strtok_r(NULL, ",", &rest))
 		r = strv_add(&w->permitted, name, err);
@@ -228,18 +234,25 @@ static int keys_init_run(const void *options, int argc, char **argv, struct err 
 
 	(void)argc;
 	(void)argv;
-	w.keys.cluster = o->cluster ? o->cluster : "pgha";
 	if (r == 0)
 		r = take_numbers(o, &w.keys, err);
 	if (r == 0)
 		r = take_names(o, &w, err);
+	w.keys.cluster = o->cluster ? o->cluster : w.cluster ? w.cluster : "pgha";
 	if (r == 0)
 		r = take_existing(o, &w, err);
 	if (r == 0)
 		r = take_passphrase(o, &w, err);
 	if (r == 0)
 		r = keys_init(o->out, &w.keys, err);
-	return r < 0 ? r : report(o, err);
+	if (r == 0)
+		r = report(o, err);
+	if (r == 0 && !w.keys.passphrase)
+		notice("'%s/ca.key' is not encrypted, and whoever reads it can sign as the "
+		       "cluster: with "
+		       "--passphrase-file it would be",
+		       o->out);
+	return r;
 }
 
 const struct cli_command bundle_cmd_keys_init = {

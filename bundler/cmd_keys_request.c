@@ -32,8 +32,9 @@ static const struct cli_option keys_request_options[] = {
 	  offsetof(struct options, definition) },
 	{ "client", 0, CLI_VALUE, "NAME", "an application's certificate", false,
 	  offsetof(struct options, client) },
-	{ "cluster", 0, CLI_VALUE, "NAME", "in a new directory, the cluster's name (default: pgha)",
-	  false, offsetof(struct options, cluster) },
+	{ "cluster", 0, CLI_VALUE, "NAME",
+	  "in a new directory, the cluster's name (default: the one of --file, or pgha)", false,
+	  offsetof(struct options, cluster) },
 	{ "rsa", 0, CLI_FLAG, NULL, "in a new directory, RSA keys of 3072 bits (default: EC P-256)",
 	  false, offsetof(struct options, rsa) },
 	CLI_OPTION_END,
@@ -118,17 +119,24 @@ static int request_listed(struct requester *q, const struct options *o, int argc
 
 static int open_or_make(const struct options *o, struct keys *keys, struct err *err)
 {
-	const struct keys_options made = { .cluster = o->cluster ? o->cluster : "pgha",
-					   .rsa_bits = o->rsa ? X509_RSA_BITS_MIN : 0,
-					   .no_ca = true };
+	CLEANUP(definition_release) struct definition def = DEFINITION_INIT;
+	struct keys_options made = { .cluster = o->cluster,
+				     .rsa_bits = o->rsa ? X509_RSA_BITS_MIN : 0,
+				     .no_ca = true };
 	struct stat st;
 	int r = 0;
 
-	if (lstat(o->keys, &st) < 0 && errno == ENOENT)
-		r = keys_init(o->keys, &made, err);
-	else if (o->cluster || o->rsa)
+	if (lstat(o->keys, &st) < 0 && errno == ENOENT) {
+		if (o->definition)
+			r = definition_load(o->definition, &def, err);
+		if (!made.cluster)
+			made.cluster = def.cluster ? def.cluster : "pgha";
+		if (r == 0)
+			r = keys_init(o->keys, &made, err);
+	} else if (o->cluster || o->rsa) {
 		r = err_set(err, ERR_USAGE, "'%s' exists: --cluster and --rsa are for a new one",
 			    o->keys);
+	}
 	return r < 0 ? r : keys_open_any(o->keys, keys, err);
 }
 

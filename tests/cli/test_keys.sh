@@ -12,6 +12,7 @@ same() {
 }
 
 expect "keys init makes a directory" 0 "keep it private" "$bundle" keys init --out "$keys" --cluster demo
+if [[ $err == *"ca.key' is not encrypted"* ]]; then ok "a key without a passphrase is told"; else not_ok "a key without a passphrase is told" "$err"; fi
 same "keys init prints one line to standard output" 1 "$(wc -l <<<"$out")"
 same "the printed fingerprint is the CA's" \
 	"CA SHA-256 fingerprint: $(openssl x509 -in "$keys/ca.crt" -noout -fingerprint -sha256 | cut -d= -f2)" "$out"
@@ -60,6 +61,7 @@ echo 'another passphrase' >"$work/wrong"
 echo short >"$work/short"
 enc=$work/enc
 expect "keys init encrypts the CA's key" 0 "CA SHA-256" "$bundle" keys init --out "$enc" --passphrase-file "$work/pass"
+if [[ $err == *"not encrypted"* ]]; then not_ok "it is not called open" "$err"; else ok "it is not called open"; fi
 expect "stock openssl opens it with the passphrase" 0 "" \
 	openssl pkey -in "$enc/ca.key" -passin "file:$work/pass" -noout
 if openssl pkey -in "$enc/ca.key" -passin "file:$work/wrong" -noout 2>/dev/null; then
@@ -105,6 +107,7 @@ else
 fi
 expect "names of a topology constrain the CA" 0 "CA SHA-256" \
 	"$bundle" keys init --out "$work/nc" -f "$root/manifests/rhel8.yaml" --permit 10.99.0.0/16
+expect "and its definition names the cluster" 0 "OU=patroni-cluster" openssl x509 -in "$work/nc/ca.crt" -noout -subject -nameopt RFC2253
 expect "the constraints are critical" 0 "Name Constraints: critical" openssl x509 -in "$work/nc/ca.crt" -noout -text
 expect "the domain is in them" 0 "DNS:pgha.internal" openssl x509 -in "$work/nc/ca.crt" -noout -text
 expect "an address is in them" 0 "IP:10.77.1.11/255.255.255.255" openssl x509 -in "$work/nc/ca.crt" -noout -text

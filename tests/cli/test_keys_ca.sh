@@ -143,6 +143,9 @@ before=$(sha256sum "$d"/requests/signer.key)
 expect "asking again keeps the keys" 0 "signer.csr" "$bundle" keys request --keys "$d" -f manifests/rhel8.yaml
 same "the same key" "$before" "$(sha256sum "$d"/requests/signer.key)"
 
+"$bundle" keys request --keys "$work/named" -f manifests/rhel8.yaml >/dev/null 2>&1
+expect "the definition names the cluster" 0 "OU=patroni-cluster" openssl req -in "$work/named/requests/signer.csr" -noout -subject -nameopt RFC2253
+
 # sign CSR CRT [LINE OF EXTENSIONS…]: as the office would, with the extensions that were asked for
 sign() {
 	openssl req -in "$1" -noout -text >text
