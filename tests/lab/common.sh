@@ -132,9 +132,14 @@ need_disk() {
 
 # --- what this machine says about its mirror and index -------------------------------------------------------
 
-# debian_mirror: the base address of the Debian archive that this machine uses.
+# debian_mirror: the base address of the Debian archive that this machine uses. apt takes most of a second to say it,
+# and each key of the cache holds it: lab_preflight keeps it in LAB_DEBIAN_MIRROR.
 debian_mirror() {
-	local uri
+	local uri=${LAB_DEBIAN_MIRROR:-}
+	if [[ -n $uri ]]; then
+		printf '%s\n' "$uri"
+		return
+	fi
 	# shellcheck disable=SC2016 # apt's own variable
 	uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
 		awk '/\/debian\/?$/ && !seen { sub(/\/$/, ""); print; seen = 1 }')

@@ -20,6 +20,8 @@ lab_entries() {
 
 lab_preflight() {
 	local name key size need=0
+	LAB_DEBIAN_MIRROR=$(debian_mirror)
+	export LAB_DEBIAN_MIRROR
 	while read -r name key size; do
 		[[ -d $(cache_path "$name" "$key") ]] || need=$((need + size))
 	done < <(lab_entries)
