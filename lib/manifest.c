@@ -322,6 +322,7 @@ static const struct schema_field port_fields[] = {
 	SCHEMA_STRING(struct service_port, env, "env", REQUIRED),
 	SCHEMA_UINT(struct service_port, fallback, "default", 0, 1, 65535),
 	SCHEMA_BOOL(struct service_port, per_node, "per_node", 0),
+	SCHEMA_STRING(struct service_port, when, "when", SCHEMA_NONEMPTY),
 	SCHEMA_STRUCT(struct service_port, help, "help", 0, help_fields),
 	SCHEMA_END,
 };
@@ -329,6 +330,7 @@ static const struct schema_field port_fields[] = {
 static const struct schema_field preflight_fields[] = {
 	SCHEMA_UINT(struct service_preflight, memory_mib, "memory_mib", 0, 0, MIB_MAX),
 	SCHEMA_CUSTOM(struct service_preflight, disks, "disk_mib", 0, parse_disks, release_disks),
+	SCHEMA_STRV(struct service_preflight, conflicts, "conflicts", 0),
 	SCHEMA_END,
 };
 

@@ -133,6 +133,7 @@ struct service_port {
 	char *env;
 	unsigned int fallback; /* 0: it must be set */
 	bool per_node;
+	char *when; /* template: listened on when it renders to "true"; NULL: always */
 	struct service_help help;
 };
 
@@ -144,6 +145,7 @@ struct service_disk {
 struct service_preflight {
 	unsigned int memory_mib;
 	struct schema_list disks; /* struct service_disk */
+	struct strv conflicts;    /* names of packages that may not be installed */
 };
 
 struct service_selinux {

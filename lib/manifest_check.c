@@ -432,6 +432,8 @@ static int check_variables(const struct check *c)
 				       "a variable's name may hold A-Z, 0-9 and '_' only");
 		else
 			r = check_help(c, where(c, "ports", i, "help"), &ports[i].help);
+		if (r == 0)
+			r = check_text(c, where(c, "ports", i, "when"), ports[i].when, false);
 		for (size_t j = 0; r == 0 && j < i; j++)
 			if (!strcmp(ports[j].env, ports[i].env))
 				r = yaml_error(where(c, "ports", i, "env"), c->err,
@@ -440,11 +442,33 @@ static int check_variables(const struct check *c)
 	return r;
 }
 
+static int check_preflight(const struct check *c)
+{
+	const struct yaml_node *root = yaml_get(c->root, "preflight");
+	const struct yaml_node *disks = yaml_get(root, "disk_mib");
+	const struct yaml_node *conflicts = yaml_get(root, "conflicts");
+	const struct service *s = c->service;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < s->preflight.disks.count; i++)
+		r = check_path(c, disks->keys[i], disks->keys[i]->text);
+	for (size_t i = 0; r == 0 && i < s->preflight.conflicts.count; i++) {
+		const char *name = s->preflight.conflicts.items[i];
+
+		if (!str_is_word(name, "._+-"))
+			r = yaml_error(conflicts->items[i], c->err,
+				       "this must be a package's name");
+		else if (strv_has(&s->packages, name))
+			r = yaml_error(conflicts->items[i], c->err,
+				       "'%s' is one of this service's own packages", name);
+	}
+	return r;
+}
+
 static int check_rest(const struct check *c)
 {
 	const struct service *s = c->service;
 	const struct yaml_node *venv = yaml_get(c->root, "venv");
-	const struct yaml_node *disks = yaml_get(yaml_get(c->root, "preflight"), "disk_mib");
 	int r = check_settings(c, yaml_get(c->root, "command_env"), &s->command_env);
 
 	if (r == 0)
@@ -453,9 +477,7 @@ static int check_rest(const struct check *c)
 		r = check_path(c, yaml_get(venv, "path"), s->venv.path);
 	if (r == 0)
 		r = check_text(c, yaml_get(venv, "python"), s->venv.python, false);
-	for (size_t i = 0; r == 0 && i < s->preflight.disks.count; i++)
-		r = check_path(c, disks->keys[i], disks->keys[i]->text);
-	return r;
+	return r == 0 ? check_preflight(c) : r;
 }
 
 static int check_each(const struct check *c, size_t count,

@@ -108,6 +108,13 @@ static int try_service(const struct part *service, struct err *err)
 		if (r < 0)
 			return r;
 	}
+	SERVICE_EACH(struct service_port, port, service->service->ports)
+	{
+		int r = try_text(service, port->env, port->when, false, err);
+
+		if (r < 0)
+			return err_prefix(err, "service '%s': port", service->service->name);
+	}
 	return try_commands(service, err);
 }
 

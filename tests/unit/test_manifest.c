@@ -91,8 +91,9 @@ static void a_service_is_read_whole(void **state)
 		"[/bin/true]}]\n"
 		"env: [{name: ON, default: true}, {name: PW, secret: true}, {name: E, default: "
 		"''}]\n"
-		"ports: [{env: PORT, default: 99}, {env: EACH, per_node: true}]\n"
-		"preflight: {memory_mib: 5, disk_mib: {/var: 6}}\n"
+		"ports: [{env: PORT, default: 99}, {env: EACH, per_node: true, when: "
+		"'{{env.ON}}'}]\n"
+		"preflight: {memory_mib: 5, disk_mib: {/var: 6}, conflicts: [other]}\n"
 		"selinux: {booleans: [b], ports: []}\n");
 	if (load("s", &m, &err) < 0)
 		fail_msg("%s", err.msg);
@@ -125,6 +126,9 @@ static void a_service_is_read_whole(void **state)
 	assert_string_equal("a {{node.name}}\n", service_template(s, "plain"));
 	assert_null(service_template(s, "other"));
 	assert_int_equal(6, ((struct service_disk *)s->preflight.disks.items)->mib);
+	assert_string_equal("other", s->preflight.conflicts.items[0]);
+	assert_null(((struct service_port *)s->ports.items)[0].when);
+	assert_string_equal("{{env.ON}}", ((struct service_port *)s->ports.items)[1].when);
 }
 
 static void mistakes_are_told_with_their_position(void **state)
@@ -196,6 +200,11 @@ static void mistakes_are_told_with_their_position(void **state)
 		{ "venv: {path: opt, python: /x}",
 		  "3:14: 'opt' must be an absolute path without '.' and '..'" },
 		{ "preflight: {disk_mib: {/var: x}}", "3:30: a number of MiB is expected here" },
+		{ "preflight: {conflicts: ['a b']}", "3:25: this must be a package's name" },
+		{ "packages: [a]\npreflight: {conflicts: [a]}",
+		  "4:25: 'a' is one of this service's own packages" },
+		{ "ports: [{env: P, default: 1, when: '{{env.PW}}'}]",
+		  "3:36: secret 'PW' would be visible here: pass it by 'stdin' or 'env'" },
 	};
 
 	(void)state;
