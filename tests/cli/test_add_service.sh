@@ -44,4 +44,16 @@ expect "a password in a file that everybody may read is refused" 3 "everybody co
 cp $example/services/redis/service.yaml "$d/services/redis/"
 sed -i "s/, PING\\]/, --pass, \"{{env.REDIS_PASSWORD}}\", PING]/" "$d/services/redis/service.yaml"
 expect "and one in a command's arguments" 3 "secret 'REDIS_PASSWORD' would be visible here" "$bundle" lint "$d"
+
+# --- beside our own services ---------------------------------------------------------------------------------
+rm -rf "$d"
+cp -R manifests "$d"
+rm -f "$d/lab.yaml" "$d/.env"
+"$bundle" secrets init -f "$d/rhel8.yaml" >/dev/null 2>&1 || not_ok "a .env of our own services"
+cp -R $example/services/redis "$d/services/"
+sed -i 's/^services: \[/&redis, /' "$d/rhel8.yaml"
+sed -i 's/services: \[haproxy\]/services: [haproxy, redis]/' "$d/topology.yaml"
+expect "on a node that has one of ours too, lint wants its password" 3 "'REDIS_PASSWORD' is not set: service 'redis' needs it" "$bundle" lint "$d"
+expect "secrets rotate adds it" 0 "REDIS_PASSWORD: redis@haproxy" "$bundle" secrets rotate -f "$d/rhel8.yaml" REDIS_PASSWORD
+expect "and lint accepts it" 0 "5 services, 8 nodes: nothing wrong" "$bundle" lint "$d"
 finish
