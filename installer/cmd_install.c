@@ -19,6 +19,7 @@
 #include "once.h"
 #include "place.h"
 #include "plan.h"
+#include "preflight.h"
 #include "probe.h"
 #include "progress.h"
 #include "record.h"
@@ -42,6 +43,7 @@ struct install_options {
 	const char *root;
 	const char *accept_key;
 	const char *accept_change;
+	struct cli_list ignore_preflight;
 	bool dry_run;
 	bool wait;
 	bool json;
@@ -55,16 +57,19 @@ struct work {
 	struct stage_result staged;
 	struct vendor vendor;
 	struct setup *setup;
+	struct preflight preflight;
 	struct plan plan;
 	struct strv changes;
 	struct strv pending;
 	struct strv bundle, base;
-	char *root, *ca; /* owned, as the two above; IN borrows them */
+	char *root, *ca;           /* owned, as the two above; IN borrows them */
+	const char *const *ignore; /* names of checks, borrowed */
 };
 
 static void work_release(struct work *w)
 {
 	plan_release(&w->plan);
+	preflight_release(&w->preflight);
 	setup_free(w->setup);
 	vendor_release(&w->vendor);
 	record_free(w->record);
@@ -97,6 +102,9 @@ static int prepare(struct work *w, const struct install_options *o, struct err *
 {
 	int r = 0;
 
+	w->ignore = o->ignore_preflight.items;
+	if ((r = preflight_check_names(w->ignore, err)))
+		return r;
 	if (geteuid() != 0)
 		return err_set(err, ERR_HOST, "an installation needs root: run it with sudo");
 	w->root = realpath(o->root ? o->root : "/", NULL);
@@ -162,6 +170,109 @@ static int load_topology(struct install *in, struct err *err)
 	return topology_need(in->topology, in->node, &node, err);
 }
 
+/* What this node is to become. */
+static int load_step(struct work *w, struct err *err)
+{
+	struct install *in = &w->in;
+	int r = 0;
+
+	if ((r = load_topology(in, err)) || (r = unlock_capsule(in, err)))
+		return r;
+	return setup_new(in, &w->setup, err);
+}
+
+static int solve_packages(struct work *w, struct err *err)
+{
+	CLEANUP(strv_release) struct strv names = STRV_INIT;
+	CLEANUP(strv_release) struct strv doubtful = STRV_INIT;
+	int r = 0;
+
+	if ((r = setup_packages(w->setup, &names, err)) ||
+	    (r = state_list_load(&w->in, STATE_DOUBTFUL, &doubtful, err)))
+		return r;
+	return plan_packages(&w->in, &names, &doubtful, &w->plan, err);
+}
+
+/* The other trust: who made the packages. RET_UNSOLVED says why there are none, which waits until the
+ * machine was looked at: the reason may be there. */
+static int vendors_step(struct work *w, struct err *ret_unsolved, struct err *err)
+{
+	CLEANUP(strv_release) struct strv news = STRV_INIT;
+	struct install *in = &w->in;
+	int r = 0;
+
+	if ((r = install_step_begin(in, "vendors", "", err)) ||
+	    (r = vendor_load(in, &w->vendor, err)) ||
+	    (r = vendor_confirm(in, &w->vendor, &news, err)))
+		return r;
+	if (solve_packages(w, ret_unsolved))
+		return 0;
+	for (size_t i = 0; i < news.count; i++)
+		notice("%s the vendor key %s", in->dry_run ? "would trust" : "trusting",
+		       news.items[i]);
+	for (size_t i = 0; i < w->plan.count; i++) {
+		if ((r = interrupt_check(err)) ||
+		    (r = vendor_check_rpm(in, &w->vendor, w->plan.packages[i].file, err)))
+			return r;
+	}
+	return end_step(in, "vendors", w->plan.count, "signatures", err);
+}
+
+/* What is no problem is said too; what the operator ignores is on record. */
+static int tell_findings(const struct work *w, struct err *err)
+{
+	CLEANUP(str_release) struct str skipped = STR_INIT;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < w->preflight.count; i++) {
+		const struct preflight_finding *f = &w->preflight.items[i];
+
+		if (f->kind == PREFLIGHT_SKIPPED)
+			str_addf(&skipped, "%s%s", skipped.len ? ", " : "", f->name);
+		if (f->kind == PREFLIGHT_NOTE)
+			notice("preflight: %s: %s", f->name, f->text);
+		if (f->kind != PREFLIGHT_IGNORED)
+			continue;
+		warning("preflight: ignored: %s: %s", f->name, f->text);
+		if (w->in.journal)
+			r = journal_ignored(w->in.journal, f->name, f->text, err);
+	}
+	if (skipped.len)
+		notice("preflight: another root is not asked about %s", skipped.buf);
+	return r;
+}
+
+/* Whether this machine can become that. */
+static int preflight_step(struct work *w, const struct err *unsolved, struct err *err)
+{
+	const struct preflight *p = &w->preflight;
+	const struct plan *plan = unsolved->code ? NULL : &w->plan;
+	size_t ignored = 0;
+	char text[64];
+	int r = 0;
+
+	if ((r = install_step_begin(&w->in, "preflight", "", err)) ||
+	    (r = preflight_run(&preflight_machine, w->setup, plan, w->ignore, &w->preflight,
+			       err)) ||
+	    (r = tell_findings(w, err)))
+		return r;
+	if ((r = preflight_verdict(p, w->in.node, err))) {
+		if (unsolved->code)
+			err_detail(err, "and %s", unsolved->msg);
+		return r;
+	}
+	if (unsolved->code) {
+		*err = *unsolved;
+		return -(int)err->code;
+	}
+	ignored = preflight_count(p, PREFLIGHT_IGNORED);
+	snprintf(text, sizeof(text), "%zu checks", p->checks);
+	if (ignored)
+		snprintf(text, sizeof(text), "%zu checks, %zu %s ignored", p->checks, ignored,
+			 ignored == 1 ? "problem" : "problems");
+	return install_step_end(&w->in, "preflight", text, err);
+}
+
 /* Passwords that the running cluster holds. */
 static int plan_secrets(struct work *w, struct err *err)
 {
@@ -179,35 +290,14 @@ static int plan_secrets(struct work *w, struct err *err)
 	return r;
 }
 
-/* What this node is to become: nothing is changed before all of it is known. */
 static int plan_step(struct work *w, struct err *err)
 {
-	CLEANUP(strv_release) struct strv names = STRV_INIT;
-	CLEANUP(strv_release) struct strv doubtful = STRV_INIT;
-	CLEANUP(strv_release) struct strv news = STRV_INIT;
-	struct install *in = &w->in;
 	int r = 0;
 
-	if ((r = load_topology(in, err)) || (r = unlock_capsule(in, err)) ||
-	    (r = install_step_begin(in, "plan", in->node, err)) ||
-	    (r = vendor_load(in, &w->vendor, err)) ||
-	    (r = vendor_confirm(in, &w->vendor, &news, err)) ||
-	    (r = setup_new(in, &w->setup, err)) || (r = plan_secrets(w, err)) ||
-	    (r = setup_packages(w->setup, &names, err)) ||
-	    (r = state_list_load(in, STATE_DOUBTFUL, &doubtful, err)) ||
-	    (r = plan_packages(in, &names, &doubtful, &w->plan, err)))
+	if ((r = install_step_begin(&w->in, "plan", w->in.node, err)) ||
+	    (r = plan_secrets(w, err)) || (r = plan_describe(&w->plan, &w->changes, err)))
 		return r;
-	for (size_t i = 0; i < news.count; i++)
-		notice("%s the vendor key %s", in->dry_run ? "would trust" : "trusting",
-		       news.items[i]);
-	for (size_t i = 0; i < w->plan.count; i++) {
-		if ((r = interrupt_check(err)) ||
-		    (r = vendor_check_rpm(in, &w->vendor, w->plan.packages[i].file, err)))
-			return r;
-	}
-	if ((r = plan_describe(&w->plan, &w->changes, err)))
-		return r;
-	return end_step(in, "plan", w->plan.count, "to change", err);
+	return end_step(&w->in, "plan", w->plan.count, "to change", err);
 }
 
 static int test_step(struct work *w, struct err *err)
@@ -402,6 +492,26 @@ static void print_json_list(const char *name, const struct strv *list)
 	putchar(']');
 }
 
+static void print_json_findings(const struct preflight *p)
+{
+	static const char *const kinds[] = { [PREFLIGHT_PROBLEM] = "problem",
+					     [PREFLIGHT_IGNORED] = "ignored",
+					     [PREFLIGHT_NOTE] = "note",
+					     [PREFLIGHT_SKIPPED] = "skipped" };
+
+	printf(", \"preflight\": [");
+	for (size_t i = 0; i < p->count; i++) {
+		printf("%s{\"name\": ", i ? ", " : "");
+		print_json_text(p->items[i].name);
+		printf(", \"kind\": ");
+		print_json_text(kinds[p->items[i].kind]);
+		printf(", \"text\": ");
+		print_json_text(p->items[i].text);
+		putchar('}');
+	}
+	putchar(']');
+}
+
 static void print_json(const struct work *w)
 {
 	printf("{\"cluster\": ");
@@ -412,6 +522,7 @@ static void print_json(const struct work *w)
 	       w->in.dry_run ? "true" : "false");
 	print_json_list("changes", &w->changes);
 	print_json_list("pending", &w->pending);
+	print_json_findings(&w->preflight);
 	printf("}\n");
 }
 
@@ -453,9 +564,12 @@ static int accept_changes(struct install *in, struct err *err)
 
 static int install_staged(struct work *w, struct err *err)
 {
+	struct err unsolved = ERR_INIT;
 	int r = 0;
 
-	if ((r = plan_step(w, err)))
+	/* Nothing is changed before all of this is known. */
+	if ((r = load_step(w, err)) || (r = vendors_step(w, &unsolved, err)) ||
+	    (r = preflight_step(w, &unsolved, err)) || (r = plan_step(w, err)))
 		return r;
 	if (w->in.dry_run) {
 		r = place_steps(w, err);
@@ -490,6 +604,8 @@ static int run_install(const void *options, int argc, char **argv, struct err *e
 		r = err_set(err, second.code, "%s", second.msg);
 	if (!r)
 		print_results(&w);
+	else if (w.in.json && preflight_count(&w.preflight, PREFLIGHT_PROBLEM))
+		print_json(&w);
 	return r;
 }
 
@@ -519,6 +635,9 @@ static const struct cli_option options[] = {
 	       "trust a vendor key that is new on this machine", false),
 	OPTION(accept_change, CLI_VALUE, "accept-change", "NAME[,NAME]",
 	       "passwords whose change was made in the running cluster by hand", false),
+	OPTION(ignore_preflight, CLI_LIST, "ignore-preflight", "NAME",
+	       "go on although this check of the machine finds a problem (docs/preflight.md)",
+	       false),
 	OPTION(dry_run, CLI_FLAG, "dry-run", NULL, "say what would change and change nothing",
 	       false),
 	OPTION(wait, CLI_FLAG, "wait", NULL, "what is still pending in the cluster is a failure",

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/utsname.h>
 
 #include "cleanup.h"
 #include "clock.h"
@@ -21,18 +20,6 @@
 #define MIB (UINT64_C(1) << 20)
 #define SPARE_BYTES (16 * MIB) /* for directories, the journal, the rpm database's growth */
 #define FILE_BYTES 4096        /* a file takes whole blocks */
-
-static int check_arch(const struct index *index, struct err *err)
-{
-	struct utsname machine;
-
-	if (uname(&machine) < 0)
-		return err_errno(err, ERR_FAILED, errno, "cannot ask for the architecture");
-	if (strcmp(machine.machine, index->platform.arch) != 0)
-		return err_set(err, ERR_HOST, "the bundle is for %s, this machine is %s",
-			       index->platform.arch, machine.machine);
-	return 0;
-}
 
 static int check_space(const struct install *in, int staging_fd, const struct verify *v,
 		       struct err *err)
@@ -135,9 +122,9 @@ static int stage_verified(struct install *in, struct verify *v, struct err *err)
 	int r = 0;
 
 	if ((r = archives_need_all(&v->set, "bundle", err)) || (r = check_known_ca(in, v, err)) ||
-	    (r = revoked_check(in, v, err)) || (r = check_arch(&v->set.index, err)) ||
-	    (r = check_committed(in, v, err)) || (r = open_base(in, v, err)) ||
-	    (r = make_staging(in, &staging_fd, err)) || (r = check_space(in, staging_fd, v, err)))
+	    (r = revoked_check(in, v, err)) || (r = check_committed(in, v, err)) ||
+	    (r = open_base(in, v, err)) || (r = make_staging(in, &staging_fd, err)) ||
+	    (r = check_space(in, staging_fd, v, err)))
 		return r;
 	return verify_members(v, staging_fd, in->node, err);
 }

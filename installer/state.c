@@ -60,6 +60,11 @@ int journal_end(struct journal *j, const char *step, const char *result, struct 
 	return journal_line(j, "end", step, result, err);
 }
 
+int journal_ignored(struct journal *j, const char *what, const char *text, struct err *err)
+{
+	return journal_line(j, "ignored", what, text, err);
+}
+
 int journal_fail(struct journal *j, const char *why, struct err *err)
 {
 	return journal_line(j, "fail", why, "", err);

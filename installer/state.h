@@ -45,6 +45,9 @@ int journal_begin(struct journal *j, const char *step, const char *object,
 int journal_end(struct journal *j, const char *step, const char *result,
 		struct err *err) MUST_CHECK;
 
+/* A line about what the operator chose to overlook. */
+int journal_ignored(struct journal *j, const char *what, const char *text,
+		    struct err *err) MUST_CHECK;
 /* A line that says why the step did not end. */
 int journal_fail(struct journal *j, const char *why, struct err *err) MUST_CHECK;
 

@@ -228,6 +228,15 @@ static int build(struct setup *setup, const struct places *p, struct err *err)
 	return r < 0 ? r : file_write_atomic(mark, 0644, "", 0, err);
 }
 
+int venv_is_built(const struct setup *setup, const struct setup_service *service, bool *ret,
+		  struct err *err)
+{
+	CLEANUP(places_release) struct places p = { .python = NULL };
+	int r = find_places(setup, service, &p, err);
+
+	return r < 0 ? r : is_complete(&p, ret, err);
+}
+
 static int service_venv(struct setup *setup, struct setup_service *service, bool apply,
 			struct strv *changes, struct err *err)
 {

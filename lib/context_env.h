@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between lib/context.c and lib/context_env.c alone. */
+/* What lib/context.c and lib/context_env.c share, and who looks up a port. */
 #ifndef PGHA_CONTEXT_ENV_H
 #define PGHA_CONTEXT_ENV_H
 

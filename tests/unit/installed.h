@@ -97,12 +97,18 @@ static inline void add_node(struct pack *pack, struct keys *keys, const char *no
 	CLEANUP(str_release) struct str text = STR_SECRET;
 	CLEANUP(str_release) struct str cms = STR_INIT;
 	CLEANUP(str_release) struct str sealed = STR_INIT;
-	const struct x509_profile profile = { .organization = "pgha",
-					      .common_name = node,
-					      .usage = X509_USE_SERVER };
+	char fqdn[32];
+	const char *const sans[] = {
+		node,        fqdn,        strcmp(node, "node1") ? "10.0.0.2" : "10.0.0.1",
+		"localhost", "127.0.0.1", NULL
+	};
+	const struct x509_profile profile = {
+		.organization = "pgha", .common_name = node, .sans = sans, .usage = X509_USE_SERVER
+	};
 	char path[64];
 	struct err err = ERR_INIT;
 
+	snprintf(fqdn, sizeof(fqdn), "%s.test", node);
 	assert_ok(keys_node_certificate(keys, node, "demo-server", &profile, &cert, &key, &err));
 	snprintf(path, sizeof(path), "certs/%s/demo-server.crt", node);
 	assert_ok(pack_add_data(pack, path, cert.buf, cert.len, &err));

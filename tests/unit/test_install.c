@@ -152,7 +152,8 @@ static void results_come_as_json(void **state)
 	assert_int_equal(INSTALL(&out, root, bundle, "--dry-run", "--json"), 0);
 	assert_true(str_starts(out.buf, "{\"cluster\": \"test\", \"node\": \"node1\", "));
 	assert_contains(out.buf, "\"dry_run\": true, \"changes\": [\"install app-1-1.noarch\", ");
-	assert_contains(out.buf, "\"pending\": []}\n");
+	assert_contains(out.buf, "\"pending\": [], \"preflight\": [{\"name\": ");
+	assert_contains(out.buf, "}]}\n");
 	tree_drop(root);
 }
 

@@ -422,21 +422,6 @@ static void stale_media_are_refused(void **state)
 	clock_set(PKI_NOW);
 }
 
-static void another_architecture_is_the_wrong_host(void **state)
-{
-	CLEANUP(index_release) struct index index = INDEX_INIT;
-	CLEANUP(str_release) struct str bundle = STR_INIT;
-	struct err err = ERR_INIT;
-
-	(void)state;
-	bundle_index(files, 7, &index);
-	free(index.platform.arch);
-	index.platform.arch = strdup("vax");
-	bundle_make(&bundle, files, &index, &signer);
-	assert_fails(ERR_HOST, stage(&bundle, &err));
-	assert_contains(err.msg, "vax");
-}
-
 /* What the node has committed, against the bundle with sequence 7. */
 static void an_older_or_a_forked_sequence_is_refused(void **state)
 {
@@ -713,7 +698,6 @@ int main(void)
 		cmocka_unit_test(members_other_than_the_signed_ones_are_refused),
 		cmocka_unit_test(only_the_clusters_signer_is_believed),
 		cmocka_unit_test(stale_media_are_refused),
-		cmocka_unit_test(another_architecture_is_the_wrong_host),
 		cmocka_unit_test(an_older_or_a_forked_sequence_is_refused),
 		cmocka_unit_test(what_is_committed_is_remembered_and_kept),
 		cmocka_unit_test(a_second_installer_does_not_start),
