@@ -16,6 +16,7 @@
 #include "url.h"
 
 #define HEADERS_MAX (256U << 10)   /* bytes of headers, all redirects together */
+#define HEADER_LINES_MAX 4096      /* libcurl 8 has a limit of its own: 5000 */
 #define ERROR_BODY_MAX (64U << 10) /* bytes of the page that comes with an error */
 #define BESIDE_MAX (1U << 20)      /* bytes of what is not the body: redirects' own bodies */
 
@@ -216,7 +217,7 @@ static size_t on_header(char *data, size_t size, size_t nmemb, void *arg)
 	size_t len = 0;
 
 	job->header_bytes += n;
-	if (job->header_bytes > HEADERS_MAX)
+	if (job->header_bytes > HEADERS_MAX || ++job->header_lines > HEADER_LINES_MAX)
 		return stop(job, HTTP_STOP_HEADERS);
 	if (n > 5 && memcmp(data, "HTTP/", 5) == 0)
 		answer_reset(&job->answer);
@@ -449,6 +450,7 @@ int http_job_start(struct http_job *job, CURL *easy, struct err *err)
 	job->easy = easy;
 	job->stop = HTTP_STOP_NONE;
 	job->header_bytes = 0;
+	job->header_lines = 0;
 	job->body_begun = job->body_is_beside = false;
 	job->try_bytes = job->beside_bytes = 0;
 	job->curl_error[0] = '\0';

@@ -63,6 +63,7 @@ struct http_job {
 	uint64_t limit_bytes;
 	uint64_t try_bytes; /* received */
 	uint64_t header_bytes;
+	unsigned int header_lines;
 	bool body_begun;
 	bool body_is_beside; /* it belongs to an error: read, and dropped */
 	uint64_t beside_bytes;
