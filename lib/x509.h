@@ -34,6 +34,8 @@ DEFINE_CLEANUP(STACK_OF(X509) *, x509_stack_free);
 /* The extended key usage of our own that a bundle's signer must have beside emailProtection: an arc
  * under a UUID (ITU-T X.667) that was generated for it; docs/bundle-format.md. */
 #define X509_OID_BUNDLE_SIGNER "2.25.89382763533730074314270997068553096812"
+/* That of a node's transport key: one that has none at all is good for TLS, stock openssl finds. */
+#define X509_OID_SEAL X509_OID_BUNDLE_SIGNER ".1"
 
 /*
  * err_set() with OpenSSL's own reason behind the message, and OpenSSL's error queue emptied. For
@@ -72,7 +74,7 @@ enum x509_usage {
 	X509_USE_CLIENT = 2, /* clientAuth */
 	X509_USE_EMAIL = 4,  /* emailProtection: the bundle's signer alone */
 	X509_USE_BUNDLE = 8, /* X509_OID_BUNDLE_SIGNER */
-	X509_USE_SEAL = 16,  /* no extended usage: a node's transport key */
+	X509_USE_SEAL = 16,  /* X509_OID_SEAL: a node's transport key */
 	X509_USE_CA = 32,    /* basicConstraints CA, pathlen 0 */
 	X509_USE_OTHER =
 		64, /* in what is read: any other extended usage, or none and no known use */

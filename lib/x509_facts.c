@@ -131,10 +131,11 @@ static unsigned int usage_of(const ASN1_OBJECT *oid)
 	case NID_email_protect:
 		return X509_USE_EMAIL;
 	default:
-		if (OBJ_obj2txt(text, sizeof(text), oid, 1) > 0 &&
-		    !strcmp(text, X509_OID_BUNDLE_SIGNER))
+		if (OBJ_obj2txt(text, sizeof(text), oid, 1) <= 0)
+			return X509_USE_OTHER;
+		if (!strcmp(text, X509_OID_BUNDLE_SIGNER))
 			return X509_USE_BUNDLE;
-		return X509_USE_OTHER;
+		return strcmp(text, X509_OID_SEAL) ? X509_USE_OTHER : X509_USE_SEAL;
 	}
 }
 

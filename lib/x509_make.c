@@ -32,10 +32,9 @@ static const struct {
 	unsigned int usage;
 	const char *oid;
 } extended_usages[] = {
-	{ X509_USE_SERVER, SN_server_auth },
-	{ X509_USE_CLIENT, SN_client_auth },
-	{ X509_USE_EMAIL, SN_email_protect },
-	{ X509_USE_BUNDLE, X509_OID_BUNDLE_SIGNER },
+	{ X509_USE_SERVER, SN_server_auth },  { X509_USE_CLIENT, SN_client_auth },
+	{ X509_USE_EMAIL, SN_email_protect }, { X509_USE_BUNDLE, X509_OID_BUNDLE_SIGNER },
+	{ X509_USE_SEAL, X509_OID_SEAL },
 };
 
 unsigned int x509_usage_of(const char *word)

@@ -60,6 +60,21 @@ same "the certificates are the same" "" "$(diff -r out/x/certs again/x/certs)"
 same "and so is the payload" "$(digest out)" "$(digest again)"
 same "a certificate is recorded once" 6 "$(wc -l <keys/issued.jsonl)"
 
+# sealed NAME OUT KEYS: what stock openssl says of all that is sealed and certified
+sealed() {
+	local line at=0
+	capture "$root/tests/lab/sealed.py" "$2"/pgha-*.tar "$3/ca.crt" d/passphrases "$3"
+	while IFS= read -r line; do
+		case $line in
+		'ok '*) ok "$1: ${line#ok }" && at=$((at + 1)) ;;
+		'not ok '*) not_ok "$1: ${line#not ok }" ;;
+		*) printf '%s\n' "$line" ;;
+		esac
+	done <<<"$out"
+	if ((status != 0 || at < 7)); then not_ok "$1: seven things were looked at" "$at" "$err"; fi
+}
+sealed "EC keys" again keys
+
 # -- a name the CA may not issue for ----------------------------------------------------------------
 sed 's/10.0.0.2/10.0.0.3/' d/topology.yaml >d/topology.new
 cp d/topology.yaml d/topology.old
@@ -84,10 +99,16 @@ fi
 same "and the other node's old one" "$(serial out/x/certs/two/beta-server.crt)" "$(serial rev/x/certs/two/beta-server.crt)"
 same "the payload is the same" "$(digest out)" "$(digest rev)"
 expect "our verifier takes it" 0 "" "$install" verify --bundle rev/pgha-scene-*.tar --ca keys/ca.crt
+sealed "with a revocation list" rev keys
 "$bundle" keys revoke --keys keys signer --passphrase-file pass >/dev/null 2>&1
 expect "a revoked signer signs nothing" 5 "revoked" build keys no --ca-passphrase-file pass
 expect "until it is renewed" 0 "signer" "$bundle" keys renew --keys keys signer --passphrase-file pass
 expect "and then it does" 0 "pgha-scene-" build keys renewed --ca-passphrase-file pass
+
+# -- RSA --------------------------------------------------------------------------------------------
+"$bundle" keys init --out rsa --cluster scene --rsa 3072 >/dev/null 2>&1
+expect "with RSA keys too" 0 "pgha-scene-1.tar" build rsa out.rsa
+sealed "RSA keys" out.rsa rsa
 
 # -- somebody else's CA, below a root ---------------------------------------------------------------
 office() { # the other CA, with our own program: an issuing CA in PKCS#12 would do as well
@@ -140,6 +161,7 @@ expect "its index verifies against the chain" 0 "" openssl cms -verify -binary -
 expect "our verifier takes it too" 0 "" "$install" verify --bundle foreign/pgha-scene-1.tar --ca other/ca.crt
 expect "but not with the root alone, which does not name the issuer" 5 "" "$install" verify --bundle foreign/pgha-scene-1.tar --ca root.crt
 expect "its certificates verify" 0 OK openssl verify -x509_strict -purpose sslserver -CAfile other/ca.crt foreign/x/certs/one/alpha-server.crt
+sealed "another's CA" foreign other
 expect "the capsule opens" 0 "ALPHA_PASSWORD" openssl cms -decrypt -binary -inform DER \
 	-in foreign/x/nodes/one.cms -inkey foreign/x/nodes/one.key -passin file:one.pass
 finish

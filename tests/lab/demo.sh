@@ -69,6 +69,8 @@ demo_bundle() {
 	step 'the same in three volumes' media_volumes
 	step 'stock tools judge the bundle' "$LAB_DIR/stock.sh" "$DEMO_BUNDLE" "$DEMO/ca.crt" \
 		etcd postgresql17-server python3.13 haproxy pgbouncer
+	step 'stock openssl judges what it seals' "$LAB_DIR/sealed.py" "$DEMO_BUNDLE" "$DEMO/ca.crt" "$LAB_SECRETS/passphrases" \
+		"$LAB_SECRETS/keys"
 	step "the application's certificate" demo_client_certificate
 	step 'a second bundle, as a delta' media_delta
 }

@@ -214,6 +214,8 @@ static void stock_openssl_verifies_each_certificate_for_its_purpose(void **state
 		{ "-purpose smimesign keys/nodes/node1/etcd-server.crt", false },
 		{ "-purpose smimesign keys/nodes/node1/etcd-client.crt", false },
 		{ "-purpose smimesign keys/nodes/node1/transport.crt", false },
+		{ "-purpose sslserver keys/nodes/node1/transport.crt", false },
+		{ "-purpose sslclient keys/nodes/node1/transport.crt", false },
 		{ "keys/nodes/node1/transport.crt", true },
 	};
 
