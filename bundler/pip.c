@@ -153,7 +153,7 @@ static int run(const struct pip *pip, const char *const *head, const struct strv
 	};
 	CLEANUP(strv_release) struct strv argv = STRV_INIT;
 	CLEANUP(strv_release) struct strv env = STRV_INIT;
-	struct proc proc = { .timeout_ms = PIP_TIMEOUT_MS };
+	struct proc proc = { .timeout_ms = PIP_TIMEOUT_MS, .dies_with_us = true };
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fixed); i++)

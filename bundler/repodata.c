@@ -47,7 +47,7 @@ int repodata_link(const char *dir, const char *file, const char *cached, struct 
 /* Its own words for a full disk differ from one call to the next. */
 static int run(const char *repo, const char *const *argv, struct err *err)
 {
-	const struct proc proc = { .argv = argv, .timeout_ms = TIMEOUT_MS };
+	const struct proc proc = { .argv = argv, .timeout_ms = TIMEOUT_MS, .dies_with_us = true };
 	int r = proc_check(&proc, NULL, err);
 	struct statvfs fs;
 

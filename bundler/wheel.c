@@ -429,6 +429,8 @@ static int bring_missing(const struct lock *lock, const struct pip *pip, const c
 		*err = (struct err)ERR_INIT;
 		r = download(pip, &lock->platform, work, wants, count, false, err);
 	}
+	if (r < 0 && err->code == ERR_NETWORK)
+		return err_prefix(err, "pip cannot fetch the lock's wheels");
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		const struct lock_wheel *w = wants[i].wheel;
 		CLEANUP(lock_release_sdist) struct lock_sdist sdist = { .url = NULL };

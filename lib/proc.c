@@ -8,6 +8,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "cleanup.h"
@@ -36,8 +37,17 @@ static int build_env(const struct proc *proc, struct strv *env, struct err *err)
 	return r;
 }
 
+/* Becoming another user would forget it: after that. */
+static void die_with(pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(EXEC_FAILED);
+}
+
 /* In the child of a single-threaded program. */
-static void child_exec(const struct proc *proc, char **env, int in, int out, int err_out)
+static void child_exec(const struct proc *proc, pid_t parent, char **env, int in, int out,
+		       int err_out)
 {
 	struct passwd *pw = NULL;
 
@@ -65,6 +75,8 @@ static void child_exec(const struct proc *proc, char **env, int in, int out, int
 		dprintf(2, "cannot change to '%s': %s\n", proc->dir, strerror(errno));
 		_exit(EXEC_FAILED);
 	}
+	if (proc->dies_with_us)
+		die_with(parent);
 	environ = env;
 	execvp(proc->argv[0], (char *const *)proc->argv);
 	dprintf(2, "cannot run '%s': %s\n", proc->argv[0], strerror(errno));
@@ -150,6 +162,7 @@ int proc_run(const struct proc *proc, struct proc_result *res, struct err *err)
 	struct pollfd pfd[3];
 	int status = 0;
 	pid_t pid;
+	const pid_t parent = getpid();
 	int r = build_env(proc, &env, err);
 
 	if (r < 0)
@@ -166,7 +179,8 @@ int proc_run(const struct proc *proc, struct proc_result *res, struct err *err)
 		goto out;
 	}
 	if (pid == 0)
-		child_exec(proc, env.items, proc->stdin_data ? in[0] : devnull, out[1], err_out[1]);
+		child_exec(proc, parent, env.items, proc->stdin_data ? in[0] : devnull, out[1],
+			   err_out[1]);
 	cleanup_closep(&out[1]);
 	cleanup_closep(&err_out[1]);
 	out[1] = err_out[1] = -1;

@@ -22,6 +22,7 @@ struct proc {
 	const char *root;        /* chroot there first; NULL: none */
 	const char *dir;         /* working directory; NULL: as it is */
 	unsigned int timeout_ms; /* 0: none; at its end the child's process group gets SIGKILL */
+	bool dies_with_us; /* gets SIGKILL when we are killed: it would go on in files of ours */
 	bool passthrough_stderr; /* the child's stderr is ours; otherwise it is captured */
 };
 
