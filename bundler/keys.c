@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "file.h"
@@ -33,6 +34,23 @@ static int refuse_other(const char *path, const char *what, struct err *err)
 		       path, what);
 }
 
+/* Who may change what lies here decides who signs for the cluster. Root may anyway. */
+static int check_writers(const char *path, const struct stat *st, struct err *err)
+{
+	if (st->st_mode & 022)
+		return err_set(err, ERR_CONFIG,
+			       "'%s' may be written by others (mode %04o): chmod %s '%s'", path,
+			       (unsigned int)st->st_mode & 07777,
+			       S_ISDIR(st->st_mode) ? "700" : "go-w", path);
+	if (st->st_uid != geteuid() && st->st_uid != 0)
+		return err_set(
+			err, ERR_CONFIG,
+			"'%s' belongs to another user (%u), who could exchange keys: chown it, or "
+			"run as that user",
+			path, (unsigned int)st->st_uid);
+	return 0;
+}
+
 int keys_path(const struct keys *keys, const char *name, char **ret_path, struct err *err)
 {
 	cleanup_free char *path = NULL;
@@ -51,6 +69,8 @@ int keys_path(const struct keys *keys, const char *name, char **ret_path, struct
 			r = refuse_other(path, "a directory", err);
 		else if (st.st_mode && !slash && !S_ISREG(st.st_mode))
 			r = refuse_other(path, "a regular file", err);
+		else if (st.st_mode)
+			r = check_writers(path, &st, err);
 		if (!slash)
 			break;
 		*slash = '/';
@@ -110,10 +130,8 @@ static int open_dir(const char *dir, int *ret_fd, struct err *err)
 			       dir, dir);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_errno(err, ERR_USAGE, errno, "cannot open the keys directory '%s'", dir);
-	if (st.st_mode & 022)
-		return err_set(err, ERR_CONFIG,
-			       "'%s' may be written by others (mode %04o): chmod 700 '%s'", dir,
-			       (unsigned int)st.st_mode & 07777, dir);
+	if (check_writers(dir, &st, err) < 0)
+		return -(int)err->code;
 	*ret_fd = steal_fd(&fd);
 	return 0;
 }

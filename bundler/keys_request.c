@@ -251,6 +251,20 @@ static void detail_names(struct err *err, const char *what, const struct strv *n
 	err_detail(err, "%s:%s", what, text.buf ? text.buf : " none");
 }
 
+/* Who revokes one of two that share a number revokes both, and takes notice of one. */
+static int check_serial(const struct keys *keys, const struct x509_facts *has,
+			const struct answer *a, struct err *err)
+{
+	cleanup_free char *other = NULL;
+	int r = keys_log_find(keys, has->serial, &other, err);
+
+	if (r < 0 || !other || !strcmp(other, a->name))
+		return r;
+	return err_set(err, ERR_VERIFY,
+		       "it has serial number %s, which '%s' has: the CA must number each anew",
+		       has->serial, other);
+}
+
 static int check_answer(const struct keys *keys, const char *path, X509 *cert,
 			const struct answer *a, struct err *err)
 {
@@ -261,6 +275,8 @@ static int check_answer(const struct keys *keys, const char *path, X509 *cert,
 
 	if (r == 0)
 		r = keys_check_usage(keys, cert, profile.usage, err);
+	if (r == 0)
+		r = check_serial(keys, &has, a, err);
 	if (r < 0)
 		return err_prefix(err, "'%s' for '%s'", path, a->name);
 	if (keys->crl && x509_crl_has(keys->crl, cert))

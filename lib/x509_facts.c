@@ -80,6 +80,16 @@ static int subject_part(X509 *cert, int nid, char **ret, bool *repeated, struct 
 	return r;
 }
 
+/* An address as a host's name is no address: who connects to it finds none. */
+static int add_host(const char *host, struct strv *sans, struct err *err)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+
+	if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1)
+		return strv_addf(sans, err, "(name) %s", host);
+	return x509_name_canonical(host, sans, err);
+}
+
 static int add_name(const GENERAL_NAME *name, struct strv *sans, struct err *err)
 {
 	int type = 0;
@@ -96,7 +106,7 @@ static int add_name(const GENERAL_NAME *name, struct strv *sans, struct err *err
 	if (type == GEN_DNS && !memchr(data, '\0', len)) {
 		int r = str_printf(&text, err, "%.*s", (int)len, (const char *)data);
 
-		return r < 0 ? r : x509_name_canonical(text, sans, err);
+		return r < 0 ? r : add_host(text, sans, err);
 	}
 	if (type == GEN_IPADD && (len == sizeof(struct in_addr) || len == sizeof(struct in6_addr)))
 		return strv_add(sans,

@@ -202,6 +202,7 @@ answer() {
 }
 answer "a certificate without the names is refused" 5 "names" "extendedKeyUsage = serverAuth"
 answer "one with a name too many is refused" 5 "evil.example" "extendedKeyUsage = serverAuth" "subjectAltName = $sans, DNS:evil.example"
+answer "one with an address as a host's name is refused" 5 "(name) " "extendedKeyUsage = serverAuth" "subjectAltName = ${sans//IP:/DNS:}"
 answer "one with emailProtection is refused" 5 "extended key usage" \
 	"extendedKeyUsage = serverAuth, emailProtection" "subjectAltName = $sans"
 answer "one without the usage is refused" 5 "for '" "extendedKeyUsage = clientAuth" "subjectAltName = $sans"
@@ -228,6 +229,12 @@ expect "keys renew says so too" 3 "keys request" "$bundle" keys renew --keys "$d
 expect "an application's certificate is requested" 0 "clients/app.csr" "$bundle" keys request --keys "$d" --client app
 sign "$out" app.crt
 expect "and taken" 0 "clients/app" "$bundle" keys import --keys "$d" app.crt
+expect "another application's is requested" 0 "clients/second.csr" "$bundle" keys request --keys "$d" --client second
+sign "$out" second.crt
+openssl x509 -req -in "$out" -CA between.crt -CAkey between.key -set_serial "0x$(openssl x509 -in app.crt -noout -serial | cut -d= -f2)" \
+	-days 400 -sha256 -extfile ext.cnf -extensions v3 -out same.crt 2>/dev/null
+expect "the serial number of another is refused" 5 "which 'clients/app' has" "$bundle" keys import --keys "$d" same.crt
+expect "a number of its own is not" 0 "clients/second" "$bundle" keys import --keys "$d" second.crt
 expect "and verifies as a client's" 0 OK openssl verify -purpose sslclient -CAfile "$d/ca.crt" "$d/clients/app.crt"
 
 # -- that CA's revocation list ----------------------------------------------------------------------

@@ -78,6 +78,24 @@ expect "a link in the place of a directory is refused" 3 "may be a link" "$bundl
 same "nothing is written through it" "app.crt app.key root.crt root.key" "$(find other -type f -printf '%f\n' | sort | tr '\n' ' ' | sed 's/ $//')"
 chmod 770 copy
 expect "a directory that others may write is refused" 3 "chmod 700" "$bundle" keys show --keys copy
+for file in clients ca.crt clients/app.crt; do
+	rm -rf copy
+	cp -a "$k" copy
+	chmod g+w "copy/$file"
+	expect "$file that others may write is refused" 3 "copy/$file' may be written by others" \
+		"$bundle" keys issue --keys copy --client app --passphrase-file pass
+done
+if ((EUID == 0)); then
+	for file in . clients ca.crt; do
+		rm -rf copy
+		cp -a "$k" copy
+		chown 65534 "copy/$file"
+		expect "$file of another user is refused" 3 "belongs to another user" \
+			"$bundle" keys issue --keys copy --client app --passphrase-file pass
+	done
+else
+	skip "keys of another user" "only root can make them"
+fi
 rm -rf copy
 cp -a "$k" copy
 chmod 644 copy/ca.key
