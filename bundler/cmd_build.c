@@ -59,9 +59,10 @@ static const struct cli_option build_options[] = {
 	{ "import", 0, CLI_VALUE, "DIR", "take what is anywhere below DIR instead of downloading",
 	  false, offsetof(struct options, import_dir) },
 	{ "volume-size", 0, CLI_VALUE, "SIZE",
-	  "several archives for smaller media: 4.7G, 650M, 25GiB", false,
+	  "several archives for smaller media: 4.7G, 650M, 25GiB; each can be checked alone", false,
 	  offsetof(struct options, volume_size) },
-	{ "delta-from", 0, CLI_VALUE, "OLD.tar", "leave out what this bundle has", false,
+	{ "delta-from", 0, CLI_VALUE, "OLD.tar|DIR",
+	  "leave out what this bundle has; of one in volumes, any of them will do", false,
 	  offsetof(struct options, delta_from) },
 	{ "rebuild", 0, CLI_FLAG, NULL, "write a new tarball also when nothing has changed", false,
 	  offsetof(struct options, rebuild) },
@@ -179,7 +180,7 @@ static int describe(struct build *b, const struct assemble *a, const struct opti
 
 	str_addf(&inputs, "installer %s\ndays %u\nvolumes %llu\nbase %s\n",
 		 b->index.installer_sha256, b->def.valid_days, (unsigned long long)b->volume_bytes,
-		 b->delta.sha256);
+		 b->delta.base.index_sha256);
 	if (assemble_describe(a, &b->keys, &b->pack, &inputs, err) < 0)
 		return -(int)err->code;
 	return built_key(&inputs, o->output, ret_key, err);
@@ -238,6 +239,11 @@ static int assemble(struct build *b, const struct assemble *a, const struct opti
 		r = finish(b, &with_dir, &d, key, &paths, err);
 	if (r == 0)
 		r = deliver_companions(&d, &b->index, &paths, err);
+	if (r == 0 && b->index.base_sequence)
+		notice("the delta carries %.1f of %.1f KiB: sequence %llu has the rest",
+		       (double)index_carried_bytes(&b->index) / 1024,
+		       (double)index_total_bytes(&b->index) / 1024,
+		       (unsigned long long)b->index.base_sequence);
 	for (size_t i = 0; r == 0 && i < paths.count; i++)
 		printf("%s\n", paths.items[i]);
 	return r;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "delta.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -10,41 +8,32 @@
 #include "clock.h"
 #include "cms.h"
 #include "str.h"
-#include "tar.h"
+
+static int trust_signature(const struct archives *a, void *arg, struct err *err)
+{
+	int r = cms_verify(a->signature.buf, a->signature.len, a->index_text.buf, a->index_text.len,
+			   arg, NULL, clock_now(), NULL, err);
+
+	return r < 0 ? err_prefix(err, "'%.200s'", a->name) : 0;
+}
 
 int delta_open(const char *path, STACK_OF(X509) *cas, struct delta *ret, struct err *err)
 {
-	CLEANUP(str_release) struct str text = STR_INIT;
-	CLEANUP(str_release) struct str signature = STR_INIT;
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	struct tar_reader tar = { .fd = fd, .name = path };
-	int r = 0;
+	CLEANUP(strv_release) struct strv files = STRV_INIT;
+	const char *const paths[] = { path, NULL };
+	int r = archives_find(paths, &files, err);
 
-	if (fd < 0)
-		return err_errno(err, ERR_USAGE, errno, "cannot open the bundle '%.300s'", path);
-	r = tar_read_sized(&tar, INDEX_NAME, INDEX_SIZE_MAX, &text, err);
-	if (r == 0)
-		r = tar_read_sized(&tar, INDEX_SIGNATURE_NAME, INDEX_SIGNATURE_SIZE_MAX, &signature,
-				   err);
-	if (r < 0)
-		return r;
-	r = cms_verify(signature.buf, signature.len, text.buf, text.len, cas, NULL, clock_now(),
-		       NULL, err);
-	if (r == 0)
-		r = sha256_hex(text.buf, text.len, ret->sha256, err);
-	if (r == 0)
-		r = index_parse(INDEX_NAME, text.buf, text.len, &ret->index, err);
-	return r < 0 ? err_prefix(err, "'%.200s'", path) : 0;
+	return r < 0 ? r : archives_open(&ret->base, &files, trust_signature, cas, err);
 }
 
 void delta_release(struct delta *delta)
 {
-	index_release(&delta->index);
+	archives_release(&delta->base);
 }
 
 int delta_mark(const struct delta *delta, struct index *index, struct err *err)
 {
-	const struct index *old = &delta->index;
+	const struct index *old = &delta->base.index;
 
 	if (strcmp(old->cluster, index->cluster) != 0)
 		return err_set(err, ERR_CONFIG,
@@ -65,6 +54,6 @@ int delta_mark(const struct delta *delta, struct index *index, struct err *err)
 			       strcmp(have->sha256, m->sha256) == 0;
 	}
 	index->base_sequence = old->sequence;
-	memcpy(index->base_sha256, delta->sha256, SHA256_HEX_SIZE);
+	memcpy(index->base_sha256, delta->base.index_sha256, SHA256_HEX_SIZE);
 	return 0;
 }

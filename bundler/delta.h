@@ -3,23 +3,23 @@
 #ifndef PGHA_DELTA_H
 #define PGHA_DELTA_H
 
+#include "archives.h"
 #include "err.h"
 #include "index.h"
 #include "x509.h"
 
-/* Of the older bundle. */
 struct delta {
-	struct index index;
-	char sha256[SHA256_HEX_SIZE]; /* of its index.yaml */
+	struct archives base; /* the older bundle */
 };
 
-#define DELTA_INIT                   \
-	{                            \
-		.index = INDEX_INIT, \
+#define DELTA_INIT                     \
+	{                              \
+		.base = ARCHIVES_INIT, \
 	}
 
-/* Reads the index of the tarball at PATH (or of one volume). ERR_USAGE when it is not there, ERR_VERIFY
- * when it is not signed under one of CAS. RET is released by the caller, also after a failure. */
+/* Reads the index of the tarball at PATH, of a volume, or of the bundle in a directory. ERR_USAGE when
+ * it is not there, ERR_VERIFY when it is not signed under one of CAS. RET is released by the caller,
+ * also after a failure. */
 int delta_open(const char *path, STACK_OF(X509) *cas, struct delta *ret,
 	       struct err *err) MUST_CHECK;
 void delta_release(struct delta *delta);

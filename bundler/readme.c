@@ -26,18 +26,36 @@ static void add_title(const struct index *index, const struct strv *archives, st
 }
 
 /* In volumes, one names the directory. */
-static void add_installer(const char *options, struct str *ret)
+static void add_installer(const struct index *index, const char *first, bool volumes,
+			  struct str *ret)
 {
+	const char *bundle = volumes ? "." : first;
+
 	str_addf(ret,
 		 "\n"
 		 "3. Then pgha-install itself checks every member:\n"
 		 "\n"
-		 "   ./pgha-install verify --bundle %s --ca ca.crt\n"
+		 "   ./pgha-install verify --bundle %s --ca ca.crt\n",
+		 bundle);
+	if (volumes)
+		str_addf(ret,
+			 "\n"
+			 "   '.' is a directory with these volumes and no other bundle; on several "
+			 "media: --bundle DIR --bundle DIR …\n"
+			 "   One volume can be checked alone: --bundle %s\n",
+			 first);
+	str_addf(ret,
 		 "\n"
 		 "4. And on each machine, as root:\n"
 		 "\n"
 		 "   ./pgha-install --node NAME --bundle %s --ca ca.crt\n",
-		 options, options);
+		 bundle);
+	if (index->base_sequence)
+		str_addf(ret,
+			 "\n"
+			 "   Where sequence %llu is not installed: with --base FILE or --base DIR, "
+			 "that bundle.\n",
+			 (unsigned long long)index->base_sequence);
 }
 
 int readme_format(const struct index *index, const struct strv *archives, struct str *ret,
@@ -65,6 +83,6 @@ int readme_format(const struct index *index, const struct strv *archives, struct
 		"   sha256sum pgha-install\n"
 		"   grep '^installer:' index.yaml\n",
 		archives->count > 1 ? ", which is the same one in each volume" : "", first);
-	add_installer(archives->count > 1 ? "." : first, ret);
+	add_installer(index, first, archives->count > 1, ret);
 	return str_check(ret, err);
 }

@@ -172,6 +172,45 @@ done
 expect "all of them from their directory" 0 "members" verify --bundle volumes
 same "the payload is the same" "$(payload "$first")" "$(payload "${volumes[1]}")"
 expect "a volume of another bundle is named" 5 "is of another bundle than" verify --bundle "${volumes[0]}" --bundle "$first"
+build volumes.again --lock scene.lock --volume-size 2000K >/dev/null 2>&1
+expect "volumes of two builds are not mixed" 5 "bring the volumes of one build" verify --bundle "${volumes[0]}" --bundle volumes.again/pgha-*.2of3.tar
+expect "the same volume twice" 2 "volume 2 is given twice" verify --bundle volumes --bundle "${volumes[1]}"
+expect "two whole bundles" 2 "more than one bundle: '${first##*/}'" verify --bundle "$first" --bundle "$second"
+expect "in any order" 0 "members" verify --bundle "${volumes[2]}" --bundle "${volumes[0]}" --bundle "${volumes[1]}"
+# The contents tell which volume one is.
+mkdir swapped damaged
+cp "${volumes[0]}" "swapped/${volumes[1]##*/}"
+cp "${volumes[1]}" "swapped/${volumes[0]##*/}"
+cp "${volumes[2]}" swapped
+expect "under each other's names" 0 "${volumes[1]##*/}: intact, volume 1 of 3" verify --bundle swapped
+# damaged NAME TEXT COMMAND…: COMMAND spoils damaged/VOLUME, the second one, which is then refused by its name
+damaged() {
+	local name=$1 text=$2
+	shift 2
+	cp volumes/*.tar damaged
+	"$@" "damaged/${volumes[1]##*/}"
+	expect "$name is refused with the others" 5 "'${volumes[1]##*/}' is not an intact bundle: $text" verify --bundle damaged
+	expect "$name is refused alone" 5 "'${volumes[1]##*/}' is not an intact bundle: $text" verify --bundle "damaged/${volumes[1]##*/}"
+	one_line "in one line"
+}
+spoil() { printf X | dd of="$1" bs=1 seek=900000 conv=notrunc status=none; }
+another_bundles() { tail -c +1025 "${volumes[2]}" >>"$1"; }
+damaged "a volume that ends in a member" "it ends too early, at 'repo/Packages/" truncate -s 900000
+damaged "a volume without its end mark" "it ends too early, at its end mark" truncate -s -512
+damaged "a volume that ends in its index" "it ends too early, at 'index.yaml" truncate -s 1000
+damaged "an empty volume" "it ends too early, at 'index.yaml'" truncate -s 0
+damaged "a volume in which a byte changed" "the contents of 'repo/Packages/" spoil
+damaged "a volume that goes on" "something follows its end mark" another_bundles
+if ((EUID == 0)); then
+	sed -n 's/^one=//p' passphrases >pass.one
+	chmod 600 pass.one
+	mkdir "$work/machine"
+	machine() { "$install" --node one --root "$work/machine" --ca keys/ca.crt --passphrase-file pass.one "$@"; }
+	expect "an installation needs all volumes" 5 "1 of the bundle's 3 volumes are missing: '${volumes[1]##*/}'; name the directories" \
+		machine --bundle "${volumes[0]}" --bundle "${volumes[2]}"
+	one_line "in one line"
+	empty "and leaves nothing" "$work/machine/var/lib/pgha"
+fi
 expect "a size that is none" 2 "is no size of a volume" build none --volume-size 5GB
 if grep -q 'in 3 volumes' volumes/README; then ok "the README tells of them"; else not_ok "the README tells of them" "$(<volumes/README)"; fi
 
@@ -186,6 +225,22 @@ same "and only the secrets" "$(tar -tf "$delta" | grep -vc '^index')" "4"
 expect "alone it is checked as far as it goes" 0 "whose part was not looked at" verify --bundle "$delta"
 expect "with its base, whole" 0 "which has the rest" verify --bundle "$delta" --base "$base"
 expect "another bundle is no base" 5 "is not the base of" verify --bundle "$delta" --base "$second"
+expect "nor one that is complete" 2 "name that one with --base" verify --bundle "$delta" --bundle "$base"
+expect "a complete bundle has no base" 2 "is complete: leave --base out" verify --bundle "$first" --base "$base"
+expect "of a base in volumes all are needed" 5 "name all of the base's volumes with --base" verify --bundle "$(
+	build delta.volumes --lock scene.lock --delta-from volumes 2>/dev/null
+)" --base "${volumes[0]}"
+expect "from their directory it is whole" 0 "which has the rest" verify --bundle delta.volumes --base volumes
+if ((EUID == 0)); then
+	expect "a machine that lacks the base refuses it" 5 "is a delta on top of sequence $(basename "${base##*-}" .tar), which this machine does not have: name that bundle with --base" \
+		machine --bundle "$delta"
+	one_line "in one line"
+	expect "and another bundle in the base's place" 5 "'${first##*/}' is not the base of '${delta##*/}'" machine --bundle "$delta" --base "$first"
+	expect "and a base without all of its volumes" 5 "2 of the bundle's 3 volumes are missing" machine --bundle delta.volumes --base "${volumes[0]}"
+	empty "and nothing is left" "$work/machine/var/lib/pgha"
+fi
+if grep -q "with --base FILE or --base DIR" delta/README; then ok "the README tells of the base"; else not_ok "the README tells of the base" "$(<delta/README)"; fi
+expect "a delta's size is told beside the whole" 0 " KiB: sequence " build delta.told --lock scene.lock --delta-from "$base"
 expect "nor is one of other keys" 5 "" build none --lock scene.lock --delta-from "$second"
 expect "a base that is not there" 2 "No such file" build none --lock scene.lock --delta-from nothing.tar
 if [[ -e none ]]; then empty "nothing is left of these" none; fi

@@ -45,8 +45,8 @@ static int find_in(const char *dir, struct strv *ret, struct err *err)
 			r = strv_addf(ret, err, "%s/%s", dir, name);
 	}
 	if (!r && ret->count == before)
-		r = err_set(err, ERR_USAGE,
-			    "no pgha-*.tar in '%.300s': name the bundle with --bundle", dir);
+		r = err_set(err, ERR_USAGE, "no bundle (pgha-*.tar) in the directory '%.300s'",
+			    dir);
 	return r;
 }
 
@@ -70,11 +70,13 @@ int archives_find_default(struct strv *ret, struct err *err)
 	char self[PATH_MAX] = "";
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash = len > 0 ? strrchr(self, '/') : NULL;
+	int r = 0;
 
 	if (!slash)
 		return err_set(err, ERR_USAGE, "name the bundle with --bundle");
 	*slash = '\0';
-	return find_in(self, ret, err);
+	r = find_in(self, ret, err);
+	return r < 0 ? err_prefix(err, "name the bundle with --bundle") : 0;
 }
 
 /* -- opening -- */
@@ -201,14 +203,22 @@ static int open_further(struct archives *a, const char *path, struct err *err)
 		return r;
 	if (str_same(&text, &a->index_text) && str_same(&signature, &a->signature))
 		return take_place(a, &archive, err);
-	if (!a->index.volumes.count)
+	if (a->index.base_sequence && !a->index.volumes.count)
 		return err_set(
 			err, ERR_USAGE,
-			"more than one bundle: '%.200s' and '%.200s': name one with --bundle",
-			a->name, archive.name);
-	return err_set(err, ERR_VERIFY,
-		       "'%.200s' is of another bundle than '%.200s' (sequence %llu)", archive.name,
-		       a->name, (unsigned long long)a->index.sequence);
+			"more than one bundle: '%.200s', which is a delta on top of sequence "
+			"%llu, and '%.200s': name that one with --base",
+			a->name, (unsigned long long)a->index.base_sequence, archive.name);
+	if (!a->index.volumes.count)
+		return err_set(err, ERR_USAGE,
+			       "more than one bundle: '%.200s' and '%.200s': name one of them",
+			       a->name, archive.name);
+	return err_set(
+		err, ERR_VERIFY,
+		"'%.200s' is of another bundle than '%.200s' (sequence %llu, in %zu volumes): "
+		"bring the volumes of one build",
+		archive.name, a->name, (unsigned long long)a->index.sequence,
+		a->index.volumes.count);
 }
 
 int archives_open(struct archives *a, const struct strv *files, archives_trust trust, void *arg,
