@@ -5,10 +5,14 @@
 #include "compare.h"
 
 struct options {
+	struct cli_list base;
 	bool json;
 };
 
 static const struct cli_option diff_options[] = {
+	{ "base", 0, CLI_LIST, "FILE|DIR",
+	  "the bundle that a delta was made from, unless it is the other one", false,
+	  offsetof(struct options, base) },
 	{ "json", 0, CLI_FLAG, NULL, "for machines", false, offsetof(struct options, json) },
 	CLI_OPTION_END,
 };
@@ -17,7 +21,7 @@ static int cmd_diff(const void *options, int argc, char **argv, struct err *err)
 {
 	const struct options *o = options;
 	CLEANUP(compare_release) struct compare compare = COMPARE_INIT;
-	int r = compare_bundles(argv[0], argv[1], &compare, err);
+	int r = compare_bundles(argv[0], argv[1], o->base.items, &compare, err);
 
 	(void)argc;
 	if (r < 0)
@@ -27,7 +31,7 @@ static int cmd_diff(const void *options, int argc, char **argv, struct err *err)
 
 const struct cli_command bundle_cmd_diff = {
 	.name = "diff",
-	.args = "A.tar B.tar",
+	.args = "A.tar|DIR B.tar|DIR",
 	.min_args = 2,
 	.max_args = 2,
 	.summary = "what changed: packages, wheels, advisories, certificates, configuration",

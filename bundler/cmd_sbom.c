@@ -12,6 +12,7 @@
 
 struct options {
 	const char *lock;
+	struct cli_list base;
 	const char *format;
 	const char *output;
 };
@@ -19,6 +20,8 @@ struct options {
 static const struct cli_option sbom_options[] = {
 	{ "lock", 0, CLI_VALUE, "FILE", "describe a lock; licences of its wheels are not in it",
 	  false, offsetof(struct options, lock) },
+	{ "base", 0, CLI_LIST, "FILE|DIR", "of a delta: the bundle that it was made from", false,
+	  offsetof(struct options, base) },
 	{ "format", 0, CLI_VALUE, "NAME", "spdx (2.3, the default) or cyclonedx (1.5), JSON both",
 	  false, offsetof(struct options, format) },
 	{ "output", 'o', CLI_VALUE, "FILE", "write there instead of to the terminal", false,
@@ -50,15 +53,16 @@ static int describe(const struct options *o, const char *bundle, struct contents
 			r = lock_date(&created, err);
 		return r < 0 ? r : sbom_make(lock, NULL, created, ret, err);
 	}
-	r = contents_open(bundle, contents, err);
+	r = contents_open(bundle, o->base.items, contents, err);
+	if (r == 0 && o->base.items[0])
+		r = contents_check_bases(contents, err);
+	if (r == 0)
+		r = contents_need_all(contents, err);
 	if (r < 0)
 		return r;
 	if (!contents->has_lock)
-		return err_set(err, ERR_USAGE,
-			       "'%s' carries no lock (a delta leaves it to its base): name a whole "
-			       "bundle, or the lock with --lock",
-			       bundle);
-	return sbom_make(&contents->lock, contents, contents->index.created, ret, err);
+		return err_set(err, ERR_VERIFY, "'%s' carries no lock", bundle);
+	return sbom_make(&contents->lock, contents, contents->set.index.created, ret, err);
 }
 
 static int cmd_sbom(const void *options, int argc, char **argv, struct err *err)
@@ -76,6 +80,8 @@ static int cmd_sbom(const void *options, int argc, char **argv, struct err *err)
 			       o->format);
 	if ((argc == 1) == (o->lock != NULL))
 		return err_set(err, ERR_USAGE, "name a bundle, or a lock with --lock FILE");
+	if (o->lock && o->base.items[0])
+		return err_set(err, ERR_USAGE, "a lock has no base: leave --base out");
 	r = describe(o, argc ? argv[0] : NULL, &contents, &lock, &sbom, err);
 	if (r == 0)
 		r = cyclonedx ? sbom_cyclonedx(&sbom, &text, err) : sbom_spdx(&sbom, &text, err);
@@ -88,7 +94,7 @@ static int cmd_sbom(const void *options, int argc, char **argv, struct err *err)
 
 const struct cli_command bundle_cmd_sbom = {
 	.name = "sbom",
-	.args = "[BUNDLE.tar]",
+	.args = "[BUNDLE.tar|DIR]",
 	.max_args = 1,
 	.summary = "a bill of materials with licence, origin and digest of every part",
 	.options = sbom_options,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "cli.h"
 #include "clock.h"
 #include "contents_advisory.h"
 #include "json.h"
@@ -56,7 +57,7 @@ static void add_member(struct compare *c, enum compare_kind kind, const char *pa
 /* Both lists are in byte order. */
 static int compare_members(struct compare *c, struct err *err)
 {
-	const struct index *a = &c->from.index, *b = &c->to.index;
+	const struct index *a = &c->from.set.index, *b = &c->to.set.index;
 	size_t i = 0, k = 0;
 
 	c->members = calloc(a->member_count + b->member_count + 1, sizeof(*c->members));
@@ -79,34 +80,42 @@ static int compare_members(struct compare *c, struct err *err)
 	return 0;
 }
 
-static int open_one(const char *path, struct contents *contents, struct certlist *certs,
-		    struct err *err)
+/* Its base is one of BASES or the OTHER bundle. */
+static int open_one(const char *path, const char *const *bases, const char *other,
+		    struct contents *contents, struct certlist *certs, struct err *err)
 {
-	int r = contents_open(path, contents, err);
+	const char *candidates[CLI_LIST_MAX + 2] = { NULL };
+	size_t count = 0;
+	int r = 0;
 
+	for (; bases[count] && count < CLI_LIST_MAX; count++)
+		candidates[count] = bases[count];
+	candidates[count] = other;
+	r = contents_open(path, candidates, contents, err);
+	if (r == 0)
+		r = contents_need_all(contents, err);
 	if (r == 0 && !contents->has_lock)
-		return err_set(
-			err, ERR_USAGE,
-			"'%s' carries no lock (a delta leaves it to its base): compare whole "
-			"bundles",
-			path);
+		return err_set(err, ERR_VERIFY, "'%s' carries no lock", path);
 	return r < 0 ? r : certlist_read(contents, certs, err);
 }
 
-int compare_bundles(const char *from, const char *to, struct compare *ret, struct err *err)
+int compare_bundles(const char *from, const char *to, const char *const *bases, struct compare *ret,
+		    struct err *err)
 {
-	int r = open_one(from, &ret->from, &ret->from_certs, err);
+	int r = open_one(from, bases, to, &ret->from, &ret->from_certs, err);
 
 	if (r == 0)
-		r = open_one(to, &ret->to, &ret->to_certs, err);
+		r = open_one(to, bases, from, &ret->to, &ret->to_certs, err);
+	if (r == 0 && bases[0] && !ret->from.base && !ret->to.base)
+		r = err_set(err, ERR_USAGE, "both bundles are complete: leave --base out");
 	if (r == 0)
 		r = lock_diff(&ret->from.lock, &ret->to.lock, &ret->packages, err);
 	if (r == 0)
 		r = contents_advisories(&ret->to, &ret->from.lock, &ret->advisories, err);
 	if (r == 0)
 		r = compare_members(ret, err);
-	ret->installer = r == 0 && strcmp(ret->from.index.installer_sha256,
-					  ret->to.index.installer_sha256) != 0;
+	ret->installer = r == 0 && strcmp(ret->from.set.index.installer_sha256,
+					  ret->to.set.index.installer_sha256) != 0;
 	return r;
 }
 
@@ -116,10 +125,10 @@ static void print_side(const char *what, const struct contents *c)
 {
 	char created[CLOCK_TEXT_SIZE], expires[CLOCK_TEXT_SIZE];
 
-	clock_format(c->index.created, created);
-	clock_format(c->index.expires, expires);
-	printf("%s  %s %llu, created %s, expires %s\n", what, c->index.cluster,
-	       (unsigned long long)c->index.sequence, created, expires);
+	clock_format(c->set.index.created, created);
+	clock_format(c->set.index.expires, expires);
+	printf("%s  %s %llu, created %s, expires %s\n", what, c->set.index.cluster,
+	       (unsigned long long)c->set.index.sequence, created, expires);
 }
 
 static int print_packages(const struct compare *c, struct err *err)
@@ -205,7 +214,8 @@ int compare_text(const struct compare *c, struct err *err)
 	if (c->packages.platform)
 		printf("the platform is another one\n");
 	if (c->installer)
-		printf("the installer is another one: SHA-256 %s\n", c->to.index.installer_sha256);
+		printf("the installer is another one: SHA-256 %s\n",
+		       c->to.set.index.installer_sha256);
 	r = print_packages(c, err);
 	if (r == 0)
 		r = print_advisories(c, err);
@@ -223,15 +233,15 @@ static void side_json(struct json *j, const char *key, const struct contents *c)
 {
 	char created[CLOCK_TEXT_SIZE], expires[CLOCK_TEXT_SIZE];
 
-	clock_format(c->index.created, created);
-	clock_format(c->index.expires, expires);
+	clock_format(c->set.index.created, created);
+	clock_format(c->set.index.expires, expires);
 	json_open(j, key, '{');
-	json_string(j, "cluster", c->index.cluster);
-	json_number(j, "sequence", c->index.sequence);
+	json_string(j, "cluster", c->set.index.cluster);
+	json_number(j, "sequence", c->set.index.sequence);
 	json_string(j, "created", created);
 	json_string(j, "expires", expires);
-	json_string(j, "payload_sha256", c->index.payload_sha256);
-	json_string(j, "installer_sha256", c->index.installer_sha256);
+	json_string(j, "payload_sha256", c->set.index.payload_sha256);
+	json_string(j, "installer_sha256", c->set.index.installer_sha256);
 	json_close(j, '}');
 }
 

@@ -33,8 +33,9 @@ struct compare {
 		.from = CONTENTS_INIT, .to = CONTENTS_INIT, .packages = LOCK_DIFF_INIT, \
 	}
 
-/* Reads both. ERR_USAGE when one is not there or carries no lock. Release RET also after a failure. */
-int compare_bundles(const char *from, const char *to, struct compare *ret,
+/* Reads both as contents_open() does. A delta's base is the other one, or among BASES (ending with
+ * NULL): ERR_USAGE when it is not, or a volume is not there. Release RET also after a failure. */
+int compare_bundles(const char *from, const char *to, const char *const *bases, struct compare *ret,
 		    struct err *err) MUST_CHECK;
 void compare_release(struct compare *compare);
 

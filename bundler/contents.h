@@ -11,6 +11,7 @@
 
 #include <solv/pool.h>
 
+#include "archives.h"
 #include "err.h"
 #include "index.h"
 #include "lock.h"
@@ -26,11 +27,11 @@ struct contents_member {
 
 struct contents {
 	char *path;
-	struct str index_text, signature;
-	struct index index;
-	struct lock lock;                /* LOCK_INIT unless has_lock */
-	bool has_lock;                   /* a delta may leave it to its base */
-	struct wheel_meta *wheels;       /* of each of the lock's; empty where it is not carried */
+	struct archives set;
+	struct contents *base;     /* of a delta, when it was found */
+	struct lock lock;          /* LOCK_INIT unless has_lock */
+	bool has_lock;             /* not when it is in a volume or base that is not at hand */
+	struct wheel_meta *wheels; /* of each of the lock's; empty where it is not carried */
 	struct contents_member *members; /* what was read, in the index's order */
 	size_t count;
 	Pool *pool;       /* contents_pool() */
@@ -38,14 +39,24 @@ struct contents {
 	uint64_t rpm_bytes;
 };
 
-#define CONTENTS_INIT                                   \
-	{                                               \
-		.index = INDEX_INIT, .lock = LOCK_INIT, \
+#define CONTENTS_INIT                                    \
+	{                                                \
+		.set = ARCHIVES_INIT, .lock = LOCK_INIT, \
 	}
 
-/* Reads a tarball; of several volumes, those that lie beside it too. ERR_USAGE when it is not there,
- * ERR_VERIFY when it is no bundle or damaged. Release RET also after a failure. */
-int contents_open(const char *path, struct contents *ret, struct err *err) MUST_CHECK;
+/*
+ * Reads the bundle PATH: a tarball; one of several volumes, with those that lie beside it; or the
+ * directory of either. What a delta leaves out is taken from its base when that is among BASES (NULL,
+ * or paths as PATH that end with NULL), and so with that one's own. What is in no archive at hand is
+ * left out. ERR_USAGE when a path is not there, ERR_VERIFY when it is no bundle or damaged. Release
+ * RET also after a failure.
+ */
+int contents_open(const char *path, const char *const *bases, struct contents *ret,
+		  struct err *err) MUST_CHECK;
+/* ERR_USAGE when it is complete, ERR_VERIFY when it is a delta and its base was none of BASES. */
+int contents_check_bases(const struct contents *contents, struct err *err) MUST_CHECK;
+/* ERR_USAGE that says what to do when a volume or the base is not at hand. */
+int contents_need_all(const struct contents *contents, struct err *err) MUST_CHECK;
 void contents_release(struct contents *contents);
 
 /* Borrowed, or NULL. */

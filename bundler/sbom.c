@@ -122,8 +122,8 @@ static const char *signer_of(const struct contents *contents, const char *file)
 {
 	const size_t dir = strlen("repo/Packages/");
 
-	for (size_t i = 0; contents && i < contents->index.member_count; i++) {
-		const struct index_member *m = &contents->index.members[i];
+	for (size_t i = 0; contents && i < contents->set.index.member_count; i++) {
+		const struct index_member *m = &contents->set.index.members[i];
 
 		if (m->key && !strncmp(m->path, "repo/Packages/", dir) &&
 		    !strcmp(m->path + dir, file))
@@ -218,7 +218,8 @@ static int make_uuid(const struct lock *lock, const struct contents *contents, s
 	int r = lock_format(&sorted, &text, err);
 
 	if (r == 0 && contents)
-		r = sha256_hex(contents->index_text.buf, contents->index_text.len, hex, err);
+		r = sha256_hex(contents->set.index_text.buf, contents->set.index_text.len, hex,
+			       err);
 	else if (r == 0)
 		r = sha256_hex(text, strlen(text), hex, err);
 	if (r < 0)
@@ -227,12 +228,12 @@ static int make_uuid(const struct lock *lock, const struct contents *contents, s
 		 hex + 13, hex + 17, hex + 20);
 	if (contents)
 		r = str_printf(&sbom->version, err, "%llu",
-			       (unsigned long long)contents->index.sequence);
+			       (unsigned long long)contents->set.index.sequence);
 	else
 		r = str_printf(&sbom->version, err, "%.12s", hex);
 	return r < 0 ? r
 		     : str_printf(&sbom->name, err, "pgha-%s",
-				  contents ? contents->index.cluster : "lock");
+				  contents ? contents->set.index.cluster : "lock");
 }
 
 int sbom_make(const struct lock *lock, struct contents *contents, time_t created, struct sbom *ret,

@@ -23,21 +23,49 @@ static int check_signature(struct show *show, const char *ca, struct err *err)
 	int r = x509_load_all(ca, ERR_USAGE, &cas, err);
 
 	if (r == 0)
-		r = cms_verify(c->signature.buf, c->signature.len, c->index_text.buf,
-			       c->index_text.len, cas, NULL, clock_now(), &show->signer, err);
+		r = cms_verify(c->set.signature.buf, c->set.signature.len, c->set.index_text.buf,
+			       c->set.index_text.len, cas, NULL, clock_now(), &show->signer, err);
 	show->checked = r == 0;
 	return r;
 }
 
-int show_open(const char *path, const char *ca, struct show *ret, struct err *err)
+int show_open(const char *path, const char *ca, const char *const *bases, struct show *ret,
+	      struct err *err)
 {
-	int r = contents_open(path, &ret->contents, err);
+	int r = contents_open(path, bases, &ret->contents, err);
 
+	if (r == 0 && bases[0])
+		r = contents_check_bases(&ret->contents, err);
 	if (r == 0 && ca)
 		r = check_signature(ret, ca, err);
 	if (r == 0)
 		r = certlist_read(&ret->contents, &ret->certificates, err);
 	return r < 0 ? r : contents_advisories(&ret->contents, NULL, &ret->advisories, err);
+}
+
+struct show_part show_volume(const struct index *index, size_t volume)
+{
+	struct show_part part = { .members = 0 };
+	size_t i = 0, to = 0;
+
+	for (index_volume_range(index, volume, &i, &to); i < to; i++) {
+		part.members += !index->members[i].from_base;
+		part.bytes += index->members[i].from_base ? 0 : index->members[i].size_bytes;
+	}
+	return part;
+}
+
+struct show_part show_carried(const struct index *index)
+{
+	struct show_part all = { .members = 0 };
+
+	for (size_t i = 0; i < index_volume_count(index); i++) {
+		struct show_part part = show_volume(index, i);
+
+		all.members += part.members;
+		all.bytes += part.bytes;
+	}
+	return all;
 }
 
 const char *show_reason_name(const char *reason)
@@ -83,9 +111,45 @@ static void print_size(uint64_t bytes)
 	printf("%10.1f KiB", (double)bytes / 1024);
 }
 
-static void print_head(const struct show *show)
+static int print_volumes(const struct archives *set, struct err *err)
 {
-	const struct index *index = &show->contents.index;
+	int r = 0;
+
+	if (set->index.volumes.count)
+		printf("volumes    %zu\n", set->count);
+	for (size_t i = 0; r == 0 && i < set->index.volumes.count; i++) {
+		struct show_part part = show_volume(&set->index, i);
+		CLEANUP(str_release) struct str name = STR_INIT;
+
+		index_archive_name(&set->index, i, &name);
+		r = str_check(&name, err);
+		if (r < 0)
+			break;
+		print_size(part.bytes);
+		printf("  %4zu members in %s%s\n", part.members, name.buf,
+		       set->items[i].fd >= 0 ? "" : "  (not here)");
+	}
+	return r;
+}
+
+static void print_base(const struct index *index)
+{
+	struct show_part part = show_carried(index);
+	uint64_t bytes = index_total_bytes(index);
+
+	if (!index->base_sequence)
+		return;
+	printf("base       sequence %llu, whose index has the SHA-256 %s\n",
+	       (unsigned long long)index->base_sequence, index->base_sha256);
+	print_size(part.bytes);
+	printf("  %4zu members are carried here\n", part.members);
+	print_size(bytes - part.bytes);
+	printf("  %4zu members are the base's\n", index->member_count - part.members);
+}
+
+static int print_head(const struct show *show, struct err *err)
+{
+	const struct index *index = &show->contents.set.index;
 	char created[CLOCK_TEXT_SIZE], expires[CLOCK_TEXT_SIZE];
 
 	clock_format(index->created, created);
@@ -102,11 +166,8 @@ static void print_head(const struct show *show)
 	printf("platform   %s %s\n", index->platform.id, index->platform.arch);
 	printf("payload    SHA-256 %s\n", index->payload_sha256);
 	printf("installer  SHA-256 %s\n", index->installer_sha256);
-	if (index->base_sequence)
-		printf("base       sequence %llu has what is not carried here\n",
-		       (unsigned long long)index->base_sequence);
-	if (index->volumes.count)
-		printf("volumes    %zu\n", index->volumes.count);
+	print_base(index);
+	return print_volumes(&show->contents.set, err);
 }
 
 static void print_parts(const struct index *index)
@@ -139,7 +200,7 @@ static void print_parts(const struct index *index)
 	}
 }
 
-/* Of a delta that leaves the lock to its base: what the index says. */
+/* When the lock is not at hand: what the index says. */
 static void print_members(const struct index *index)
 {
 	printf("\n");
@@ -167,12 +228,12 @@ static int print_plain(const char *text, struct err *err)
 	return r;
 }
 
-static const char *signer_of(const struct index *index, const struct lock_rpm *rpm)
+static const struct index_member *member_of(const struct index *index, const struct lock_rpm *rpm)
 {
 	for (size_t i = 0; i < index->member_count; i++)
 		if (index->members[i].key && !strcmp(index->members[i].sha256, rpm->sha256))
-			return index->members[i].key;
-	return "nobody";
+			return &index->members[i];
+	return NULL;
 }
 
 static int print_group(const struct show *show, const struct show_group *group, struct err *err)
@@ -185,12 +246,16 @@ static int print_group(const struct show *show, const struct show_group *group, 
 	print_size(group->bytes);
 	printf("\n");
 	for (size_t i = 0; r == 0 && i < lock->rpms.count; i++) {
+		const struct index_member *m = NULL;
+
 		if (strcmp(show_reason_name(contents_root_reason(lock, i)), group->name) != 0)
 			continue;
 		print_size(rpms[i].size_bytes);
 		printf("  %s  ", rpms[i].nevra);
 		r = print_plain(rpms[i].license, err);
-		printf("  signed by %s\n", signer_of(&show->contents.index, &rpms[i]));
+		m = member_of(&show->contents.set.index, &rpms[i]);
+		printf("  signed by %s%s\n", m ? m->key : "nobody",
+		       m && m->from_base ? "  (from the base)" : "");
 	}
 	return r;
 }
@@ -265,16 +330,17 @@ static int print_advisories(const struct advisories *list, struct err *err)
 
 int show_text(const struct show *show, struct err *err)
 {
-	int r = 0;
+	int r = print_head(show, err);
 
-	print_head(show);
-	print_parts(&show->contents.index);
+	if (r < 0)
+		return r;
+	print_parts(&show->contents.set.index);
 	if (show->contents.has_lock) {
 		r = print_packages(show, err);
 		if (r == 0)
 			r = print_wheels(&show->contents, err);
 	} else {
-		print_members(&show->contents.index);
+		print_members(&show->contents.set.index);
 	}
 	if (r == 0)
 		r = print_certificates(&show->certificates, err);

@@ -17,9 +17,43 @@ static void time_json(struct json *j, const char *key, time_t t)
 	json_string(j, key, text);
 }
 
+static void part_json(struct json *j, struct show_part part)
+{
+	json_number(j, "members", part.members);
+	json_number(j, "size", part.bytes);
+}
+
+/* Which archives there are, whether they are at hand, and what is in none of them. */
+static void archives_json(const struct archives *set, struct json *j)
+{
+	const struct index *index = &set->index;
+	struct show_part carried = show_carried(index);
+
+	json_open(j, "archives", '[');
+	for (size_t i = 0; i < set->count; i++) {
+		CLEANUP(str_release) struct str name = STR_INIT;
+
+		index_archive_name(index, i, &name);
+		json_open(j, NULL, '{');
+		json_string(j, "name", name.buf);
+		part_json(j, show_volume(index, i));
+		json_bool(j, "here", set->items[i].fd >= 0);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+	if (!index->base_sequence)
+		return;
+	json_open(j, "base", '{');
+	json_number(j, "sequence", index->base_sequence);
+	json_string(j, "index_sha256", index->base_sha256);
+	part_json(j, (struct show_part){ .members = index->member_count - carried.members,
+					 .bytes = index_total_bytes(index) - carried.bytes });
+	json_close(j, '}');
+}
+
 static void head_json(const struct show *show, struct json *j)
 {
-	const struct index *index = &show->contents.index;
+	const struct index *index = &show->contents.set.index;
 
 	json_string(j, "cluster", index->cluster);
 	json_number(j, "sequence", index->sequence);
@@ -37,6 +71,7 @@ static void head_json(const struct show *show, struct json *j)
 	if (index->base_sequence)
 		json_number(j, "base_sequence", index->base_sequence);
 	json_number(j, "volumes", index_volume_count(index));
+	archives_json(&show->contents.set, j);
 	if (!show->checked) {
 		json_string(j, "signer", NULL);
 		return;
@@ -79,8 +114,8 @@ static const struct lock_rpm *rpm_of(const struct lock *lock, const char *sha256
 static void packages_json(const struct contents *c, struct json *j)
 {
 	json_open(j, "packages", '[');
-	for (size_t i = 0; i < c->index.member_count; i++) {
-		const struct index_member *m = &c->index.members[i];
+	for (size_t i = 0; i < c->set.index.member_count; i++) {
+		const struct index_member *m = &c->set.index.members[i];
 		size_t at = 0;
 		const struct lock_rpm *rpm = rpm_of(&c->lock, m->sha256, &at);
 
@@ -91,6 +126,8 @@ static void packages_json(const struct contents *c, struct json *j)
 		json_number(j, "size", m->size_bytes);
 		json_string(j, "sha256", m->sha256);
 		json_string(j, "key", m->key);
+		if (c->set.index.base_sequence)
+			json_bool(j, "carried", !m->from_base);
 		if (rpm) {
 			json_string(j, "nevra", rpm->nevra);
 			json_string(j, "license", rpm->license);

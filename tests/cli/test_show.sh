@@ -9,7 +9,7 @@ if ! python3 -m pip --version >/dev/null 2>&1; then
 	finish
 fi
 umask 077
-if ! { "$root/tests/cli/make_bundle.sh" "$work/a" && "$root/tests/cli/make_bundle.sh" "$work/b" 4 8 3; } >"$work/log" 2>&1; then
+if ! { "$root/tests/cli/make_bundle.sh" "$work/a" && "$root/tests/cli/make_bundle.sh" "$work/b" 4 300 3; } >"$work/log" 2>&1; then
 	not_ok "bundles can be made" "$(<"$work/log")"
 	finish
 fi
@@ -70,5 +70,77 @@ expect "a bundle and itself" 0 "no package changes" "$bundle" diff "$old" "$old"
 expect "one that is not there" 2 "cannot open" "$bundle" diff "$old" "$work/none.tar"
 head -c 4096 "$old" >"$work/short.tar"
 expect "a short one" 5 "" "$bundle" diff "$old" "$work/short.tar"
+
+# --- volumes, and deltas of them ----------------------------------------------------------------------------------
+
+mv "$work/out" "$work/whole"
+echo 'still more = 1' >>"$work/b/services/beta/templates/main"
+# more OUT OPTION…
+more() {
+	local out=$work/$1
+	shift
+	PIP_NO_INDEX=1 PIP_FIND_LINKS=$work/b/wheels "$bundle" build -f "$work/b/bundle.yaml" --keys "$work/keys" \
+		--passphrases "$work/b/passphrases" --cache "$work/cache" -o "$out" "$@"
+}
+old=$work/whole/pgha-scene-1.tar new=$work/whole/pgha-scene-2.tar
+more volumes --volume-size 1MiB >/dev/null 2>&1
+if [[ ! -e $work/volumes/pgha-scene-3.1of2.tar ]]; then not_ok "there are volumes" "$(ls "$work/volumes")"; fi
+expect "show of a volume" 0 "" "$bundle" show "$work/volumes/pgha-scene-3.2of2.tar"
+volumes=$out
+says "it names all of them" '^volumes    2$' ' KiB +[0-9]+ members in pgha-scene-3.1of2.tar$' ' KiB +[0-9]+ members in pgha-scene-3.2of2.tar$'
+says "and tells all, as they lie side by side" '^alpha: 1 packages' '^certificates: 2'
+expect "show of their directory" 0 "$volumes" "$bundle" show "$work/volumes"
+mkdir "$work/alone" "$work/swapped"
+cp "$work/volumes/pgha-scene-3.2of2.tar" "$work/alone/second.tar"
+expect "show of one alone" 0 "this is not all: '$work/alone/second.tar' is a bundle in 2 volumes, and 'pgha-scene-3.1of2.tar' is not there" \
+	"$bundle" show "$work/alone/second.tar"
+says "it tells what its index says" 'members in pgha-scene-3.1of2.tar  \(not here\)$' 'alpha-3-1.noarch.rpm  signed by'
+cp "$work/volumes/pgha-scene-3.1of2.tar" "$work/swapped/pgha-scene-3.2of2.tar"
+cp "$work/volumes/pgha-scene-3.2of2.tar" "$work/swapped/pgha-scene-3.1of2.tar"
+expect "under each other's names" 0 "$volumes" "$bundle" show "$work/swapped/pgha-scene-3.2of2.tar"
+for command in "diff $old" sbom; do
+	# shellcheck disable=SC2086 # a command with its arguments
+	expect "${command%% *} needs all of them" 2 "put them all into one directory" "$bundle" $command "$work/alone/second.tar"
+done
+expect "diff takes a directory" 0 "changed   manifests/services/beta/templates/main" "$bundle" diff "$new" "$work/volumes"
+
+echo 'yet more = 1' >>"$work/b/services/alpha/templates/main"
+more delta --delta-from "$work/volumes" >/dev/null 2>&1
+delta=$work/delta/pgha-scene-4-from-3.tar
+digest=$(tar -xOf "$work/volumes/pgha-scene-3.1of2.tar" index.yaml | sha256sum | cut -d' ' -f1)
+expect "show of a delta" 0 "this is not all: '$delta' is a delta on top of sequence 3: name that bundle with --base" "$bundle" show "$delta"
+says "it names the base" "^base       sequence 3, whose index has the SHA-256 $digest\$" 'members are carried here$' "members are the base's\$" \
+	'alpha-3-1.noarch.rpm .*\(from the base\)$'
+expect "with its base" 0 "" "$bundle" show "$delta" --base "$work/volumes"
+says "it tells all" '^alpha: 1 packages' 'alpha-1:3-1.noarch  MIT  signed by .*\(from the base\)$' '^certificates: 2' 'demo 1.1'
+expect "with another bundle" 5 "that is sequence 3, whose index has the SHA-256 $digest" "$bundle" show "$delta" --base "$new"
+expect "a complete bundle has no base" 2 "is complete: leave --base out" "$bundle" show "$new" --base "$old"
+expect "in JSON" 0 "" "$bundle" show --json "$delta"
+printf '%s' "$out" >"$work/json"
+expect "it has what is carried" 0 "" python3 -c 'import json, os, sys
+b = json.load(open(sys.argv[1]))
+archive, = b["archives"]
+assert archive["name"] == os.path.basename(sys.argv[2]) and archive["here"]
+assert archive["size"] < 20000 < b["base"]["size"] and b["base"]["members"] > archive["members"] > 4
+assert b["base"]["sequence"] == b["base_sequence"] == 3 and b["base"]["index_sha256"] == sys.argv[3]
+assert not any(p["carried"] for p in b["packages"])' "$work/json" "$delta" "$digest"
+
+expect "diff of a base and its delta" 0 "" "$bundle" diff "$work/volumes" "$delta"
+says "it tells what changed" 'packages and wheels: no package changes' '^  changed   manifests/services/alpha/templates/main$'
+if [[ $out == *beta* ]]; then not_ok "and nothing else" "$out"; else ok "and nothing else"; fi
+expect "diff of a delta and another bundle" 2 "name that bundle with --base" "$bundle" diff "$old" "$delta"
+expect "with the base" 0 "" "$bundle" diff "$old" "$delta" --base "$work/volumes"
+says "it is as of whole bundles" '^  up +alpha +1:2-1 -> 1:3-1$' 'changed +certs/two/beta-server.crt +O=pgha' 'Important +security +SCENE-2026:1'
+expect "a base where none is wanted" 2 "both bundles are complete" "$bundle" diff "$old" "$new" --base "$work/volumes"
+more delta2 --delta-from "$delta" --rebuild >/dev/null 2>&1
+expect "a delta of a delta needs both" 2 "is a delta on top of sequence 3" "$bundle" diff "$delta" "$work/delta2"
+expect "and then it is known" 0 "no package changes" "$bundle" diff "$delta" "$work/delta2" --base "$work/volumes"
+expect "a bill of a delta" 2 "name that bundle with --base" "$bundle" sbom "$delta"
+"$bundle" sbom "$delta" --base "$work/volumes" >"$work/sbom.json" 2>/dev/null
+more complete >/dev/null 2>&1
+parts() { python3 -c 'import json, sys; print(*sorted(map(str, json.load(open(sys.argv[1]))["packages"][1:])))' "$1"; }
+"$bundle" sbom "$work/complete" >"$work/complete.json"
+if [[ -s $work/sbom.json && $(parts "$work/sbom.json") == "$(parts "$work/complete.json")" ]]; then ok "with its base it is that of the whole"
+else not_ok "with its base it is that of the whole" "$(diff "$work/sbom.json" "$work/complete.json")"; fi
 if [[ $(cat "$work/.out" "$work/.err") == *"the password of"* ]]; then not_ok "no secret is told"; else ok "no secret is told"; fi
 finish
