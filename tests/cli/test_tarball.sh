@@ -55,6 +55,8 @@ check_index() { openssl cms -verify -binary -inform DER -in unpacked/index.yaml.
 expect "openssl accepts the index" 0 "erification successful" check_index unpacked/index.yaml
 sed 's/^sequence: 1$/sequence: 2/' unpacked/index.yaml >changed
 expect "and refuses it when a byte changes" 4 "erification failure" check_index changed
+expect "pip installs the wheels by their hashes, without an index" 0 "Successfully installed demo-1.0" env -u PIP_FIND_LINKS python3 -m pip install \
+	--no-index --require-hashes --find-links unpacked/wheels --target "$work/site" -r unpacked/wheels/requirements.lock
 
 dnf_alone() {
 	dnf --config="$work/dnf.conf" --noplugins --installroot="$work/root" --releasever=8 --forcearch=x86_64 \

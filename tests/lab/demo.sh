@@ -71,6 +71,7 @@ demo_bundle() {
 		etcd postgresql17-server python3.13 haproxy pgbouncer
 	step 'stock openssl judges what it seals' "$LAB_DIR/sealed.py" "$DEMO_BUNDLE" "$DEMO/ca.crt" "$LAB_SECRETS/passphrases" \
 		"$LAB_SECRETS/keys"
+	step 'stock pip installs its wheels' connected_run tests/lab/stock-wheels.sh "$DEMO_BUNDLE" python3.13 --libpq
 	step "the application's certificate" demo_client_certificate
 	step 'a second bundle, as a delta' media_delta
 }

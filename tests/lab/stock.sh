@@ -50,9 +50,25 @@ check "sha256sum agrees for $(wc -l <../sums) members" sha256sum --quiet --stric
 
 keys=$(for key in keys/*.asc; do printf 'file://%s ' "$PWD/$key"; done)
 mkdir ../root ../log.d
-check "dnf without a network installs $* into an empty root" unshare -n dnf -y --noplugins --installroot="$work/root" \
-	--setopt=reposdir=/nonexistent --repofrompath="pgha,file://$PWD/repo" --releasever=8 --forcearch=x86_64 \
-	--setopt=module_platform_id=platform:el8 --setopt=install_weak_deps=0 --setopt=tsflags=noscripts \
-	--setopt=cachedir="$work/cache" --setopt=logdir="$work/log.d" --setopt=persistdir="$work/persist" \
-	--setopt=pgha.gpgcheck=1 --setopt=pgha.gpgkey="$keys" --setopt=best=1 install "$@"
+# shellcheck disable=SC2317
+dnf_alone() {
+	unshare -n dnf -y --noplugins --installroot="$work/root" --setopt=reposdir=/nonexistent \
+		--repofrompath="pgha,file://$PWD/repo" --releasever=8 --forcearch=x86_64 \
+		--setopt=module_platform_id=platform:el8 --setopt=install_weak_deps=0 --setopt=tsflags=noscripts \
+		--setopt=cachedir="$work/cache" --setopt=logdir="$work/log.d" --setopt=persistdir="$work/persist" \
+		--setopt=pgha.gpgcheck=1 --setopt=pgha.gpgkey="$keys" --setopt=best=1 "$@"
+}
+
+# Every one that the repository has: PACKAGEs bring in all that is inside.
+# shellcheck disable=SC2317
+advisories() {
+	local id ids listed
+	ids=$(zcat repo/repodata/*updateinfo.xml.gz | grep -o '<id>[^<]*' | cut -c5-)
+	listed=$(dnf_alone --quiet updateinfo list --all)
+	echo "$listed"
+	for id in $ids; do [[ $listed == *"$id "* ]] || return 1; done
+	[[ -n $ids ]]
+}
+check "dnf without a network installs $* into an empty root" dnf_alone install "$@"
+check 'and lists the advisories' advisories
 exit $failed
