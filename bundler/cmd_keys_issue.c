@@ -187,7 +187,8 @@ static int revoke_run(const void *options, int argc, char **argv, struct err *er
 		r = revoke_one(&keys, &list, argv[i], err);
 	if (r == 0)
 		notice("the next bundle carries the list, and new certificates for the nodes' "
-		       "revoked ones");
+		       "revoked ones; bundles are checked against it, but no service reads it: "
+		       "TLS accepts what was revoked until it expires");
 	return r;
 }
 
