@@ -172,6 +172,20 @@ static int fill_index(struct build *b, struct err *err)
 	return r < 0 ? r : sha256_file(b->def.installer, index->installer_sha256, NULL, err);
 }
 
+/* keys_open() has told of a signer that ends soon. */
+static void warn_of_signer(const struct build *b)
+{
+	time_t left = b->keys.signer_not_after - b->index.created;
+
+	if (left >= (time_t)KEYS_SIGNER_WARN_DAYS * KEYS_DAY_S &&
+	    b->keys.signer_not_after < b->index.expires)
+		warning("the signer in '%s' expires in %ld days, before the bundle does "
+			"(valid_days: "
+			"%u), which cannot be installed after that: pgha-bundle keys renew --keys "
+			"'%s' signer",
+			b->keys.dir, (long)(left / KEYS_DAY_S), b->def.valid_days, b->keys.dir);
+}
+
 /* What is written differs only in seals, times and the sequence when this does not. */
 static int describe(struct build *b, const struct assemble *a, const struct options *o,
 		    char ret_key[SHA256_HEX_SIZE], struct err *err)
@@ -225,6 +239,8 @@ static int assemble(struct build *b, const struct assemble *a, const struct opti
 		r = assemble_artifacts(&with_dir, &b->pack, err);
 	if (r == 0)
 		r = fill_index(b, err);
+	if (r == 0)
+		warn_of_signer(b);
 	if (r == 0)
 		r = describe(b, a, o, key, err);
 	if (r == 0 && !o->rebuild)

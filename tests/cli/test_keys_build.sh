@@ -110,6 +110,9 @@ expect "and then it does" 0 "pgha-scene-" build keys renewed --ca-passphrase-fil
 expect "with RSA keys too" 0 "pgha-scene-1.tar" build rsa out.rsa
 sealed "RSA keys" out.rsa rsa
 
+"$bundle" keys init --out brief --signer-days 80 >/dev/null 2>&1
+expect "a signer that ends before the bundle is told" 0 "before the bundle does (valid_days: 90)" build brief out.brief
+
 # -- somebody else's CA, below a root ---------------------------------------------------------------
 office() { # the other CA, with our own program: an issuing CA in PKCS#12 would do as well
 	cat >ca.cnf <<'END'
