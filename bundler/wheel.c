@@ -364,6 +364,8 @@ int wheel_resolve(const struct definition *def, const char *cache, const struct 
 		return 0;
 	r = open_pip(def, cache, &pip, &work, err);
 	if (r == 0)
+		notice("asking pip for wheels: %zu requirements", def->wheels.requirements.count);
+	if (r == 0)
 		r = path_join(work.path, "built", &built, err);
 	if (r == 0)
 		r = dir_make(built, 0755, err);

@@ -147,6 +147,14 @@ static bool names_a_wheel(const struct update *update)
 	return false;
 }
 
+static int report_freely(const struct pip *pip, const struct definition *def, const char *work,
+			 struct pip_report *ret, struct err *err)
+{
+	int r = pip_report(pip, &def->wheels.requirements, work, ret, err);
+
+	return r < 0 ? err_prefix(err, "%s: wheels", def->path) : 0;
+}
+
 int wheel_choose(const struct pip *pip, const struct definition *def, const struct update *update,
 		 const char *work, struct pip_report *ret, struct err *err)
 {
@@ -160,7 +168,7 @@ int wheel_choose(const struct pip *pip, const struct definition *def, const stru
 		*err = (struct err)ERR_INIT; /* the requirements are others now */
 	}
 	if (!is_partial(update))
-		return pip_report(pip, &def->wheels.requirements, work, ret, err);
-	r = pip_report(pip, &def->wheels.requirements, work, &freely, err);
+		return report_freely(pip, def, work, ret, err);
+	r = report_freely(pip, def, work, &freely, err);
 	return r < 0 ? r : choose_partly(pip, def, update, work, &freely, ret, err);
 }

@@ -100,6 +100,9 @@ definition 2.17 "$python" native >"$work/b.yaml"
 expect "a wheel for a newer glibc is refused by name" 4 "manylinux_2_28_x86_64.whl' needs glibc 2.28, and the target has 2.17" resolve native
 definition 2.28 3.99 leaf >"$work/b.yaml"
 expect "a Python that is not here is named" 6 "install python3.99 and its pip" resolve python
+definition 2.28 "$python" leaf==9 >"$work/b.yaml"
+expect "what the index does not have is told with the definition" 4 "b.yaml: wheels: " resolve none
+expect "and with what pip says" 4 "No matching distribution found for leaf==9" resolve none
 
 # Hostile ones.
 definition 2.28 "$python" leaf==1.0 >"$work/b.yaml"
