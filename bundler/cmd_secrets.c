@@ -2,6 +2,7 @@
 /* pgha-bundle secrets …: the .env of a definition. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cleanup.h"
 #include "commands.h"
@@ -105,6 +106,34 @@ static void print_holders(const struct secrets *s, const char *name)
 	printf("\n");
 }
 
+/* What new files alone do not change. */
+static void tell_held(const struct service *service, const struct service_variable *v)
+{
+	if (v->held.change) {
+		notice("%s: the running cluster holds it, and gets it when the nodes of service "
+		       "'%s' "
+		       "are installed",
+		       v->name, service->name);
+		return;
+	}
+	notice("%s: the running cluster (service '%s') holds it, and nothing changes it there by "
+	       "itself",
+	       v->name, service->name);
+	notice("by hand: %s", v->held.by_hand.en);
+	notice("à la main : %s", v->held.by_hand.fr);
+}
+
+static void tell_holders(const struct secrets *s, const char *name)
+{
+	for (size_t i = 0; i < s->manifest->count; i++) {
+		const struct service *service = s->manifest->services[i];
+
+		SERVICE_EACH(struct service_variable, v, service->variables)
+		if (service_is_held(v) && !strcmp(v->name, name))
+			tell_held(service, v);
+	}
+}
+
 static int cmd_rotate(const void *data, int argc, char **argv, struct err *err)
 {
 	const struct options *o = data;
@@ -123,6 +152,8 @@ static int cmd_rotate(const void *data, int argc, char **argv, struct err *err)
 		return r;
 	for (int i = 0; i < argc; i++)
 		print_holders(&s, argv[i]);
+	for (int i = 0; i < argc; i++)
+		tell_holders(&s, argv[i]);
 	notice("what was before is in '%s': a running cluster has the old passwords until its "
 	       "services are given the new ones; remove that file then",
 	       kept);

@@ -127,6 +127,11 @@ cp "$work/vault/env" "$work/before.env"
 expect "rotate tells who holds the password" 0 "REWIND_PASSWORD: patroni@node1 patroni@node2 patroni@node3" \
 	"$bundle" secrets rotate -f "$d/rhel8.yaml" REWIND_PASSWORD PGBOUNCER_PASSWORD
 if [[ $out == *"PGBOUNCER_PASSWORD: patroni@node1 patroni@node2 patroni@node3 pgbouncer@pgbouncer"* ]]; then ok "of each"; else not_ok "of each" "$out"; fi
+if [[ $err == *"REWIND_PASSWORD: the running cluster holds it, and gets it when the nodes of service 'patroni' are installed"* ]]; then
+	ok "and how the cluster gets it"
+else
+	not_ok "and how the cluster gets it" "$err"
+fi
 diff "$work/before.env" "$d/.env" | sed -n 's/^> //p' >"$work/changed"
 if [[ $(wc -l <"$work/changed") == 2 ]] && grep -qxE 'REWIND_PASSWORD=[A-Za-z0-9]{32} # mine' "$work/changed" &&
 	grep -qxE 'PGBOUNCER_PASSWORD=[A-Za-z0-9]{32}' "$work/changed"; then
@@ -150,12 +155,13 @@ sed -i '/^REWIND_PASSWORD/d' "$work/vault/env"
 expect "one that is not there yet is added" 0 "previous-2" "$bundle" secrets rotate -f "$d/rhel8.yaml" REWIND_PASSWORD
 if [[ $(tail -n 1 "$d/.env") =~ ^REWIND_PASSWORD=.{32}$ ]] && cmp -s "$kept" "$work/before.env"; then ok "at the end"; else not_ok "at the end"; fi
 expect "and check is content" 0 "nothing wrong" "$bundle" secrets check -f "$d/rhel8.yaml"
+expect "what no step changes is told with what to do" 0 "by hand: on one etcd node, as root: " "$bundle" secrets rotate -f "$d/rhel8.yaml" ETCD_ROOT_PASSWORD
 before=$(sha256sum "$d/.env")
 expect "a slip is refused" 2 "'REWIND_PASWORD' is no password of this definition's services (did you mean 'REWIND_PASSWORD'?)" \
 	"$bundle" secrets rotate -f "$d/rhel8.yaml" REPLICATOR_PASSWORD REWIND_PASWORD
 expect "what is no secret too" 2 "'SCOPE' is no password" "$bundle" secrets rotate -f "$d/rhel8.yaml" SCOPE
 expect "nothing named is a mistake" 2 "" "$bundle" secrets rotate -f "$d/rhel8.yaml"
-if [[ $(sha256sum "$d/.env") == "$before" && ! -e $work/vault/env.previous-3 ]]; then ok "and changes nothing"; else not_ok "and changes nothing"; fi
+if [[ $(sha256sum "$d/.env") == "$before" && ! -e $work/vault/env.previous-4 ]]; then ok "and changes nothing"; else not_ok "and changes nothing"; fi
 
 sed -i '/^env:/d' "$d/rhel8.yaml"
 expect "a definition without .env must be told where" 3 "'env'" "$bundle" secrets init -f "$d/rhel8.yaml"
