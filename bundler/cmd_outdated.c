@@ -97,7 +97,7 @@ static int find_advisories(struct work *w, struct err *err)
 static int add_wheels(struct work *w, struct err *err)
 {
 	CLEANUP(pip_report_release) struct pip_report report = { .items = NULL };
-	int r = wheel_versions(&w->def, w->cache, &report, err);
+	int r = wheel_versions(&w->def, w->cache, &w->lock, &report, err);
 
 	for (size_t i = 0; r == 0 && i < report.count; i++) {
 		struct lock_wheel *wheel = NULL;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "file.h"
@@ -21,13 +22,37 @@ extern char **environ;
 static const char *const own_modules = "import sys\n"
 				       "sys.path[:] = [p for p in sys.path if p]\n";
 
+#define SOURCE_ENV "PGHA_PIP_SOURCE"
+
 /*
  * pip under a fixed umask, which is what a wheel's permissions come from, and a limit of 1 GiB for
- * each file: an index that never ends fills no disk. pip asks a source for its requirements by running
+ * each file: an index that never ends fills no disk. With SOURCE_ENV, a source that it would prepare
+ * ends it, and that file says which one; nor does it take a wheel that was built of one some time ago.
+ * These parts of pip have been the same from 22 to 25. In a build pip asks a source for its requirements by running
  * it, and what it runs is given neither pip's settings, which may hold a password, nor the home.
  */
 static const char *const run_pip =
-	"import os, resource, runpy, subprocess\n"
+	"import hashlib, json, os, re, resource, runpy, subprocess\n"
+	"def stop(self, *args, **keywords):\n"
+	"    from pip._internal.exceptions import InstallationError\n"
+	"    name, path, link = self.req.name, self.req.local_file_path, self.req.link\n"
+	"    if not name or not path or not os.path.isfile(path):\n"
+	"        raise InstallationError(f'{self.req} is no source archive with a name')\n"
+	"    stem = re.sub(r'\\.(zip|tgz|tar(\\.[a-z0-9]+)?)$', '', link.filename)\n"
+	"    with open(path, 'rb') as source:\n"
+	"        digest = hashlib.sha256(source.read()).hexdigest()\n"
+	"    with open(os.environ['" SOURCE_ENV "'], 'w') as out:\n"
+	"        json.dump([{\n"
+	"            'name': re.sub('[-_.]+', '-', name).lower(),\n"
+	"            'version': stem.rpartition('-')[2],\n"
+	"            'url': re.sub('//[^/@]*@', '//', link.url_without_fragment, count=1),\n"
+	"            'sha256': digest}], out)\n"
+	"    os._exit(3)\n"
+	"if os.environ.get('" SOURCE_ENV "'):\n"
+	"    from pip._internal.cache import WheelCache\n"
+	"    from pip._internal.distributions.sdist import SourceDistribution\n"
+	"    SourceDistribution.prepare_distribution_metadata = stop\n"
+	"    WheelCache.get_cache_entry = lambda *args, **keywords: None\n"
 	"os.umask(0o022)\n"
 	"hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]\n"
 	"most = 1 << 30 if hard == resource.RLIM_INFINITY else min(hard, 1 << 30)\n"
@@ -57,19 +82,9 @@ void pip_release(struct pip *pip)
 static int keep_environment(struct strv *keep, struct err *err)
 {
 	static const char *const names[] = {
-		"HOME",
-		"TMPDIR",
-		"XDG_CONFIG_HOME",
-		"XDG_CACHE_HOME",
-		"SSL_CERT_FILE",
-		"SSL_CERT_DIR",
-		"http_proxy",
-		"https_proxy",
-		"no_proxy",
-		"HTTP_PROXY",
-		"HTTPS_PROXY",
-		"NO_PROXY",
-		"REQUESTS_CA_BUNDLE",
+		"HOME",         "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "SSL_CERT_FILE",
+		"SSL_CERT_DIR", "http_proxy",      "https_proxy",    "no_proxy",
+		"HTTP_PROXY",   "HTTPS_PROXY",     "NO_PROXY",       "REQUESTS_CA_BUNDLE",
 	};
 	int r = 0;
 
@@ -141,9 +156,9 @@ int pip_open(const char *version, struct pip *ret, struct err *err)
 	return 0;
 }
 
-/* Runs HEAD, which ends with NULL, and ARGS behind it. */
+/* Runs HEAD, which ends with NULL, and ARGS behind it. SETTING (or NULL) goes to the environment. */
 static int run(const struct pip *pip, const char *const *head, const struct strv *args,
-	       char **ret_out, struct err *err)
+	       const char *setting, char **ret_out, struct err *err)
 {
 	/* What is built from source must not carry the hour of its build: 1980-01-01, the first
 	 * day that a zip archive knows. */
@@ -160,6 +175,8 @@ static int run(const struct pip *pip, const char *const *head, const struct strv
 		r = strv_add(&env, fixed[i], err);
 	for (size_t i = 0; r == 0 && i < pip->env.count; i++)
 		r = strv_add(&env, pip->env.items[i], err);
+	if (r == 0 && setting)
+		r = strv_add(&env, setting, err);
 	for (size_t i = 0; r == 0 && head[i]; i++)
 		r = strv_add(&argv, head[i], err);
 	for (size_t i = 0; r == 0 && i < args->count; i++)
@@ -169,18 +186,25 @@ static int run(const struct pip *pip, const char *const *head, const struct strv
 	proc.argv = (const char *const *)argv.items;
 	proc.env = (const char *const *)env.items;
 	proc.keep = (const char *const *)pip->keep.items;
+	proc.offline = pip->offline && proc_can_offline();
 	return proc_check(&proc, ret_out, err);
 }
 
-int pip_run(const struct pip *pip, const struct strv *args, struct err *err)
+static int run_with(const struct pip *pip, const struct strv *args, const char *setting,
+		    struct err *err)
 {
-	int r = run(pip, (const char *const *)pip->python.items, args, NULL, err);
+	int r = run(pip, (const char *const *)pip->python.items, args, setting, NULL, err);
 
 	/* pip has one exit status for everything; a wrong digest it announces in capitals. */
 	if (r < 0 && err->code == ERR_FAILED)
 		err->code =
 			strstr(err->detail, "DO NOT MATCH THE HASHES") ? ERR_VERIFY : ERR_NETWORK;
 	return r < 0 ? -(int)err->code : 0;
+}
+
+int pip_run(const struct pip *pip, const struct strv *args, struct err *err)
+{
+	return run_with(pip, args, NULL, err);
 }
 
 int pip_python(const struct pip *pip, const char *program, const struct strv *args, char **ret_out,
@@ -190,7 +214,7 @@ int pip_python(const struct pip *pip, const char *program, const struct strv *ar
 	int r = str_printf(&whole, err, "%s%s", own_modules, program);
 	const char *const head[] = { pip->python.items[0], "-c", whole, NULL };
 
-	return r < 0 ? r : run(pip, head, args, ret_out, err);
+	return r < 0 ? r : run(pip, head, args, NULL, ret_out, err);
 }
 
 /* A report holds whole descriptions; the Python that wrote it says in YAML what we need of it. */
@@ -278,6 +302,61 @@ static int read_report(const struct pip *pip, const char *path, struct pip_repor
 	return r;
 }
 
+static void item_release(struct pip_item *item)
+{
+	free(item->name);
+	free(item->version);
+	free(item->url);
+	free(item->sha256);
+}
+
+/* Builds what FILE names. */
+static int build_source(const struct pip *pip, const char *file, struct err *err)
+{
+	CLEANUP(yaml_doc_freep) struct yaml_doc *doc = NULL;
+	CLEANUP(item_release) struct pip_item source = { .name = NULL };
+	cleanup_free char *text = NULL;
+	size_t size = 0;
+	int r = file_read(file, 0, ERR_FAILED, &text, &size, err);
+
+	if (r == 0)
+		r = yaml_parse("pip's source", text, size, ERR_NETWORK, &doc, err);
+	if (r < 0)
+		return r;
+	if (yaml_root(doc)->type != YAML_SEQUENCE || yaml_root(doc)->count != 1)
+		return err_set(err, ERR_NETWORK, "pip does not say what source it came upon");
+	r = read_item(yaml_root(doc)->items[0], &source, err);
+	if (r < 0)
+		return r;
+	if (!pip->build)
+		return err_set(err, ERR_NETWORK, "the index has '%s' %s as source only",
+			       source.name, source.version);
+	return pip->build(pip->build_arg, &source, err);
+}
+
+/* *RET_AGAIN: a wheel was built, and pip has to be asked again. */
+static int report_once(const struct pip *pip, const struct strv *args, const char *work_dir,
+		       bool *ret_again, struct err *err)
+{
+	cleanup_free char *file = NULL;
+	cleanup_free char *setting = NULL;
+	int r = path_join(work_dir, "source.json", &file, err);
+
+	*ret_again = false;
+	if (r == 0)
+		r = str_printf(&setting, err, SOURCE_ENV "=%s", file);
+	if (r < 0)
+		return r;
+	r = run_with(pip, args, setting, err);
+	if (r == 0 || err->code == ERR_INTERRUPTED || access(file, F_OK) < 0)
+		return r;
+	*err = (struct err)ERR_INIT;
+	*ret_again = true;
+	r = build_source(pip, file, err);
+	unlink(file);
+	return r;
+}
+
 int pip_report(const struct pip *pip, const struct strv *args, const char *work_dir,
 	       struct pip_report *ret, struct err *err)
 {
@@ -297,21 +376,19 @@ int pip_report(const struct pip *pip, const struct strv *args, const char *work_
 		r = strv_add(&all, "--report", err);
 	if (r == 0)
 		r = strv_add(&all, path, err);
+	if (r == 0 && pip->built)
+		r = strv_addf(&all, err, "--find-links=%s", pip->built);
 	for (size_t i = 0; r == 0 && i < args->count; i++)
 		r = strv_add(&all, args->items[i], err);
-	if (r == 0)
-		r = pip_run(pip, &all, err);
+	for (bool again = true; r == 0 && again;)
+		r = report_once(pip, &all, work_dir, &again, err);
 	return r < 0 ? r : read_report(pip, path, ret, err);
 }
 
 void pip_report_release(struct pip_report *report)
 {
-	for (size_t i = 0; i < report->count; i++) {
-		free(report->items[i].name);
-		free(report->items[i].version);
-		free(report->items[i].url);
-		free(report->items[i].sha256);
-	}
+	for (size_t i = 0; i < report->count; i++)
+		item_release(&report->items[i]);
 	free(report->items);
 	*report = (struct pip_report){ .items = NULL };
 }

@@ -3,20 +3,11 @@
 #ifndef PGHA_PIP_H
 #define PGHA_PIP_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "err.h"
 #include "str.h"
-
-struct pip {
-	struct strv python; /* argument vector up to what runs pip; its first item is the Python */
-	struct strv keep;   /* names of our own environment that pip gets */
-	struct strv env;    /* further "NAME=value" */
-	char *version;      /* "3.12" */
-};
-
-#define PIP_INIT                     \
-	{                            \
-		.python = STRV_INIT, \
-	}
 
 /* One distribution of a report. */
 struct pip_item {
@@ -31,6 +22,25 @@ struct pip_report {
 	size_t count;
 };
 
+struct pip {
+	struct strv python; /* argument vector up to what runs pip; its first item is the Python */
+	struct strv keep;   /* names of our own environment that pip gets */
+	struct strv env;    /* further "NAME=value" */
+	char *version;      /* "3.12" */
+	bool offline;       /* without a network, where the host lets us */
+	/* pip itself prepares no source: that would run what is in it, with whatever the index has today.
+	 * Borrowed, or NULL. */
+	const char *built; /* a directory of wheels that are chosen from too */
+	int (*build)(void *arg, struct pip_item *source,
+		     struct err *err); /* puts a wheel of SOURCE there */
+	void *build_arg;
+};
+
+#define PIP_INIT                     \
+	{                            \
+		.python = STRV_INIT, \
+	}
+
 /* Finds pythonVERSION with pip; ERR_HOST says what to install where it is missing. */
 int pip_open(const char *version, struct pip *ret, struct err *err) MUST_CHECK;
 void pip_release(struct pip *pip);
@@ -44,7 +54,8 @@ int pip_run(const struct pip *pip, const struct strv *args, struct err *err) MUS
 /*
  * pip install --dry-run --report with ARGS: what it would install, sorted by name. ERR_NETWORK when
  * pip finds no solution; a yanked file or one without SHA-256 is ERR_VERIFY. WORK_DIR holds the
- * report meanwhile.
+ * report meanwhile. Each source that pip comes upon is built first, by `build`, so that what it
+ * requires is what its wheel says; without `build` it is ERR_NETWORK.
  */
 int pip_report(const struct pip *pip, const struct strv *args, const char *work_dir,
 	       struct pip_report *ret, struct err *err) MUST_CHECK;

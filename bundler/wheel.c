@@ -14,18 +14,28 @@
 #include "pip_index.h"
 #include "progress.h"
 #include "wheel_build.h"
+#include "wheel_input.h"
+#include "wheel_source.h"
 #include "wheel_tags.h"
 #include "wheel_update.h"
 #include "workdir.h"
 
 #define WHEEL_SIZE_MAX (512U << 20)
 
-/* Inside the cache, so that what is made there can be put in place cheaply. */
-static int work_open(const char *cache, struct workdir *ret, struct err *err)
+/* Inside the cache, so that what is made there can be put in place cheaply; what pip needs meanwhile too,
+ * which a kill would leave in /tmp for ever. */
+static int work_open(const char *cache, struct pip *pip, struct workdir *ret, struct err *err)
 {
+	cleanup_free char *temporary = NULL;
 	int r = dir_make(cache, 0755, err);
 
-	return r < 0 ? r : workdir_make(ret, cache, ".wheels", err);
+	if (r == 0)
+		r = workdir_make(ret, cache, ".wheels", err);
+	if (r == 0)
+		r = path_join(ret->path, "tmp", &temporary, err);
+	if (r == 0)
+		r = dir_make(temporary, 0700, err);
+	return r < 0 ? r : strv_addf(&pip->env, err, "TMPDIR=%s", temporary);
 }
 
 static void work_close(struct workdir *work)
@@ -36,84 +46,9 @@ static void work_close(struct workdir *work)
 		warning("%s", ignored.msg);
 }
 
-/* The last component of a URL, without query and fragment; percent-encoding of '+' and '!' undone. */
-static int url_file(const char *url, char **ret_file, struct err *err)
-{
-	size_t len = strcspn(url, "?#");
-	const char *end = url + len;
-	const char *start = end;
-	CLEANUP(str_release) struct str file = STR_INIT;
-
-	while (start > url && start[-1] != '/')
-		start--;
-	for (const char *p = start; p < end; p++) {
-		unsigned char c = 0;
-		char hex[3] = { 0 };
-
-		if (*p != '%' || end - p < 3) {
-			str_addc(&file, *p);
-			continue;
-		}
-		memcpy(hex, p + 1, 2);
-		if (!hex_decode(&c, 1, hex))
-			return err_set(err, ERR_VERIFY, "'%.200s' is no URL", url);
-		str_addc(&file, (char)c);
-		p += 2;
-	}
-	return str_done(&file, ret_file, err);
-}
-
-/* A wheel's file name comes from the index: one component of harmless characters (PEP 427). */
-static int wheel_file(const char *url, char **ret_file, struct err *err)
-{
-	cleanup_free char *file = NULL;
-	int r = url_file(url, &file, err);
-
-	if (r < 0)
-		return r;
-	if (!str_is_word(file, "._-+!") || file[0] == '.' || !str_ends(file, ".whl"))
-		return err_set(err, ERR_VERIFY, "'%.200s' names no wheel", url);
-	*ret_file = steal_ptr(&file);
-	return 0;
-}
-
 int wheel_sdist_file(const struct lock_wheel *wheel, char **ret_file, struct err *err)
 {
-	cleanup_free char *file = NULL;
-	int r = url_file(wheel->sdist.url, &file, err);
-
-	if (r < 0)
-		return r;
-	if (!str_is_word(file, "._-+!") || file[0] == '.')
-		return err_set(err, ERR_VERIFY, "'%.200s' names no source archive",
-			       wheel->sdist.url);
-	*ret_file = steal_ptr(&file);
-	return 0;
-}
-
-/* Whether URL is of a wheel; one with a name that no wheel may have is ERR_VERIFY. */
-static int is_wheel(const char *url, bool *ret, struct err *err)
-{
-	cleanup_free char *file = NULL;
-	cleanup_free char *checked = NULL;
-	int r = url_file(url, &file, err);
-
-	*ret = r == 0 && str_ends(file, ".whl");
-	return *ret ? wheel_file(url, &checked, err) : r;
-}
-
-/* What pip would install, and the sources among it with what they are built with. */
-struct chosen {
-	struct pip_report report;
-	struct lock_sdist *sdists; /* one for each item; empty for a wheel */
-};
-
-static void chosen_release(struct chosen *chosen)
-{
-	for (size_t i = 0; chosen->sdists && i < chosen->report.count; i++)
-		lock_release_sdist(&chosen->sdists[i]);
-	free(chosen->sdists);
-	pip_report_release(&chosen->report);
+	return wheel_url_source(wheel->sdist.url, ret_file, err);
 }
 
 /* Borrowed from DEF. */
@@ -123,47 +58,6 @@ static struct lock_platform platform_of(const struct definition *def)
 				       .arch = def->platform.arch,
 				       .glibc = def->platform.glibc,
 				       .python = def->platform.python };
-}
-
-/* The digest of a source comes from the index too. */
-static int check_source(const struct pip *pip, struct pip_item *item, struct err *err)
-{
-	const struct pip_report one = { .items = item, .count = 1 };
-	CLEANUP(strv_release) struct strv none = STRV_INIT;
-
-	return pip_index_check(pip, &one, &none, err);
-}
-
-static int build_sdists(const struct pip *pip, const struct definition *def, struct chosen *chosen,
-			const struct update *update, const char *work, const char *dir,
-			struct err *err)
-{
-	const struct lock_platform platform = platform_of(def);
-	int r = 0;
-
-	chosen->sdists = calloc(chosen->report.count + 1, sizeof(*chosen->sdists));
-	if (!chosen->sdists)
-		return err_nomem(err);
-	for (size_t i = 0; r == 0 && i < chosen->report.count; i++) {
-		struct pip_item *item = &chosen->report.items[i];
-		struct lock_sdist *sdist = &chosen->sdists[i];
-
-		bool wheel = false;
-
-		r = is_wheel(item->url, &wheel, err);
-		if (r < 0 || wheel || wheel_kept(update, item))
-			continue;
-		notice("building a wheel of %s %s, which the index has as source only", item->name,
-		       item->version);
-		r = check_source(pip, item, err);
-		if (r == 0)
-			r = str_dup(&sdist->url, item->url, err);
-		if (r == 0)
-			r = str_dup(&sdist->sha256, item->sha256, err);
-		if (r == 0)
-			r = wheel_build(pip, &platform, item->name, sdist, work, dir, err);
-	}
-	return r;
 }
 
 /* Puts DIR/FILE into the cache and gives its digest. */
@@ -180,19 +74,10 @@ static int keep_file(const char *cache, const char *dir, const char *file,
 	return r < 0 ? r : cache_put(cache, data, size, ret_sha256, err);
 }
 
-static struct lock_sdist *find_sdist(const struct chosen *chosen, const char *name)
+static int add_to_lock(const struct pip_item *item, const struct wheel_sources *sources,
+		       const struct lock_platform *platform, struct lock *lock, struct err *err)
 {
-	for (size_t i = 0; i < chosen->report.count; i++)
-		if (!strcmp(chosen->report.items[i].name, name) && chosen->sdists[i].url)
-			return &chosen->sdists[i];
-	return NULL;
-}
-
-static int add_to_lock(const struct pip_item *item, const struct chosen *chosen,
-		       const struct lock_platform *platform, const char *cache, const char *built,
-		       struct lock *lock, struct err *err)
-{
-	struct lock_sdist *sdist = find_sdist(chosen, item->name);
+	struct wheel_source *source = wheel_sources_find(sources, item->url);
 	struct lock_wheel *wheel = NULL;
 	char sha256[SHA256_HEX_SIZE];
 	int r = lock_add_wheel(lock, &wheel, err);
@@ -202,24 +87,24 @@ static int add_to_lock(const struct pip_item *item, const struct chosen *chosen,
 	if (r == 0)
 		r = str_dup(&wheel->version, item->version, err);
 	if (r == 0)
-		r = wheel_file(item->url, &wheel->file, err);
+		r = wheel_url_file(item->url, &wheel->file, err);
 	if (r == 0)
 		r = wheel_tags_check_name(wheel->file, wheel->name, err);
 	if (r == 0)
 		r = wheel_tags_check(wheel->file, platform, err);
 	if (r < 0)
 		return r;
-	if (!sdist) {
+	if (!source) {
 		r = str_dup(&wheel->url, item->url, err);
 		return r < 0 ? r : str_dup(&wheel->sha256, item->sha256, err);
 	}
-	r = keep_file(cache, built, wheel->file, sha256, err);
+	r = keep_file(sources->cache, sources->dir, wheel->file, sha256, err);
 	if (r == 0)
 		r = str_dup(&wheel->sha256, sha256, err);
 	if (r < 0)
 		return r;
-	wheel->sdist = *sdist;
-	*sdist = (struct lock_sdist){ .url = NULL };
+	wheel->sdist = source->sdist;
+	source->sdist = (struct lock_sdist){ .url = NULL };
 	return 0;
 }
 
@@ -283,7 +168,7 @@ static int explain(const struct pip_report *first, const struct definition *def,
 		cleanup_free char *file = NULL;
 		struct err why = ERR_INIT;
 
-		if (wheel_file(first->items[i].url, &file, &why) == 0 &&
+		if (wheel_url_file(first->items[i].url, &file, &why) == 0 &&
 		    wheel_tags_check(file, &platform, &why) < 0)
 			err_detail(err, "%s", why.msg);
 	}
@@ -294,8 +179,7 @@ static int explain(const struct pip_report *first, const struct definition *def,
 /* The versions of FIRST that do not stay, as wheels that the target loads. */
 static int report_for_target(const struct pip *pip, const struct definition *def,
 			     const struct pip_report *first, const struct update *update,
-			     const char *work, const char *built, struct pip_report *ret,
-			     struct err *err)
+			     const char *work, struct pip_report *ret, struct err *err)
 {
 	CLEANUP(strv_release) struct strv target = STRV_INIT;
 	CLEANUP(strv_release) struct strv args = STRV_INIT;
@@ -306,8 +190,6 @@ static int report_for_target(const struct pip *pip, const struct definition *def
 		r = strv_add(&args, target.items[i], err);
 	if (r == 0)
 		r = strv_addf(&args, err, "--target=%s/target", work);
-	if (r == 0)
-		r = strv_addf(&args, err, "--find-links=%s", built);
 	for (size_t i = 0; r == 0 && i < first->count; i++) {
 		if (wheel_kept(update, &first->items[i]))
 			continue;
@@ -332,19 +214,25 @@ static int open_pip(const struct definition *def, const char *cache, struct pip 
 		r = definition_need(def, "platform: glibc", def->platform.glibc, err);
 	if (r == 0)
 		r = pip_open(def->platform.python, ret, err);
-	return r < 0 ? r : work_open(cache, ret_work, err);
+	return r < 0 ? r : work_open(cache, ret, ret_work, err);
 }
 
-int wheel_versions(const struct definition *def, const char *cache, struct pip_report *ret,
-		   struct err *err)
+int wheel_versions(const struct definition *def, const char *cache, const struct lock *known,
+		   struct pip_report *ret, struct err *err)
 {
+	const struct lock_platform platform = platform_of(def);
 	CLEANUP(pip_release) struct pip pip = PIP_INIT;
 	CLEANUP(work_close) struct workdir work = WORKDIR_INIT;
+	CLEANUP(wheel_sources_release)
+	struct wheel_sources sources = { .platform = &platform, .known = known, .cache = cache };
 	int r = 0;
 
 	if (def->wheels.requirements.count == 0)
 		return 0;
 	r = open_pip(def, cache, &pip, &work, err);
+	sources.work = work.path;
+	if (r == 0)
+		r = wheel_sources_open(&sources, &pip, err);
 	return r < 0 ? r : wheel_choose(&pip, def, NULL, work.path, ret, err);
 }
 
@@ -353,33 +241,34 @@ int wheel_resolve(const struct definition *def, const char *cache, const struct 
 {
 	const struct lock_platform platform = platform_of(def);
 	CLEANUP(pip_release) struct pip pip = PIP_INIT;
-	CLEANUP(chosen_release) struct chosen first = { .sdists = NULL };
+	CLEANUP(pip_report_release) struct pip_report first = { .items = NULL };
 	CLEANUP(pip_report_release) struct pip_report final = { .items = NULL };
 	CLEANUP(work_close) struct workdir work = WORKDIR_INIT;
-	cleanup_free char *built = NULL;
+	CLEANUP(wheel_sources_release)
+	struct wheel_sources sources = { .platform = &platform,
+					 .known = update && update->names->count ? update->base
+										 : NULL,
+					 .update = update,
+					 .cache = cache };
 	size_t others = 0;
 	int r = 0;
 
 	if (def->wheels.requirements.count == 0)
 		return 0;
 	r = open_pip(def, cache, &pip, &work, err);
+	sources.work = work.path;
 	if (r == 0)
 		notice("asking pip for wheels: %zu requirements", def->wheels.requirements.count);
 	if (r == 0)
-		r = path_join(work.path, "built", &built, err);
+		r = wheel_sources_open(&sources, &pip, err);
 	if (r == 0)
-		r = dir_make(built, 0755, err);
+		r = wheel_choose(&pip, def, update, work.path, &first, err);
 	if (r == 0)
-		r = wheel_choose(&pip, def, update, work.path, &first.report, err);
-	if (r == 0)
-		r = add_kept(&first.report, update, lock, &others, err);
-	if (r == 0)
-		r = build_sdists(&pip, def, &first, update, work.path, built, err);
+		r = add_kept(&first, update, lock, &others, err);
 	if (r == 0 && others)
-		r = report_for_target(&pip, def, &first.report, update, work.path, built, &final,
-				      err);
+		r = report_for_target(&pip, def, &first, update, work.path, &final, err);
 	for (size_t i = 0; r == 0 && i < final.count; i++)
-		r = add_to_lock(&final.items[i], &first, &platform, cache, built, lock, err);
+		r = add_to_lock(&final.items[i], &sources, &platform, lock, err);
 	return r;
 }
 
@@ -421,8 +310,9 @@ static int download(const struct pip *pip, const struct lock_platform *platform,
 }
 
 /* Downloads WANTS into WORK and builds those that have no URL. */
-static int bring_missing(const struct lock *lock, const struct pip *pip, const char *work,
-			 const struct wheel_want *wants, size_t count, struct err *err)
+static int bring_missing(const struct lock *lock, const struct pip *pip, const char *cache,
+			 const char *work, const struct wheel_want *wants, size_t count,
+			 struct err *err)
 {
 	int r = download(pip, &lock->platform, work, wants, count, true, err);
 
@@ -436,12 +326,14 @@ static int bring_missing(const struct lock *lock, const struct pip *pip, const c
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		const struct lock_wheel *w = wants[i].wheel;
 		CLEANUP(lock_release_sdist) struct lock_sdist sdist = { .url = NULL };
+		cleanup_free char *file = NULL;
 
 		if (w->url)
 			continue;
 		r = lock_copy_sdist(&w->sdist, &sdist, err);
 		if (r == 0)
-			r = wheel_build(pip, &lock->platform, w->name, &sdist, work, work, err);
+			r = wheel_build(pip, cache, &lock->platform, w->name, &sdist, work, work,
+					&file, err);
 	}
 	return r;
 }
@@ -484,9 +376,9 @@ int wheel_fetch(const struct lock *lock, const char *cache, const struct wheel_w
 	notice("fetching %zu wheels", count);
 	r = pip_open(lock->platform.python, &pip, err);
 	if (r == 0)
-		r = work_open(cache, &work, err);
+		r = work_open(cache, &pip, &work, err);
 	if (r == 0)
-		r = bring_missing(lock, &pip, work.path, wants, count, err);
+		r = bring_missing(lock, &pip, cache, work.path, wants, count, err);
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = put_in_place(&wants[i], work.path, err);
 	return r;

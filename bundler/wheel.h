@@ -25,10 +25,10 @@ int wheel_resolve(const struct definition *def, const char *cache, const struct 
 /* All of FROM's wheels, as they are; what DEF requires is not asked. */
 int wheel_copy(const struct lock *from, struct lock *lock, struct err *err) MUST_CHECK;
 
-/* What DEF's requirements resolve to now, and nothing more; the caller releases RET. Errors as
- * wheel_resolve(). */
-int wheel_versions(const struct definition *def, const char *cache, struct pip_report *ret,
-		   struct err *err) MUST_CHECK;
+/* What DEF's requirements resolve to now, and nothing more; the caller releases RET. What KNOWN (or NULL)
+ * has from a source is not built again when CACHE has it. Errors as wheel_resolve(). */
+int wheel_versions(const struct definition *def, const char *cache, const struct lock *known,
+		   struct pip_report *ret, struct err *err) MUST_CHECK;
 
 /* A wheel that is not there, and where it goes. */
 struct wheel_want {

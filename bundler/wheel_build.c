@@ -8,6 +8,9 @@
 #include "digest.h"
 #include "file.h"
 #include "pip_index.h"
+#include "proc.h"
+#include "progress.h"
+#include "wheel_input.h"
 #include "wheel_tags.h"
 #include "yaml.h"
 
@@ -88,6 +91,7 @@ static const char *const make_environment = "import sys, venv\n"
 
 struct build {
 	const struct pip *pip; /* borrowed, as the next ones */
+	const char *cache;
 	const char *name;
 	struct lock_sdist *sdist;
 	char *base;           /* everything below it is ours */
@@ -165,41 +169,62 @@ static int open_environment(struct build *b, struct err *err)
 	return r < 0 ? r : pip_python(b->pip, make_environment, &args, NULL, err);
 }
 
-/* Puts SDIST's build requirements into the environment, from the index or, not BY_NAME, from their
- * addresses. */
-static int install(const struct build *b, bool by_name, struct err *err)
+/* Nothing of the operator's environment or configuration: it would show in the result. */
+static int isolated_env(const struct build *b, struct pip *ret, struct err *err)
 {
-	const struct lock_build *builds = b->sdist->build.items;
-	const char *const head[] = { "--python",     b->env_python,     "install",
-				     "--quiet",      "--no-deps",       "--only-binary=:all:",
-				     "--no-compile", "--require-hashes" };
-	CLEANUP(strv_release) struct strv args = STRV_INIT;
-	CLEANUP(str_release) struct str text = STR_INIT;
-	cleanup_free char *path = NULL;
-	int r = path_join(b->base, "requirements.txt", &path, err);
+	int r = strv_addf(&ret->env, err, "HOME=%s", b->base);
 
-	for (size_t i = 0; i < b->sdist->build.count; i++)
-		str_addf(&text, "%s%s%s --hash=sha256:%s\n", builds[i].name, by_name ? "==" : " @ ",
-			 by_name ? builds[i].version : builds[i].url, builds[i].sha256);
+	ret->offline = true;
 	if (r == 0)
-		r = str_check(&text, err);
+		r = strv_addf(&ret->env, err, "TMPDIR=%s", b->base);
 	if (r == 0)
-		r = file_write_atomic(path, 0644, text.buf, text.len, err);
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(head); i++)
-		r = strv_add(&args, head[i], err);
-	if (r == 0)
-		r = strv_addf(&args, err, "--requirement=%s", path);
-	return r < 0 ? r : pip_run(b->pip, &args, err);
+		r = strv_add(&ret->env, "PIP_NO_INDEX=1", err);
+	return r < 0 ? r : strv_add(&ret->env, "PIP_CONFIG_FILE=/dev/null", err);
 }
 
+static int isolated_pip(const struct build *b, struct pip *ret, struct err *err)
+{
+	int r = isolated_env(b, ret, err);
+
+	for (size_t i = 0; r == 0 && i < b->pip->python.count; i++)
+		r = strv_add(&ret->python, b->pip->python.items[i], err);
+	return r;
+}
+
+/* Puts SDIST's build requirements into the environment: from here on there is no network. */
 static int install_pinned(const struct build *b, struct err *err)
 {
-	int r = b->sdist->build.count ? install(b, true, err) : 0;
+	static const char *const head[] = { "--python",     "",
+					    "install",      "--quiet",
+					    "--no-index",   "--no-deps",
+					    "--no-compile", "--only-binary=:all:" };
+	CLEANUP(wheel_inputs_release) struct wheel_inputs inputs = { .items = NULL };
+	CLEANUP(pip_release) struct pip isolated = PIP_INIT;
+	CLEANUP(strv_release) struct strv args = STRV_INIT;
+	cleanup_free char *dir = NULL;
+	int r = wheel_inputs_list(b->name, b->sdist, &inputs, err);
 
-	if (r == 0 || err->code != ERR_NETWORK)
+	if (r < 0 || b->sdist->build.count == 0)
 		return r;
-	*err = (struct err)ERR_INIT; /* the index does not have them (any more) */
-	return install(b, false, err);
+	r = path_join(b->base, "pinned", &dir, err);
+	if (r == 0)
+		r = dir_make(dir, 0755, err);
+	if (r == 0)
+		r = isolated_pip(b, &isolated, err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(head); i++)
+		r = strv_add(&args, *head[i] ? head[i] : b->env_python, err);
+	for (size_t i = 1; r == 0 && i < inputs.count; i++) {
+		const struct wheel_input *in = &inputs.items[i];
+		cleanup_free char *path = NULL;
+
+		r = path_join(dir, in->file, &path, err);
+		if (r == 0)
+			r = wheel_input_bring(b->pip, b->cache, in->name, in->url, in->sha256, path,
+					      err);
+		if (r == 0)
+			r = strv_add(&args, path, err);
+	}
+	return r < 0 ? r : pip_run(&isolated, &args, err);
 }
 
 /* What pip chooses for the requirements, written down with its digests. */
@@ -237,14 +262,6 @@ static int pin(struct build *b, struct err *err)
 	return r < 0 ? r : install_pinned(b, err);
 }
 
-/* Nothing of the operator's environment or configuration: it would show in the result. */
-static int isolated_env(const struct build *b, struct pip *ret, struct err *err)
-{
-	int r = strv_addf(&ret->env, err, "HOME=%s", b->base);
-
-	return r < 0 ? r : strv_add(&ret->env, "PIP_CONFIG_FILE=/dev/null", err);
-}
-
 /* The backend may want more when it has seen the source. */
 static int pin_more(struct build *b, struct err *err)
 {
@@ -280,8 +297,8 @@ static int prepare(struct build *b, struct err *err)
 	int r = path_join(b->base, "source", &b->archive, err);
 
 	if (r == 0)
-		r = pip_index_download(b->pip, b->name, b->sdist->url, b->sdist->sha256, b->archive,
-				       err);
+		r = wheel_input_bring(b->pip, b->cache, b->name, b->sdist->url, b->sdist->sha256,
+				      b->archive, err);
 	if (r == 0)
 		r = unpack_to(b, "ask", err);
 	if (r == 0)
@@ -306,9 +323,7 @@ static int build_once(struct build *b, const char *place, const char *dir, struc
 	int r = unpack_to(b, place, err);
 
 	if (r == 0)
-		r = isolated_env(b, &isolated, err);
-	for (size_t i = 0; r == 0 && i < b->pip->python.count; i++)
-		r = strv_add(&isolated.python, b->pip->python.items[i], err);
+		r = isolated_pip(b, &isolated, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(head); i++)
 		r = strv_add(&args, head[i], err);
 	if (r == 0 && !strcmp(said(b, "legacy"), "true"))
@@ -366,7 +381,7 @@ static int check_local(const char *file, const struct lock_platform *platform, s
 }
 
 static int build_twice(struct build *b, const struct lock_platform *platform, const char *dir,
-		       struct err *err)
+		       char **ret_file, struct err *err)
 {
 	cleanup_free char *first = NULL;
 	cleanup_free char *second = NULL;
@@ -393,21 +408,40 @@ static int build_twice(struct build *b, const struct lock_platform *platform, co
 		r = path_join(first, file, &from, err);
 	if (r == 0)
 		r = path_join(dir, file, &to, err);
-	return r < 0 ? r : file_move(from, to, err);
+	if (r == 0)
+		r = file_move(from, to, err);
+	if (r == 0)
+		*ret_file = steal_ptr(&file);
+	return r;
 }
 
-int wheel_build(const struct pip *pip, const struct lock_platform *platform, const char *name,
-		struct lock_sdist *sdist, const char *work, const char *dir, struct err *err)
+static void warn_once(void)
+{
+	static bool said;
+
+	if (!said && !proc_can_offline())
+		warning("this host lets nobody have a network of its own, so what is in the "
+			"sources is "
+			"run with the host's network: build on a host that permits user "
+			"namespaces, "
+			"or as root");
+	said = true;
+}
+
+int wheel_build(const struct pip *pip, const char *cache, const struct lock_platform *platform,
+		const char *name, struct lock_sdist *sdist, const char *work, const char *dir,
+		char **ret_file, struct err *err)
 {
 	CLEANUP(build_release)
-	struct build b = { .pip = pip, .name = name, .sdist = sdist };
-	int r = str_printf(&b.base, err, "%s/build-%s", work, name);
+	struct build b = { .pip = pip, .cache = cache, .name = name, .sdist = sdist };
+	int r = str_printf(&b.base, err, "%s/build-%.16s", work, sdist->sha256);
 
+	warn_once();
 	if (r == 0)
 		r = dir_make(b.base, 0755, err);
 	if (r == 0)
 		r = prepare(&b, err);
 	if (r == 0)
-		r = build_twice(&b, platform, dir, err);
+		r = build_twice(&b, platform, dir, ret_file, err);
 	return r < 0 ? err_prefix(err, "cannot build a wheel from '%.200s'", sdist->url) : 0;
 }

@@ -11,12 +11,14 @@
 #include "pip.h"
 
 /*
- * Builds NAME from SDIST's URL and digest into DIR, below WORK. Where SDIST names no build
- * requirements yet, what pip chooses for them is added to it. The wheel is built twice, in two places:
- * ERR_VERIFY when the results differ, or when it would need a newer glibc than PLATFORM has.
+ * Builds NAME from SDIST's URL and digest into DIR, below WORK; the caller frees *RET_FILE, its name there.
+ * What it is built from is in CACHE afterwards. Where SDIST names no build requirements yet, what pip
+ * chooses for them is added to it. What is in the source runs without a network, where the host lets us.
+ * The wheel is built twice, in two places: ERR_VERIFY when the results differ, or when it would need a newer
+ * glibc than PLATFORM has.
  */
-int wheel_build(const struct pip *pip, const struct lock_platform *platform, const char *name,
-		struct lock_sdist *sdist, const char *work, const char *dir,
-		struct err *err) MUST_CHECK;
+int wheel_build(const struct pip *pip, const char *cache, const struct lock_platform *platform,
+		const char *name, struct lock_sdist *sdist, const char *work, const char *dir,
+		char **ret_file, struct err *err) MUST_CHECK;
 
 #endif

@@ -6,10 +6,13 @@
 #include <grp.h>
 #include <poll.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "clock.h"
@@ -37,6 +40,46 @@ static int build_env(const struct proc *proc, struct strv *env, struct err *err)
 	return r;
 }
 
+static bool write_word(const char *path, const char *word)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && write(fd, word, strlen(word)) == (ssize_t)strlen(word);
+
+	cleanup_closep(&fd);
+	return ok;
+}
+
+/* Into a network of its own, with a loopback that is down; it stays who it is. */
+static bool cut_off(void)
+{
+	char uid[64], gid[64];
+
+	if (unshare(CLONE_NEWNET) == 0)
+		return true;
+	snprintf(uid, sizeof(uid), "%u %u 1", (unsigned int)geteuid(), (unsigned int)geteuid());
+	snprintf(gid, sizeof(gid), "%u %u 1", (unsigned int)getegid(), (unsigned int)getegid());
+	return unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 &&
+	       write_word("/proc/self/setgroups", "deny") &&
+	       write_word("/proc/self/uid_map", uid) && write_word("/proc/self/gid_map", gid);
+}
+
+bool proc_can_offline(void)
+{
+	static int known = -1;
+	int status = 0;
+	pid_t pid;
+
+	if (known >= 0)
+		return known;
+	pid = fork();
+	if (pid == 0)
+		_exit(!cut_off());
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	known = pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	return known;
+}
+
 /* Becoming another user would forget it: after that. */
 static void die_with(pid_t parent)
 {
@@ -55,6 +98,10 @@ static void child_exec(const struct proc *proc, pid_t parent, char **env, int in
 		_exit(EXEC_FAILED);
 	setpgid(0, 0);
 	signal(SIGPIPE, SIG_DFL);
+	if (proc->offline && !cut_off()) {
+		dprintf(2, "cannot cut off from the network: %s\n", strerror(errno));
+		_exit(EXEC_FAILED);
+	}
 	if (proc->root && (chroot(proc->root) < 0 || chdir("/") < 0)) {
 		dprintf(2, "cannot enter '%s': %s\n", proc->root, strerror(errno));
 		_exit(EXEC_FAILED);

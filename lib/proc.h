@@ -23,6 +23,7 @@ struct proc {
 	const char *dir;         /* working directory; NULL: as it is */
 	unsigned int timeout_ms; /* 0: none; at its end the child's process group gets SIGKILL */
 	bool dies_with_us; /* gets SIGKILL when we are killed: it would go on in files of ours */
+	bool offline;      /* cut off from the network, where proc_can_offline() */
 	bool passthrough_stderr; /* the child's stderr is ours; otherwise it is captured */
 };
 
@@ -53,5 +54,8 @@ void proc_result_release(struct proc_result *res);
  * caller.
  */
 int proc_check(const struct proc *proc, char **ret_out, struct err *err) MUST_CHECK;
+
+/* Whether this host lets us cut a child off: root always may, others where there are user namespaces. */
+bool proc_can_offline(void);
 
 #endif

@@ -18,17 +18,27 @@ import zipfile
 PYTHON = "cp%d%d" % sys.version_info[:2]
 DAY = (1980, 1, 1, 0, 0, 0)
 
-# A build backend whose wheels show the modes and times of the source's files and what is installed beside it.
+# A build backend whose wheels show the modes and times of the source's files, what is installed beside it, and whether it sees a
+# network; with one it wants more. In any environment but the one that was made for it, it refuses to tell metadata.
 BACKEND = '''
-import os, time, zipfile
+import errno, os, shutil, socket, sys, time, zipfile
 from importlib.metadata import version
+def cut_off():
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", 9)) == errno.ENETUNREACH
 def get_requires_for_build_wheel(settings=None):
-    return ["minihelp"]
+    return ["minihelp"] if cut_off() else ["minihelp", "leaf"]
+def prepare_metadata_for_build_wheel(directory, settings=None):
+    if os.path.basename(sys.prefix) != "env":
+        sys.exit("run where nothing is pinned")
+    os.mkdir(os.path.join(directory, "source-1.0.dist-info"))
+    shutil.copy("PKG-INFO", os.path.join(directory, "source-1.0.dist-info", "METADATA"))
+    return "source-1.0.dist-info"
 def build_wheel(directory, settings=None, metadata=None):
     file, info = "source-1.0-py3-none-any.whl", "source-1.0.dist-info/"
     day = time.gmtime(int(os.environ["SOURCE_DATE_EPOCH"]))[:6]
     with open("made.py", "w") as made:
-        made.write("built_with = %r\\n" % [version("minibuild"), version("minihelp")])
+        made.write("built_with = %r\\ncut_off = %r\\n" % ([version("minibuild"), version("minihelp")], cut_off()))
     with zipfile.ZipFile(os.path.join(directory, file), "w") as z:
         def add(name, text, mode):
             entry = zipfile.ZipInfo(name, day)

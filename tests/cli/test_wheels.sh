@@ -33,7 +33,8 @@ trap 'kill "${servers[@]}"; rm -rf "$work"' EXIT
 
 # What this machine's configuration of pip says would answer too.
 while read -r name; do unset "$name"; done < <(compgen -e PIP_)
-export PIP_CONFIG_FILE=/dev/null PIP_RETRIES=0 PIP_NO_CACHE_DIR=1
+mkdir "$work/tmp"
+export PIP_CONFIG_FILE=/dev/null PIP_RETRIES=0 PIP_NO_CACHE_DIR=1 TMPDIR=$work/tmp
 use() {
 	PIP_INDEX_URL=http://127.0.0.1:$(<"$work/$1")/$2/simple
 	export PIP_INDEX_URL
@@ -66,6 +67,25 @@ for text in 'name: leaf, version: "1.0"' "fits-1.0-cp${python/./}-cp${python/./}
 	'sdist: {url: "http' 'build: [{name: minibuild, version: "1.0"' '{name: minihelp, version: "1.0"'; do
 	if [[ $locked == *"$text"* ]]; then ok "the lock has: $text"; else not_ok "the lock has: $text" "$locked"; fi
 done
+# offline LOCK CACHE: what the source saw of a network when it was built
+# shellcheck disable=SC2317 # called through expect
+offline() {
+	local sha256
+	sha256=$(sed -nE '/^wheels:/,$s/^.*file: source-[^,]*, sha256: "?([0-9a-f]{64}).*/\1/p' "$work/$1.lock")
+	python3 -c "import sys, zipfile; print(zipfile.ZipFile(sys.argv[1]).read('made.py').decode())" "$work/$2/sha256/${sha256:0:2}/${sha256:2}"
+}
+expect "what is in the source runs without a network" 0 "cut_off = True" offline html cache.html
+if [[ $locked != *'build: '*'name: leaf'*'}]}}'* ]]; then ok "from its first line on"; else not_ok "from its first line on" "$locked"; fi
+if [[ -z $(find "$work/tmp" -mindepth 1) ]]; then ok "pip leaves nothing behind"; else not_ok "pip leaves nothing behind" "$(ls -A "$work/tmp")"; fi
+# shellcheck disable=SC2317 # called through expect
+confined() { unshare --user --map-root-user bash -c 'echo 0 >/proc/sys/user/max_net_namespaces && "$@"' sh "$@"; }
+if confined true 2>/dev/null; then
+	expect "a host without network namespaces is said so" 0 "so what is in the sources is run with the host's network" \
+		confined "$bundle" resolve -f "$work/b.yaml" -o "$work/seen.lock" --cache "$work/cache.seen"
+	expect "and the source sees one" 0 "cut_off = False" offline seen cache.seen
+else
+	skip "a host without network namespaces is said so" "no user namespaces either"
+fi
 (
 	umask 077
 	mkdir -p "$work/elsewhere/home"
