@@ -11,6 +11,7 @@
 #include "str.h"
 
 #define DOTENV_SIZE_MAX (1U << 20)
+#define VARIABLES_MAX 4096 /* each is looked for among all */
 
 struct variable {
 	char *name;
@@ -78,7 +79,7 @@ static const char *parse_bare(const char *p, struct str *value)
 	const char *end = p;
 
 	while (*end && !at_end(end))
-		end++;
+		end += *end == ' ' || *end == '\t' || *end == '\r' ? strspn(end, " \t\r") : 1;
 	str_add_len(value, p, (size_t)(end - p));
 	return end;
 }
@@ -144,6 +145,9 @@ static int parse_line(struct dotenv *env, const char *file, unsigned int line, c
 	if (before)
 		return err_set(err, ERR_CONFIG, "%s:%u: '%s' stands already in line %u", file, line,
 			       name, before->line);
+	if (env->count == VARIABLES_MAX)
+		return err_set(err, ERR_CONFIG, "%s:%u: more than %d variables", file, line,
+			       VARIABLES_MAX);
 	r = add_variable(env, p, len, line, &var, err);
 	if (r < 0)
 		return r;

@@ -61,6 +61,31 @@ static void bad_lines_are_refused_without_showing_them(void **state)
 	}
 }
 
+/* Neither takes time beyond its length. */
+static void a_long_value_is_read_and_many_are_refused(void **state)
+{
+	enum { BLANKS = 1000000 };
+	CLEANUP(dotenv_freep) struct dotenv *env = NULL;
+	CLEANUP(str_release) struct str text = STR_INIT;
+	struct dotenv *none = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	str_add(&text, "A=a");
+	for (size_t i = 0; i < BLANKS; i++)
+		str_addc(&text, ' ');
+	str_add(&text, "b  # comment\n");
+	assert_ok(str_check(&text, &err));
+	assert_ok(dotenv_parse("t.env", text.buf, &env, &err));
+	assert_int_equal(strlen(dotenv_get(env, "A")), BLANKS + 2);
+	str_reset(&text);
+	for (unsigned int i = 1; i <= 100000; i++)
+		str_addf(&text, "A%u=\n", i);
+	assert_ok(str_check(&text, &err));
+	assert_fails(ERR_CONFIG, dotenv_parse("t.env", text.buf, &none, &err));
+	assert_string_equal(err.msg, "t.env:4097: more than 4096 variables");
+}
+
 static void a_file_that_others_may_read_is_refused(void **state)
 {
 	CLEANUP(dotenv_freep) struct dotenv *env = NULL;
@@ -142,6 +167,7 @@ int main(void)
 		cmocka_unit_test(bad_lines_are_refused_without_showing_them),
 		cmocka_unit_test(a_written_value_is_read_back),
 		cmocka_unit_test(a_replaced_value_leaves_the_rest_alone),
+		cmocka_unit_test(a_long_value_is_read_and_many_are_refused),
 		cmocka_unit_test(a_file_that_others_may_read_is_refused),
 	};
 
