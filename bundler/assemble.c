@@ -22,6 +22,7 @@
 #include "str.h"
 #include "tar.h"
 #include "wheel.h"
+#include "wheel_inside.h"
 
 static const char *lookup_dotenv(const void *from, const char *name)
 {
@@ -217,6 +218,8 @@ static int add_wheels(const struct assemble *a, struct pack *pack, struct err *e
 		if (r == 0 && strcmp(pack->members[pack->count - 1].sha256, wheels[i].sha256))
 			r = err_set(err, ERR_VERIFY, "'%s' is not the wheel '%s' of the lock",
 				    a->fetched->wheels.items[i], wheels[i].file);
+		if (r == 0)
+			r = wheel_inside_check(a->fetched->wheels.items[i], &wheels[i], err);
 	}
 	if (r == 0)
 		r = wheel_requirements(a->lock, &requirements, err);

@@ -41,6 +41,14 @@ expect "a pipe for the passwords does not hold us" 3 ".env' is not a regular fil
 expect "nor lint" 3 ".env' is not a regular file" lint
 mv "$dir/.env.kept" "$dir/.env"
 
+# --- a wheel that leads out of its place ---
+mkdir "$work/wheels"
+cp "$dir"/wheels/*.whl "$work/wheels"
+python3 -c 'import sys, zipfile
+zipfile.ZipFile(sys.argv[1], "a").writestr("../demo.pth", "import os")' "$work"/wheels/demo-*.whl
+expect "a wheel with a path out of it is not signed for" 5 "holds '../demo.pth', which leads out of it" env PIP_FIND_LINKS="$work/wheels" \
+	"$bundle" build -f "$dir/bundle.yaml" --keys "$work/keys" --passphrases "$dir/passphrases" -o "$work/media" --cache "$work/cache.w"
+
 # --- what lies about in the directory that one works in ---
 mkdir -p "$work/about/pip"
 for module in importlib json os pathlib re resource runpy subprocess tarfile tomllib venv zipfile pip/__init__ pip/__main__; do
