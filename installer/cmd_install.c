@@ -40,6 +40,7 @@ struct install_options {
 	struct cli_list base;
 	const char *ca;
 	const char *passphrase_file;
+	const char *passphrase_fd;
 	const char *root;
 	const char *accept_key;
 	const char *accept_change;
@@ -114,6 +115,7 @@ static int prepare(struct work *w, const struct install_options *o, struct err *
 		.node = o->node,
 		.root = w->root,
 		.passphrase_path = o->passphrase_file,
+		.passphrase_fd = o->passphrase_fd,
 		.accept_key = o->accept_key,
 		.accept_change = o->accept_change,
 		.dry_run = o->dry_run,
@@ -630,6 +632,8 @@ static const struct cli_option options[] = {
 	       false),
 	OPTION(passphrase_file, CLI_VALUE, "passphrase-file", "FILE",
 	       "the node's passphrase (default: ask on the terminal)", false),
+	OPTION(passphrase_fd, CLI_VALUE, "passphrase-fd", "N", "the same from an open descriptor",
+	       false),
 	OPTION(root, CLI_VALUE, "root", "DIR", "install into another root", false),
 	OPTION(accept_key, CLI_VALUE, "accept-key", "FPR[,FPR]",
 	       "trust a vendor key that is new on this machine", false),

@@ -29,7 +29,8 @@ struct install {
 	const struct strv *base_files;   /* the same of a delta's base; or NULL */
 	const char *ca_path; /* the cluster's CA, PEM: what the signature must chain to, and what
 					nodes get as ca.crt */
-	const char *passphrase_path; /* or NULL: ask on the terminal */
+	const char *passphrase_path; /* both NULL: ask on the terminal */
+	const char *passphrase_fd;   /* the number of an open descriptor */
 	const char *accept_key;      /* a new vendor's fingerprint, or NULL */
 	const char *accept_change;   /* secrets that were changed in the cluster by hand, or NULL */
 	bool dry_run;                /* say what would change, change nothing */

@@ -60,7 +60,8 @@ static int open_capsule(struct install *in, EVP_PKEY *key, struct err *err)
 
 int unlock_capsule(struct install *in, struct err *err)
 {
-	const struct passphrase_source from = { .file = in->passphrase_path };
+	const struct passphrase_source from = { .file = in->passphrase_path,
+						.fd = in->passphrase_fd };
 	CLEANUP(str_release) struct str passphrase = STR_SECRET;
 	CLEANUP(EVP_PKEY_freep) EVP_PKEY *key = NULL;
 	cleanup_free char *name = NULL;

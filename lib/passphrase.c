@@ -88,6 +88,8 @@ static int read_fd(const char *number, struct str *ret, struct err *err)
 	}
 	if (fcntl((int)fd, F_GETFD) < 0)
 		return err_errno(err, ERR_USAGE, errno, "descriptor %s of the passphrase", number);
+	if (fd > STDERR_FILENO)
+		fcntl((int)fd, F_SETFD, FD_CLOEXEC); /* it is for us and not for our children */
 	return read_line((int)fd, "the passphrase's descriptor", ret, err);
 }
 

@@ -98,6 +98,25 @@ static void the_passphrase_opens_the_capsule(void **state)
 	}
 }
 
+static void the_passphrase_comes_from_a_descriptor_too(void **state)
+{
+	CLEANUP(install_release) struct install in = { .node = NULL };
+	struct err err = ERR_INIT;
+	char number[16];
+	int ends[2];
+
+	(void)state;
+	stage_secrets(&in, "test", "node1", &transport);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], PASSPHRASE "\n", sizeof(PASSPHRASE)), sizeof(PASSPHRASE));
+	close(ends[1]);
+	snprintf(number, sizeof(number), "%d", ends[0]);
+	in.passphrase_fd = number;
+	assert_ok(unlock_capsule(&in, &err));
+	assert_string_equal(capsule_env(in.capsule, "SCOPE"), "demo");
+	close(ends[0]);
+}
+
 static void what_does_not_fit_opens_nothing(void **state)
 {
 	static const struct {
@@ -172,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_passphrase_opens_the_capsule),
+		cmocka_unit_test(the_passphrase_comes_from_a_descriptor_too),
 		cmocka_unit_test(what_does_not_fit_opens_nothing),
 		cmocka_unit_test(without_file_and_terminal_it_says_what_to_do),
 		cmocka_unit_test(a_bundle_without_this_nodes_secrets_is_refused),
