@@ -2,6 +2,7 @@
 #include "deliver.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -89,9 +90,18 @@ int deliver_companions(const struct deliver *d, const struct index *index, const
 	CLEANUP(str_release) struct str readme = STR_INIT;
 	cleanup_free char *program = NULL;
 	cleanup_free char *path = NULL;
+	char sha256[SHA256_HEX_SIZE];
 	size_t size = 0;
 	int r = file_read(d->installer, 0, ERR_CONFIG, &program, &size, err);
 
+	if (r == 0)
+		r = sha256_hex(program, size, sha256, err);
+	/* A build takes its time, and the index has been signed. */
+	if (r == 0 && strcmp(sha256, index->installer_sha256) != 0)
+		r = err_set(err, ERR_VERIFY,
+			    "'%s' was exchanged during the build: it is not the installer that the "
+			    "bundle names; build again",
+			    d->installer);
 	if (r == 0)
 		r = path_join(d->output, "pgha-install", &path, err);
 	if (r == 0)
