@@ -28,11 +28,10 @@ static const char *const own_modules = "import sys\n"
  * pip under a fixed umask, which is what a wheel's permissions come from, and a limit of 1 GiB for
  * each file: an index that never ends fills no disk. With SOURCE_ENV, a source that it would prepare
  * ends it, and that file says which one; nor does it take a wheel that was built of one some time ago.
- * These parts of pip have been the same from 22 to 25. In a build pip asks a source for its requirements by running
- * it, and what it runs is given neither pip's settings, which may hold a password, nor the home.
+ * These parts of pip have been the same from 22 to 25.
  */
 static const char *const run_pip =
-	"import hashlib, json, os, re, resource, runpy, subprocess\n"
+	"import hashlib, json, os, re, resource, runpy\n"
 	"def stop(self, *args, **keywords):\n"
 	"    from pip._internal.exceptions import InstallationError\n"
 	"    name, path, link = self.req.name, self.req.local_file_path, self.req.link\n"
@@ -57,16 +56,6 @@ static const char *const run_pip =
 	"hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]\n"
 	"most = 1 << 30 if hard == resource.RLIM_INFINITY else min(hard, 1 << 30)\n"
 	"resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))\n"
-	"class Popen(subprocess.Popen):\n"
-	"    def __init__(self, args, *more, env=None, **named):\n"
-	"        env = dict(os.environ if env is None else env)\n"
-	"        backend = any(name.endswith('_BUILD_BACKEND') for name in env)\n"
-	"        if backend or any('setup.py' in str(arg) for arg in args):\n"
-	"            env = {n: v for n, v in env.items() if not (\n"
-	"                n.startswith(('PIP_', 'XDG_')) or n.lower().endswith('_proxy'))}\n"
-	"            env['HOME'] = '/nonexistent'\n"
-	"        super().__init__(args, *more, env=env, **named)\n"
-	"subprocess.Popen = Popen\n"
 	"sys.argv[0] = 'pip'\n"
 	"runpy.run_module('pip', run_name='__main__', alter_sys=True)\n";
 
