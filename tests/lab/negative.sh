@@ -204,7 +204,7 @@ test_secrets() {
 	refused 'no secret in the logs of the demonstration' '' grep -rFl -f <(secret_values) "$DEMO/log"
 }
 
-# --- a wrong passphrase -----------------------------------------------------------------------------------
+# --- a wrong passphrase, a wrong machine -----------------------------------------------------------------
 
 # What a machine has, to the last file. Of what the installer keeps for itself only its directory may be there, and
 # an empty staging.
@@ -234,7 +234,31 @@ test_wrong_passphrase() {
 	sed 's/^/      /' "$out.install"
 	works "another node's passphrase: exit 5" '' test "$status" -eq 5
 	works 'and nothing is installed' '' diff <(printf '%s\n' "$before") <(inventory)
+	test_unfit "/root/media/${bundle##*/}"
 	machine_remove spare
+}
+
+# The spare machine is not the node that it is told to be: all of it at once, each with its name.
+test_unfit() {
+	local status=0 before try port
+	port=$(printf '%04X' "$rw")
+	machine_put spare "$LAB_SECRETS/passphrases.haproxy" /root/media/passphrase
+	machine_exec spare sh -c 'echo 10.77.0.99 node1 >>/etc/hosts' </dev/null
+	machine_exec spare systemd-run --quiet --unit=squatter systemd-socket-activate --listen="$rw" /bin/cat </dev/null
+	for ((try = 0; try < 50; try++)); do
+		machine_exec spare grep -q ":$port " /proc/net/tcp6 </dev/null && break
+		sleep 0.1
+	done
+	before=$(inventory)
+	machine_exec spare /root/media/pgha-install --node haproxy --bundle "$1" --ca /root/media/ca.crt \
+		--passphrase-file /root/media/passphrase </dev/null >"$out.install" 2>&1 || status=$?
+	sed 's/^/      /' "$out.install"
+	works 'a machine that is not fit: exit 6' '' test "$status" -eq 6
+	works 'it says which address is missing' "address: no interface has $haproxy, .*there is 10\.77\.0\.99" cat "$out.install"
+	works 'and who holds the port' \
+		"ports: TCP port $rw .* is taken on :: by process [0-9]+ \\(systemd-socket-, squatter\.service\\)" cat "$out.install"
+	works 'and what /etc/hosts has wrong' "hosts: /etc/hosts says that 'node1' is 10\.77\.0\.99" cat "$out.install"
+	works 'and still nothing is installed' '' diff <(printf '%s\n' "$before") <(inventory)
 }
 
 main() {
