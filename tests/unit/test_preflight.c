@@ -545,7 +545,8 @@ static void fapolicyd_must_let_our_programs_run(void **state)
 			": dir=/opt/svc/'");
 	assert_contains(refused.buf, "run from '/usr/libexec/svc/'");
 	scene_put(root, "etc/fapolicyd/rules.d/80-x.rules",
-		  "# dir=/usr/libexec/svc/\nallow perm=any all : dir=/opt/\n");
+		  "# dir=/usr/libexec/svc/\nallow perm=any all : dir=/usr/lib\n"
+		  "allow perm=any all : dir=/opt/\n");
 	assert_int_equal(ask(&half), 1);
 	assert_contains(half.buf, "run from '/usr/libexec/svc/'");
 	scene_put(root, "etc/fapolicyd/rules.d/81-x.rules",
