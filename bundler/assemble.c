@@ -195,7 +195,7 @@ int assemble_repodata(const struct assemble *a, struct pack *pack, struct err *e
 	int r = path_join(a->work_dir, "repo", &repo, err);
 
 	if (r == 0)
-		r = repodata_make(repo, a->cache, a->published, err);
+		r = repodata_make(repo, a->cache, a->lock, a->published, err);
 	if (r == 0)
 		r = path_join(repo, "repodata", &repodata, err);
 	return r < 0 ? r : pack_add_tree(pack, "repo/repodata", repodata, err);

@@ -143,12 +143,53 @@ static int list_packages(const char *work, const char *repo, char **ret_path, st
 	return r;
 }
 
+/* The RPM of LOCK that createrepo_c keeps NAME for, "FILE-…"; or NULL. */
+static const struct lock_rpm *kept_for(const struct lock *lock, const char *name)
+{
+	const struct lock_rpm *rpms = lock->rpms.items;
+
+	for (size_t i = 0; i < lock->rpms.count; i++) {
+		const char *file = path_basename(rpms[i].path);
+
+		if (str_starts(name, file) && name[strlen(file)] == '-')
+			return &rpms[i];
+	}
+	return NULL;
+}
+
+/*
+ * createrepo_c knows a package again by its header, size and time. One that was signed anew has all three the
+ * same and is another file: what KNOWN says of it is thrown away.
+ */
+static int forget_others(const char *known, const struct lock *lock, struct err *err)
+{
+	CLEANUP(strv_release) struct strv names = STRV_INIT;
+	int r = dir_list(known, &names, err);
+
+	for (size_t i = 0; r == 0 && i < names.count; i++) {
+		const struct lock_rpm *rpm = kept_for(lock, names.items[i]);
+		cleanup_free char *path = NULL;
+		cleanup_free char *text = NULL;
+		struct err ignored = ERR_INIT;
+
+		if (!rpm)
+			continue;
+		r = path_join(known, names.items[i], &path, err);
+		if (r == 0 && file_read(path, 0, ERR_FAILED, &text, NULL, &ignored) == 0 &&
+		    str_starts(text, rpm->sha256))
+			continue;
+		if (r == 0 && unlink(path) < 0 && errno != ENOENT)
+			r = err_errno(err, ERR_FAILED, errno, "cannot remove '%s'", path);
+	}
+	return r;
+}
+
 /*
  * Packages come by a list: when createrepo_c looks for them by itself, it comes upon modules.yaml in repodata/ too,
  * and newer ones (1.2 was seen) write it anew in libmodulemd's words.
  */
-int repodata_make(const char *repo, const char *cache, const struct published *published,
-		  struct err *err)
+int repodata_make(const char *repo, const char *cache, const struct lock *lock,
+		  const struct published *published, struct err *err)
 {
 	cleanup_free char *work = NULL;
 	cleanup_free char *repodata = NULL;
@@ -165,6 +206,8 @@ int repodata_make(const char *repo, const char *cache, const struct published *p
 		r = str_printf(&known, err, "%s/createrepo", cache);
 	if (r == 0)
 		r = dir_make(known, 0755, err);
+	if (r == 0)
+		r = forget_others(known, lock, err);
 	if (r == 0 && (published->updateinfo.len || published->modules.len))
 		r = begin(work, repo, repodata, published, err);
 	if (r == 0)

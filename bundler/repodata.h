@@ -7,6 +7,7 @@
 #define PGHA_REPODATA_H
 
 #include "err.h"
+#include "lock.h"
 #include "published.h"
 
 /* Puts a link to CACHED, an RPM of the cache, under DIR/FILE, with the time that every member of a bundle
@@ -15,10 +16,10 @@ int repodata_link(const char *dir, const char *file, const char *cached,
 		  struct err *err) MUST_CHECK;
 
 /*
- * Makes REPO/repodata over the RPMs that are linked in REPO/Packages. CACHE/createrepo keeps what createrepo_c
- * has hashed, by the RPMs' own signatures.
+ * Makes REPO/repodata over LOCK's RPMs, which are linked in REPO/Packages. CACHE/createrepo keeps what
+ * createrepo_c has hashed.
  */
-int repodata_make(const char *repo, const char *cache, const struct published *published,
-		  struct err *err) MUST_CHECK;
+int repodata_make(const char *repo, const char *cache, const struct lock *lock,
+		  const struct published *published, struct err *err) MUST_CHECK;
 
 #endif
