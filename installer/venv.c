@@ -37,10 +37,11 @@ static void places_release(struct places *p)
 	free(p->seen);
 }
 
-/* A path below the installer's view of the root, as the node sees it. */
+/* A path below the installer's view of the root, as the node sees it. A dry run's staging is
+ * elsewhere, and nothing is built from it. */
 static const char *as_node_sees(const struct install *in, const char *path)
 {
-	return install_is_live(in) ? path : path + strlen(in->root);
+	return install_is_live(in) || !str_starts(path, in->root) ? path : path + strlen(in->root);
 }
 
 /* The interpreter counts by its path: the packages' own updates keep a minor version. */
