@@ -161,7 +161,7 @@ bench-docs: deps all $(BENCH_BINS) ## the same, and write docs/benchmarks.md
 	$(Q)tests/bench/bench.sh $(B) --docs
 
 bench-smoke: deps all $(BENCH_BINS) ## one quick round: that everything still runs and agrees, not how fast
-	$(Q)RESULTS=smoke.json RUNS=1 FACTORS=2 BUILD_MIB=64 tests/bench/bench.sh $(B)
+	$(Q)RESULTS=smoke.json RUNS=1 ONLY='resolve fetch build' BUILD_MIB=64 tests/bench/bench.sh $(B)
 
 install: all ## install both programs and the manifests below $(DESTDIR)$(PREFIX)
 	install -D -m 0755 $(B)/pgha-bundle $(DESTDIR)$(PREFIX)/bin/pgha-bundle

@@ -250,9 +250,9 @@ static int take_back_directory(struct removal *removal, const struct record_entr
 	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return errno == ENOENT ? 0 : err_errno(err, ERR_FAILED, errno, "cannot open it");
+	if (is_data(removal, e->object))
+		return remove_tree(removal, e->object, err);
 	if (!strcmp(e->was, RECORD_ABSENT)) {
-		if (is_data(removal, e->object))
-			return remove_tree(removal, e->object, err);
 		if (removal->apply && unlinkat(parent, name, AT_REMOVEDIR) < 0)
 			return strv_addf(&removal->stays, err, "%s: %s", e->object,
 					 errno == ENOTEMPTY || errno == EEXIST ? "it is not empty"

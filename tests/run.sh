@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Runs the unit tests (cmocka programs) and the command tests (tests/cli/test_*.sh) of one build side by side, prints what
-# failed, and ends with the sum. usage: tests/run.sh BUILD_DIR    TEST_JOBS: how many at once (default: the processors and one more, as
-# some tests wait)
+# failed, and ends with the sum. usage: tests/run.sh BUILD_DIR
+# TEST_JOBS: how many at once (default: the processors and one more, as some tests wait). WITHOUT='test_x test_y': leaves these
+# out and says so.
 set -Eeuo pipefail
 shopt -s nullglob
 
@@ -59,6 +60,14 @@ mkdir -p "$logs"
 tests=("$here"/cli/test_*.sh) # these take longest
 for program in "$build"/tests/test_*; do
 	[[ ! -x $program || -d $program || $program == *.* ]] || tests+=("$program")
+done
+for name in ${WITHOUT:-}; do
+	for i in "${!tests[@]}"; do
+		[[ ${tests[i]##*/} != "$name" && ${tests[i]##*/} != "$name.sh" ]] || {
+			unset "tests[i]"
+			echo "  $name: left out"
+		}
+	done
 done
 printf '%s\0' "${tests[@]}" | xargs -0 -n 1 -P "${TEST_JOBS:-$(($(nproc) + 1))}" "$0" --one "$build" "$logs"
 # Each must have left its numbers.

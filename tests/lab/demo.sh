@@ -223,6 +223,7 @@ demo_again_one() {
 	before=$(demo_fingerprint "$1")
 	demo_run "$1" "$1.again.log" --wait
 	after=$(demo_fingerprint "$1")
+	machine_exec "$1" "$DEMO_MEDIA/pgha-install" status --json </dev/null >"$DEMO/log/$1.status"
 	[[ $before == "$after" ]] || {
 		log "the second run changed $1:"
 		diff <(printf '%s\n' "$before") <(printf '%s\n' "$after") >&2

@@ -17,6 +17,8 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 . "$here/demo.sh"
 # shellcheck source=tests/lab/verdict.sh
 . "$here/verdict.sh"
+# shellcheck source=tests/lab/uninstall.sh
+. "$here/uninstall.sh"
 need_root check-service
 
 # What demo.sh's functions work on.
@@ -180,6 +182,7 @@ main() {
 	service_bundle
 	step 'boot the machine' service_boot
 	step 'prove that it is isolated' lab_prove_isolated
+	uninstall_listing "$NODE" >"$DEMO/log/before"
 	step "install $NODE" service_install first
 	step 'install again: nothing changes' service_install_again
 	service_clients
@@ -195,6 +198,7 @@ main() {
 	works 'it answers without a certificate then' '^PONG$' with_tls "$password" PING
 	refused 'the old password is refused' WRONGPASS as_app "$old" PING
 	test_both_ways
+	test_uninstall "$NODE" "$DEMO/log/before" redis.service /etc/redis/redis.conf /var/lib/redis
 	verdict_sum
 }
 
