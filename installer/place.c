@@ -143,6 +143,17 @@ int place_accounts(struct setup *setup, bool apply, struct strv *changes, struct
 
 /* --- directories ---------------------------------------------------------------------------- */
 
+int place_note_directories(struct setup *setup, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < setup->count; i++)
+		SERVICE_EACH(struct service_directory, d, setup->services[i].service->directories)
+	if (r == 0)
+		r = place_note_directory(setup, d->path, err);
+	return r;
+}
+
 int place_directories(struct setup *setup, bool apply, struct strv *changes, struct err *err)
 {
 	int r = 0;

@@ -13,6 +13,8 @@
  * scriptlets make accounts too. */
 int place_accounts(struct setup *setup, bool apply, struct strv *changes,
 		   struct err *err) MUST_CHECK;
+/* Before the packages, which bring some of the directories with them. */
+int place_note_directories(struct setup *setup, struct err *err) MUST_CHECK;
 int place_directories(struct setup *setup, bool apply, struct strv *changes,
 		      struct err *err) MUST_CHECK;
 /* Certificates from the bundle, keys from the capsule, the CA from in->ca_path. A change makes the

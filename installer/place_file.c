@@ -223,6 +223,22 @@ static int make_directory(struct setup *setup, const struct place_item *item, in
 	return 0;
 }
 
+int place_note_directory(struct setup *setup, const char *path, struct err *err)
+{
+	char was[RECORD_ATTRIBUTES_SIZE] = RECORD_ABSENT;
+	cleanup_close int fd = -1;
+	struct stat st;
+	int r = open_dir(setup, path + 1, false, &fd, err);
+
+	if (r == 0 && fd >= 0 && fstat(fd, &st) < 0)
+		r = err_errno(err, ERR_FAILED, errno, "cannot look at it");
+	if (r == 0 && fd >= 0)
+		record_attributes(was, st.st_mode, st.st_uid, st.st_gid, NULL);
+	if (r == 0)
+		r = record_note(setup->in->record, RECORD_DIRECTORY, path, was, err);
+	return r < 0 ? err_prefix(err, "'%s'", path) : 0;
+}
+
 /* FD is -1 when there is none yet. */
 static int record_directory(struct setup *setup, const struct place_item *item,
 			    const struct owner *owner, int fd, struct err *err)
@@ -250,8 +266,9 @@ int place_directory(struct setup *setup, const struct place_item *item, bool app
 
 	if (r == 0)
 		r = open_dir(setup, item->path + 1, false, &fd, err);
+	/* One that is right already is on record too: data lies there. */
 	if (r == 0 && fd >= 0 && fstat(fd, &st) == 0 && same_attributes(&st, item, &owner))
-		return 0;
+		return apply ? record_directory(setup, item, &owner, fd, err) : 0;
 	if (r == 0)
 		r = describe(changes, fd < 0 ? "create" : "change", "directory", item, err);
 	if (r == 0 && apply)

@@ -28,6 +28,8 @@ int place_file_compare(struct setup *setup, const struct place_item *item, struc
  * above are made (0755). */
 int place_file_write(struct setup *setup, const struct place_item *item,
 		     struct err *err) MUST_CHECK;
+/* Puts on record what stands at a directory's PATH before packages make it, or change it. */
+int place_note_directory(struct setup *setup, const char *path, struct err *err) MUST_CHECK;
 /* Both for a directory, the second with APPLY. */
 int place_directory(struct setup *setup, const struct place_item *item, bool apply,
 		    struct strv *changes, struct err *err) MUST_CHECK;

@@ -323,6 +323,14 @@ int record_add(struct record *record, enum record_kind kind, const char *object,
 	return append(record, &entry, err);
 }
 
+int record_note(struct record *record, enum record_kind kind, const char *object, const char *was,
+		struct err *err)
+{
+	return record && find(&record->entries, kind, object)
+		       ? 0
+		       : record_add(record, kind, object, was, was, err);
+}
+
 int record_add_file(struct record *record, const char *path, const struct stat *was,
 		    const void *data, size_t size_bytes, const char *now, struct err *err)
 {

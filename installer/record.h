@@ -77,6 +77,10 @@ void record_free(struct record *record);
  */
 int record_add(struct record *record, enum record_kind kind, const char *object, const char *was,
 	       const char *now, struct err *err) MUST_CHECK;
+/* What is there before something else than this program changes it: WAS, until record_add() tells what it
+ * has become. */
+int record_note(struct record *record, enum record_kind kind, const char *object, const char *was,
+		struct err *err) MUST_CHECK;
 /* The same for a file whose content was DATA; WAS are its attributes without digest, or NULL when
  * there was none. */
 int record_add_file(struct record *record, const char *path, const struct stat *was,

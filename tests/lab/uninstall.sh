@@ -43,7 +43,7 @@ test_uninstall() { # NODE BEFORE UNIT FILE DATA
 	works 'uninstall says first what it would do' "^stop $3$" uninstall_run "$1" uninstall --node "$1" --dry-run
 	works 'which changes nothing' "^active$" machine_exec "$1" systemctl is-active "$3" </dev/null
 	refused "another node's name is refused" 'this machine is' uninstall_run "$1" uninstall --node "not-$1"
-	works 'uninstall' "^remove $4$" uninstall_run "$1" uninstall --node "$1" --remove-data "$5"
+	works 'uninstall' "^(remove|restore) $4$" uninstall_run "$1" uninstall --node "$1" --remove-data "$5"
 	refused 'the service has gone' 'inactive|could not be found|not-found' machine_exec "$1" systemctl is-active "$3" </dev/null
 	works 'the file system is as it was before' '' uninstall_same "$1" "$2"
 	refused 'a second one finds nothing' 'nothing is installed here' uninstall_run "$1" uninstall --node "$1"
