@@ -12,7 +12,7 @@
 #include "progress.h"
 #include "servers.h"
 #include "url.h"
-#include "wheel.h"
+#include "wheel_input.h"
 
 struct options {
 	const char *lock;
@@ -284,28 +284,51 @@ static int add_repos(struct urls *u, struct err *err)
 	return r;
 }
 
-/* Of a wheel that was built from source, the source. */
+/* Two sources may be built with the same. */
+static int add_once(struct urls *u, const char *url, const char *name, const char *sha256,
+		    struct strv *seen, struct err *err)
+{
+	CLEANUP(strv_release) struct strv urls = STRV_INIT;
+	const struct file file = { .urls = &urls, .name = name, .sha256 = sha256 };
+	int r = 0;
+
+	if (strv_has(seen, sha256))
+		return 0;
+	r = strv_add(seen, sha256, err);
+	if (r == 0)
+		r = strv_add(&urls, url, err);
+	if (r == 0)
+		u->format->file(u, &file);
+	return r;
+}
+
+/* Of a wheel that was built: the source, and what it is built with. */
+static int add_wheel(struct urls *u, const struct lock_wheel *w, struct strv *seen, struct err *err)
+{
+	CLEANUP(wheel_inputs_release) struct wheel_inputs inputs = { .items = NULL };
+	int r = 0;
+
+	if (w->url)
+		return add_once(u, w->url, w->file, w->sha256, seen, err);
+	r = wheel_inputs_list(w->name, &w->sdist, &inputs, err);
+	for (size_t i = 0; r == 0 && i < inputs.count; i++) {
+		const struct wheel_input *in = &inputs.items[i];
+
+		r = add_once(u, in->url, in->file, in->sha256, seen, err);
+	}
+	return r;
+}
+
 static int add_wheels(struct urls *u, struct err *err)
 {
 	const struct lock_wheel *wheels = u->lock->wheels.items;
+	CLEANUP(strv_release) struct strv seen = STRV_INIT;
 	int r = 0;
 
 	if (u->format->begin && u->lock->wheels.count)
 		u->format->begin(u, NULL);
-	for (size_t i = 0; r == 0 && i < u->lock->wheels.count; i++) {
-		const struct lock_wheel *w = &wheels[i];
-		CLEANUP(strv_release) struct strv urls = STRV_INIT;
-		cleanup_free char *name = NULL;
-		struct file file = { .urls = &urls,
-				     .sha256 = w->url ? w->sha256 : w->sdist.sha256 };
-
-		r = strv_add(&urls, w->url ? w->url : w->sdist.url, err);
-		if (r == 0)
-			r = w->url ? str_dup(&name, w->file, err) : wheel_sdist_file(w, &name, err);
-		file.name = name;
-		if (r == 0)
-			u->format->file(u, &file);
-	}
+	for (size_t i = 0; r == 0 && i < u->lock->wheels.count; i++)
+		r = add_wheel(u, &wheels[i], &seen, err);
 	return r;
 }
 

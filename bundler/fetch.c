@@ -9,6 +9,7 @@
 #include <sys/statvfs.h>
 
 #include "artifact.h"
+#include "cache.h"
 #include "checked.h"
 #include "cleanup.h"
 #include "file.h"
@@ -17,6 +18,7 @@
 #include "progress.h"
 #include "servers.h"
 #include "wheel.h"
+#include "wheel_input.h"
 
 #define NAMES_SHOWN 40
 
@@ -114,6 +116,51 @@ static void take_imported(struct artifact **missing, const struct import_want *w
 	}
 }
 
+/* What a wheel is built from goes straight to its place in the cache. */
+static int import_inputs(const struct fetch *f, const struct lock_wheel *wheel, struct err *err)
+{
+	CLEANUP(wheel_inputs_release) struct wheel_inputs inputs = { .items = NULL };
+	CLEANUP(strv_release) struct strv places = STRV_INIT;
+	cleanup_free struct import_want *wants = NULL;
+	size_t count = 0;
+	int r = wheel_inputs_list(wheel->name, &wheel->sdist, &inputs, err);
+
+	if (r < 0)
+		return r;
+	wants = calloc(inputs.count + 1, sizeof(*wants));
+	if (!wants)
+		return err_nomem(err);
+	for (size_t i = 0; r == 0 && i < inputs.count; i++) {
+		char *place = NULL;
+
+		if (wheel_input_cached(f->options->cache, inputs.items[i].sha256))
+			continue;
+		r = cache_path(f->options->cache, inputs.items[i].sha256, &place, err);
+		if (r == 0)
+			r = strv_take(&places, place, err);
+		if (r == 0)
+			wants[count++] = (struct import_want){ .file = inputs.items[i].file,
+							       .sha256 = inputs.items[i].sha256,
+							       .dest = place };
+	}
+	return r < 0 || count == 0
+		       ? r
+		       : import_dir(f->options->import_dir, f->options->cache, wants, count, err);
+}
+
+static int import_sources(const struct fetch *f, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < f->all.count; i++) {
+		const struct artifact *a = &f->all.items[i];
+
+		if (a->wheel && !a->wheel->url && a->state == ARTIFACT_MISSING)
+			r = import_inputs(f, a->wheel, err);
+	}
+	return r;
+}
+
 static int import_missing(struct fetch *f, struct err *err)
 {
 	cleanup_free struct artifact **missing =
@@ -138,9 +185,10 @@ static int import_missing(struct fetch *f, struct err *err)
 	if (count == 0)
 		return 0;
 	r = import_dir(f->options->import_dir, f->options->cache, wants, count, err);
-	if (r == 0)
-		take_imported(missing, wants, count);
-	return r;
+	if (r < 0)
+		return r;
+	take_imported(missing, wants, count);
+	return import_sources(f, err);
 }
 
 /* -- from the network -- */
@@ -166,28 +214,43 @@ static bool is_reachable(struct fetch *f, const struct artifact *a)
 	return false;
 }
 
+/* Adds the names of what lacks to LACK: of a wheel that is to be built, what it is built from. */
+static int add_lacking(struct fetch *f, const struct artifact *a, struct strv *lack,
+		       struct err *err)
+{
+	CLEANUP(wheel_inputs_release) struct wheel_inputs inputs = { .items = NULL };
+	int r = 0;
+
+	if (a->state != ARTIFACT_MISSING || is_reachable(f, a))
+		return 0;
+	if (!a->wheel || a->wheel->url)
+		return strv_add(lack, a->file, err);
+	r = wheel_inputs_list(a->wheel->name, &a->wheel->sdist, &inputs, err);
+	for (size_t i = 0; r == 0 && i < inputs.count; i++)
+		if (!wheel_input_cached(f->options->cache, inputs.items[i].sha256) &&
+		    !strv_has(lack, inputs.items[i].file))
+			r = strv_add(lack, inputs.items[i].file, err);
+	return r;
+}
+
 static int check_reachable(struct fetch *f, struct err *err)
 {
-	size_t count = 0;
+	CLEANUP(strv_release) struct strv lack = STRV_INIT;
+	int r = 0;
 
-	for (size_t i = 0; i < f->all.count; i++) {
-		const struct artifact *a = &f->all.items[i];
-
-		if (a->state != ARTIFACT_MISSING || is_reachable(f, a))
-			continue;
-		if (count++ == 0)
-			err_set(err, ERR_NETWORK, " ");
-		if (count <= NAMES_SHOWN)
-			err_detail(err, "%s", a->file);
-	}
-	if (count == 0)
-		return 0;
-	if (count > NAMES_SHOWN)
-		err_detail(err, "and %zu more", count - NAMES_SHOWN);
+	for (size_t i = 0; r == 0 && i < f->all.count; i++)
+		r = add_lacking(f, &f->all.items[i], &lack, err);
+	if (r < 0 || lack.count == 0)
+		return r;
+	err_set(err, ERR_NETWORK, " ");
+	for (size_t i = 0; i < lack.count && i < NAMES_SHOWN; i++)
+		err_detail(err, "%s", lack.items[i]);
+	if (lack.count > NAMES_SHOWN)
+		err_detail(err, "and %zu more", lack.count - NAMES_SHOWN);
 	snprintf(err->msg, sizeof(err->msg),
 		 "%zu files are not in the cache '%s'%s%s%s: run without --offline, or fill a "
 		 "directory with what 'pgha-bundle urls' lists, and give it with --import",
-		 count, f->options->cache, f->options->import_dir ? " nor below '" : "",
+		 lack.count, f->options->cache, f->options->import_dir ? " nor below '" : "",
 		 f->options->import_dir ? f->options->import_dir : "",
 		 f->options->import_dir ? "'" : "");
 	return -(int)err->code;

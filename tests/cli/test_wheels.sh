@@ -101,6 +101,26 @@ expect "gives the same digests" 0 "" diff <(digests html) <(digests json)
 
 # The first index goes away; its lock is fetched from the second.
 sed -i -e '/^rpms:/,/^wheels:/{/^wheels:/!d}' -e 's/^wheels:/rpms: []\n&/' "$work/html.lock"
+
+# A download tool brings what urls lists; nothing else is needed to build the wheel again.
+expect "urls lists what a wheel is built with" 0 "minihelp-1.0-py3-none-any.whl" "$bundle" urls --lock "$work/html.lock"
+mkdir "$work/brought"
+if (cd "$work/brought" && "$bundle" urls --lock "$work/html.lock" --format curl 2>/dev/null | curl -s --config - ) && (($(find "$work/brought" -type f | wc -l) == 5)); then
+	ok "curl brings all of it"
+else
+	not_ok "curl brings all of it" "$(ls -A "$work/brought")"
+fi
+# shellcheck disable=SC2317 # called through expect
+alone() { # CACHE DIR
+	env PIP_INDEX_URL=http://127.0.0.1:1/simple "$bundle" fetch --lock "$work/html.lock" --cache "$work/$1" --offline --import "$2"
+}
+mv "$work/brought/minihelp-1.0-py3-none-any.whl" "$work"
+expect "what a source is built with is missed by name" 4 "minihelp-1.0-py3-none-any.whl" alone cache.alone "$work/brought"
+if [[ $err != *source-1.0* && $err != *minibuild* ]]; then ok "and nothing else is"; else not_ok "and nothing else is" "$err"; fi
+mv "$work/minihelp-1.0-py3-none-any.whl" "$work/brought"
+expect "a wheel is built from a directory, without an index" 0 "3 wheels" alone cache.alone "$work/brought"
+expect "in the same way" 0 "cut_off = True" offline html cache.alone
+
 start two
 stop one
 use two json
