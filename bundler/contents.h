@@ -26,6 +26,9 @@ struct contents_member {
 };
 
 struct contents {
+	archives_trust
+		trust; /* set before contents_open(): whether to believe the index; NULL: yes */
+	void *trust_arg;
 	char *path;
 	struct archives set;
 	struct contents *base;     /* of a delta, when it was found */
@@ -48,8 +51,8 @@ struct contents {
  * Reads the bundle PATH: a tarball; one of several volumes, with those that lie beside it; or the
  * directory of either. What a delta leaves out is taken from its base when that is among BASES (NULL,
  * or paths as PATH that end with NULL), and so with that one's own. What is in no archive at hand is
- * left out. ERR_USAGE when a path is not there, ERR_VERIFY when it is no bundle or damaged. Release
- * RET also after a failure.
+ * left out. ERR_USAGE when a path is not there, ERR_VERIFY when it is no bundle, damaged, or more than
+ * memory should hold. Release RET also after a failure.
  */
 int contents_open(const char *path, const char *const *bases, struct contents *ret,
 		  struct err *err) MUST_CHECK;

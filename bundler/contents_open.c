@@ -11,10 +11,11 @@
 #include "file.h"
 
 #define MEMBER_MAX (512U << 20)
+#define MEMBERS_MAX (UINT64_C(1) << 30) /* bytes, together */
 
 /* --- which files -------------------------------------------------------------------------------- */
 
-/* The caller may look at the signature: see contents.h. */
+/* Who wants the signature looked at says so: see contents.h. A base is named by its digest. */
 static int trust_any(const struct archives *a, void *arg, struct err *err)
 {
 	(void)a;
@@ -52,7 +53,8 @@ static int add_volumes(const struct archives *a, const char *path, struct strv *
 	return r;
 }
 
-static int open_archives(const char *path, struct archives *ret, struct err *err)
+static int open_archives(const char *path, archives_trust trust, void *arg, struct archives *ret,
+			 struct err *err)
 {
 	CLEANUP(strv_release) struct strv files = STRV_INIT;
 	const char *const paths[] = { path, NULL };
@@ -60,14 +62,14 @@ static int open_archives(const char *path, struct archives *ret, struct err *err
 	struct stat st;
 
 	if (r == 0)
-		r = archives_open(ret, &files, trust_any, NULL, err);
+		r = archives_open(ret, &files, trust, arg, err);
 	if (r < 0 || !ret->index.volumes.count || stat(path, &st) < 0 || S_ISDIR(st.st_mode))
 		return r;
 	r = add_volumes(ret, path, &files, err);
 	if (r < 0 || files.count == 1)
 		return r;
 	archives_release(ret);
-	return archives_open(ret, &files, trust_any, NULL, err);
+	return archives_open(ret, &files, trust, arg, err);
 }
 
 /* The one of BASES whose index has the digest that C's names. */
@@ -75,7 +77,7 @@ static int open_base(struct contents *c, const char *const *bases, struct err *e
 {
 	for (size_t i = 0; bases && bases[i] && !c->base; i++) {
 		CLEANUP(archives_release) struct archives archives = ARCHIVES_INIT;
-		int r = open_archives(bases[i], &archives, err);
+		int r = open_archives(bases[i], trust_any, NULL, &archives, err);
 
 		if (r < 0)
 			return r;
@@ -194,8 +196,19 @@ static int read_member(struct contents *c, size_t i, struct err *err)
 
 static int read_members(struct contents *c, struct err *err)
 {
+	uint64_t bytes = 0;
 	int r = 0;
 
+	for (size_t i = 0; i < c->set.index.member_count; i++)
+		if (is_read(&c->set.index.members[i]))
+			bytes += c->set.index.members[i].size_bytes;
+	if (bytes > MEMBERS_MAX)
+		return err_set(
+			err, ERR_VERIFY,
+			"'%.200s' has %llu MiB beside its packages, and more than %llu MiB are "
+			"not looked at: 'pgha-install verify' checks it all the same",
+			c->path, (unsigned long long)(bytes >> 20),
+			(unsigned long long)(MEMBERS_MAX >> 20));
 	c->members = calloc(c->set.index.member_count + 1, sizeof(*c->members));
 	if (!c->members)
 		return err_nomem(err);
@@ -279,7 +292,8 @@ int contents_open(const char *path, const char *const *bases, struct contents *r
 	int r = str_dup(&ret->path, path, err);
 
 	if (r == 0)
-		r = open_archives(path, &ret->set, err);
+		r = open_archives(path, ret->trust ? ret->trust : trust_any, ret->trust_arg,
+				  &ret->set, err);
 	if (r == 0 && ret->set.index.base_sequence)
 		r = open_base(ret, bases, err);
 	if (r == 0)

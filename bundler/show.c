@@ -16,28 +16,37 @@ void show_release(struct show *show)
 	contents_release(&show->contents);
 }
 
-static int check_signature(struct show *show, const char *ca, struct err *err)
+struct check {
+	const char *ca;
+	struct show *show;
+};
+
+static int check_signature(const struct archives *a, void *arg, struct err *err)
 {
-	const struct contents *c = &show->contents;
+	struct check *check = arg;
 	CLEANUP(x509_stack_freep) STACK_OF(X509) *cas = NULL;
-	int r = x509_load_all(ca, ERR_USAGE, &cas, err);
+	int r = x509_load_all(check->ca, ERR_USAGE, &cas, err);
 
 	if (r == 0)
-		r = cms_verify(c->set.signature.buf, c->set.signature.len, c->set.index_text.buf,
-			       c->set.index_text.len, cas, NULL, clock_now(), &show->signer, err);
-	show->checked = r == 0;
+		r = cms_verify(a->signature.buf, a->signature.len, a->index_text.buf,
+			       a->index_text.len, cas, NULL, clock_now(), &check->show->signer,
+			       err);
+	check->show->checked = r == 0;
 	return r;
 }
 
 int show_open(const char *path, const char *ca, const char *const *bases, struct show *ret,
 	      struct err *err)
 {
-	int r = contents_open(path, bases, &ret->contents, err);
+	struct check check = { .ca = ca, .show = ret };
+	int r = 0;
 
+	ret->contents.trust = ca ? check_signature : NULL;
+	ret->contents.trust_arg = &check;
+	r = contents_open(path, bases, &ret->contents, err);
+	ret->contents.trust_arg = NULL;
 	if (r == 0 && bases[0])
 		r = contents_check_bases(&ret->contents, err);
-	if (r == 0 && ca)
-		r = check_signature(ret, ca, err);
 	if (r == 0)
 		r = certlist_read(&ret->contents, &ret->certificates, err);
 	return r < 0 ? r : contents_advisories(&ret->contents, NULL, &ret->advisories, err);

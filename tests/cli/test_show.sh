@@ -48,6 +48,12 @@ assert "10.0.0.2" in b["certificates"][1]["sans"]' "$work/json"
 "$bundle" keys init --out "$work/other" >/dev/null 2>&1
 expect "another CA" 5 "" "$bundle" show --ca "$work/other/ca.crt" "$old"
 
+
+# Three more members of 512 MiB each, and none of them there: nothing is read before it is refused.
+expect "an index can be made longer" 0 "" "$root/tests/cli/grow_index.py" "$old" "$work/huge.tar" 3 $((1 << 29))
+expect "a bundle that would fill the memory is refused" 5 "has 1536 MiB beside its packages" "$bundle" show "$work/huge.tar"
+expect "where a CA is given, its signature first" 5 "does not fit the data" "$bundle" show --ca "$work/keys/ca.crt" "$work/huge.tar"
+
 expect "diff" 0 "" "$bundle" diff "$old" "$new"
 says "it tells packages and wheels" '^  up +alpha +1:2-1 -> 1:3-1$' 'up +demo +1.0 -> 1.1 +wheel' \
 	'added +filler-4 ' 'removed +filler-1 '
