@@ -19,7 +19,7 @@ expect "a missing argument is named" 2 'an argument is missing: BUNDLE.tar' "$bu
 expect "one argument too many is named" 2 "'b' is one argument too many" "$bundle" show a b
 expect "an option without its value is named" 2 "option '--ca' needs a value (FILE)" "$bundle" show --ca
 expect "an option given twice is refused" 2 "option '--ca' is given twice" "$bundle" show --ca a --ca b c
-expect "a file that is not there is a usage error" 2 "cannot open '/nonexistent.tar'" "$bundle" show /nonexistent.tar
+expect "a file that is not there is a usage error" 2 "cannot open the bundle '/nonexistent.tar'" "$bundle" show /nonexistent.tar
 one_line "and is told in one line"
 for command in 'keys init' resolve urls fetch build show; do
 	# shellcheck disable=SC2086
