@@ -638,7 +638,7 @@ static const struct cli_option options[] = {
 	OPTION(accept_key, CLI_VALUE, "accept-key", "FPR[,FPR]",
 	       "trust a vendor key that is new on this machine", false),
 	OPTION(accept_change, CLI_VALUE, "accept-change", "NAME[,NAME]",
-	       "passwords whose change was made in the running cluster by hand", false),
+	       "passwords whose change in the running cluster is made by hand", false),
 	OPTION(ignore_preflight, CLI_LIST, "ignore-preflight", "NAME",
 	       "go on although this check of the machine finds a problem (docs/preflight.md)",
 	       false),

@@ -187,8 +187,8 @@ static void refuse(const struct service *service, const struct service_variable 
 	if (refused->code == ERR_NONE)
 		err_set(refused, ERR_CONFIG,
 			"'%s' changed, and the running cluster (service '%s') holds the old value: "
-			"change it there by hand, then install with --accept-change %s; or put the "
-			"old value back into .env",
+			"change it by hand as told below, with --accept-change %s; or put the old "
+			"value back into .env",
 			v->name, service->name, v->name);
 	else
 		err_detail(refused, "'%s' (service '%s') too:", v->name, service->name);

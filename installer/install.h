@@ -32,7 +32,7 @@ struct install {
 	const char *passphrase_path; /* both NULL: ask on the terminal */
 	const char *passphrase_fd;   /* the number of an open descriptor */
 	const char *accept_key;      /* a new vendor's fingerprint, or NULL */
-	const char *accept_change;   /* secrets that were changed in the cluster by hand, or NULL */
+	const char *accept_change;   /* secrets that are changed in the cluster by hand, or NULL */
 	bool dry_run;                /* say what would change, change nothing */
 	bool wait;                   /* cluster probes that stay pending are ERR_UNHEALTHY */
 	bool json;
