@@ -2,7 +2,7 @@
 /*
  * Node "box" runs service `user`, and `store` as well where a test says so. `store` holds three of
  * the passwords in its own memory, the file BASE/known: OWN is changed there by a step, SHARED too and
- * `user` has it in its files, FIXED by hand alone. PLAIN is held by nobody.
+ * `user` has it in its files, FIXED by hand alone. FIXED_TOO is held by nobody.
  */
 #include "scene.h"
 
@@ -15,9 +15,10 @@ static char base[] = "/tmp/pgha-held-XXXXXX";
 #define OLD "the old password"
 #define NEW "the new password"
 
-static const char user_yaml[] = "service: user\nlayer: l\n"
-				"env: [{name: SHARED, secret: true}, {name: PLAIN, secret: true},\n"
-				"      {name: FIXED, secret: true}]\n";
+static const char user_yaml[] =
+	"service: user\nlayer: l\n"
+	"env: [{name: SHARED, secret: true}, {name: FIXED_TOO, secret: true},\n"
+	"      {name: FIXED, secret: true}]\n";
 
 static const char store_yaml[] =
 	"service: store\nlayer: l\n"
@@ -74,7 +75,7 @@ static void open_scene(struct scene *s, bool store, const struct values *v)
 		assert_ok(capsule_add_env(&s->capsule, "OWN", v->own, &err));
 	assert_ok(capsule_add_env(&s->capsule, "SHARED", v->shared, &err));
 	assert_ok(capsule_add_env(&s->capsule, "FIXED", v->fixed, &err));
-	assert_ok(capsule_add_env(&s->capsule, "PLAIN", v->plain, &err));
+	assert_ok(capsule_add_env(&s->capsule, "FIXED_TOO", v->plain, &err));
 	assert_ok(scene_open(s, base, "/", &err));
 }
 
@@ -149,7 +150,7 @@ static void the_first_installation_remembers_no_value(void **state)
 	text = remembered();
 	assert_contains(text, "FIXED pbkdf2-sha256:1000:");
 	assert_contains(text, "\nOWN pbkdf2-sha256:1000:");
-	assert_contains(text, "\nPLAIN pbkdf2-sha256:1000:");
+	assert_contains(text, "\nFIXED_TOO pbkdf2-sha256:1000:");
 	assert_null(strstr(text, "password"));
 	assert_null(strstr(text, "BASE"));
 	assert_ok(path_join(base, "var/lib/pgha/secrets", &path, &err));
@@ -212,7 +213,7 @@ static void a_change_that_was_made_by_hand_is_accepted_once_and_remembered(void 
 
 	(void)state;
 	first_installation(true);
-	assert_fails(ERR_CONFIG, begin(&v, true, "OWN", &said, &err));
+	assert_fails(ERR_CONFIG, begin(&v, true, "OWN,FIXED_TOO", &said, &err));
 	assert_ok(begin(&v, true, "OWN,FIXED", &said, &err));
 	assert_ok(begin(&v, true, NULL, &said, &err));
 	assert_string_equal("", said.buf);
