@@ -23,6 +23,7 @@
 #include "probe.h"
 #include "progress.h"
 #include "record.h"
+#include "revoked.h"
 #include "rpmtx.h"
 #include "setup.h"
 #include "stage.h"
@@ -437,7 +438,8 @@ static int commit_step(struct work *w, struct err *err)
 		return r;
 	if (before.sequence == in->index.sequence)
 		return end_step(in, "commit", 0, "", err);
-	if ((r = keep_ca(in, err)) || (r = state_commit(in, w->staged.index_sha256, err)) ||
+	if ((r = keep_ca(in, err)) || (r = revoked_remember(in, err)) ||
+	    (r = state_commit(in, w->staged.index_sha256, err)) ||
 	    (r = state_prune(in, before.sequence, err)) ||
 	    (r = record_squash(in, before.sequence, err)))
 		return r;

@@ -1,58 +1,72 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "revoked.h"
 
-#include <unistd.h>
-
 #include "file.h"
 #include "state.h"
 
 #define CRL_MAX (16U << 20) /* bytes */
+#define CRL_MEMBER "certs/crl.pem"
+#define REVOKED "revoked" /* STATE/revoked */
 
-static bool signed_by_one(X509_CRL *crl, const char *path, STACK_OF(X509) *cas)
+int revoked_check(const struct install *in, const struct verify *v, struct err *err)
+{
+	CLEANUP(strv_release) struct strv known = STRV_INIT;
+	int r = state_list_load(in, REVOKED, &known, err);
+
+	if (r || !strv_has(&known, v->signer.serial))
+		return r;
+	return err_set(err, ERR_VERIFY,
+		       "'%.200s' is signed with certificate %s, which was revoked: have it built "
+		       "anew with the signer of today",
+		       v->set.name, v->signer.serial);
+}
+
+static bool signed_by_one(X509_CRL *crl, STACK_OF(X509) *cas)
 {
 	for (int i = 0; i < sk_X509_num(cas); i++) {
 		struct err ignored = ERR_INIT;
 
-		if (!x509_crl_check(path, crl, sk_X509_value(cas, i), &ignored))
+		if (!x509_crl_check(CRL_MEMBER, crl, sk_X509_value(cas, i), &ignored))
 			return true;
 	}
 	return false;
 }
 
-/* The kept list, or "". */
-static int list_path(const struct install *in, char **ret, struct err *err)
+static int add_known(const struct install *in, const struct strv *serials, struct err *err)
 {
-	CLEANUP(state_committed_release) struct state_committed committed = STATE_COMMITTED_INIT;
-	cleanup_free char *kept = NULL;
-	int r = state_committed_load(in, &committed, err);
+	CLEANUP(strv_release) struct strv known = STRV_INIT;
+	size_t before = 0;
+	int r = state_list_load(in, REVOKED, &known, err);
 
-	if (r)
+	before = known.count;
+	for (size_t i = 0; !r && i < serials->count; i++)
+		if (!strv_has(&known, serials->items[i]))
+			r = strv_add(&known, serials->items[i], err);
+	if (r || known.count == before)
 		return r;
-	if (!committed.sequence)
-		return str_dup(ret, "", err);
-	r = state_kept_path(in, committed.sequence, &kept, err);
-	return r ? r : path_join(kept, "certs/crl.pem", ret, err);
+	strv_sort(&known);
+	return state_list_save(in, REVOKED, &known, err);
 }
 
-int revoked_check(const struct install *in, const struct verify *v, struct err *err)
+int revoked_remember(const struct install *in, struct err *err)
 {
 	CLEANUP(x509_stack_freep) STACK_OF(X509) *cas = NULL;
 	CLEANUP(X509_CRL_freep) X509_CRL *crl = NULL;
+	CLEANUP(strv_release) struct strv serials = STRV_INIT;
 	cleanup_free char *path = NULL;
 	cleanup_free char *pem = NULL;
 	size_t len = 0;
-	int r = list_path(in, &path, err);
+	int r = 0;
 
-	if (r || !*path || access(path, F_OK) < 0)
-		return r;
-	if ((r = file_read(path, CRL_MAX, ERR_FAILED, &pem, &len, err)) ||
-	    (r = x509_crl_from_pem(path, pem, len, &crl, err)) ||
+	if (!index_find(&in->index, CRL_MEMBER))
+		return 0;
+	if ((r = path_join(in->staging, CRL_MEMBER, &path, err)) ||
+	    (r = file_read(path, CRL_MAX, ERR_FAILED, &pem, &len, err)) ||
+	    (r = x509_crl_from_pem(CRL_MEMBER, pem, len, &crl, err)) ||
 	    (r = x509_load_all(in->ca_path, ERR_USAGE, &cas, err)))
 		return r;
-	if (!signed_by_one(crl, path, cas) || !x509_crl_has_serial(crl, v->signer.serial))
+	if (!signed_by_one(crl, cas))
 		return 0;
-	return err_set(err, ERR_VERIFY,
-		       "'%.200s' is signed with certificate %s, which was revoked: have it built "
-		       "anew with the signer of today",
-		       v->set.name, v->signer.serial);
+	r = x509_crl_serials(crl, &serials, err);
+	return r ? r : add_known(in, &serials, err);
 }

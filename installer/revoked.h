@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether a bundle's signer was revoked. */
+/*
+ * Whether a bundle's signer was revoked. A node hears of it by the revocation lists that bundles carry, and never
+ * forgets: STATE/revoked has the serial number of every certificate that one of them has named.
+ */
 #ifndef PGHA_REVOKED_H
 #define PGHA_REVOKED_H
 
@@ -7,11 +10,11 @@
 #include "install.h"
 #include "verify.h"
 
-/*
- * ERR_VERIFY when the revocation list of the bundle that was installed last names the certificate that V is
- * signed with. The list counts whatever its age: what it names stays revoked, and fresher ones come with
- * bundles only. A list that the present CA did not sign, where the CA was replaced, does not count.
- */
+/* ERR_VERIFY when the certificate that V is signed with is known to be revoked. */
 int revoked_check(const struct install *in, const struct verify *v, struct err *err) MUST_CHECK;
+
+/* Takes in what the staged bundle's list names, whatever the list's age. One that the CA did not sign does
+ * not count. */
+int revoked_remember(const struct install *in, struct err *err) MUST_CHECK;
 
 #endif

@@ -9,6 +9,7 @@
  *	record/SEQUENCE/     what that bundle changed here, and what was there before (record.h)
  *	vendors              fingerprints of the vendors' keys that this node trusts
  *	secrets              verifiers of this node's secrets (installer/held.h)
+ *	revoked              serial numbers of certificates that a bundle's list has named
  *	packages             names of the packages whose transaction has begun and not ended
  *	ca.crt               the cluster's CA, as given at the first installation
  *	log/, staging/

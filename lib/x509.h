@@ -193,6 +193,8 @@ int x509_crl_make(X509 *ca, EVP_PKEY *ca_key, X509_CRL *old, const char *serial,
 		  time_t next, X509_CRL **ret, struct err *err) MUST_CHECK;
 bool x509_crl_has(X509_CRL *crl, X509 *cert);
 bool x509_crl_has_serial(X509_CRL *crl, const char *serial);
+/* Appends the serial numbers that CRL names, as x509_serial() writes them. */
+int x509_crl_serials(X509_CRL *crl, struct strv *ret, struct err *err) MUST_CHECK;
 /* Whether CA signed it, and it says nothing that has to be understood and is not. ERR_VERIFY. */
 int x509_crl_check(const char *name, X509_CRL *crl, X509 *ca, struct err *err) MUST_CHECK;
 int x509_crl_to_pem(X509_CRL *crl, struct str *ret, struct err *err) MUST_CHECK;

@@ -121,6 +121,22 @@ bool x509_crl_has_serial(X509_CRL *crl, const char *serial)
 	return wanted && X509_CRL_get0_by_serial(crl, &entry, wanted) == 1;
 }
 
+int x509_crl_serials(X509_CRL *crl, struct strv *ret, struct err *err)
+{
+	STACK_OF(X509_REVOKED) *entries = X509_CRL_get_REVOKED(crl);
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < sk_X509_REVOKED_num(entries); i++) {
+		X509_REVOKED *entry = sk_X509_REVOKED_value(entries, i);
+		char text[X509_SERIAL_SIZE];
+
+		r = x509_serial_text(X509_REVOKED_get0_serialNumber(entry), text, err);
+		if (r == 0)
+			r = strv_add(ret, text, err);
+	}
+	return r;
+}
+
 int x509_crl_check(const char *name, X509_CRL *crl, X509 *ca, struct err *err)
 {
 	int digest = NID_undef;

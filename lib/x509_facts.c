@@ -168,10 +168,9 @@ static unsigned int read_usage(X509 *cert)
 	return X509_USE_OTHER;
 }
 
-int x509_serial(X509 *cert, char ret[X509_SERIAL_SIZE], struct err *err)
+int x509_serial_text(const ASN1_INTEGER *serial, char ret[X509_SERIAL_SIZE], struct err *err)
 {
-	CLEANUP(BN_freep)
-	BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(cert), NULL);
+	CLEANUP(BN_freep) BIGNUM *number = ASN1_INTEGER_to_BN(serial, NULL);
 	char *hex = NULL;
 
 	if (!number || BN_is_negative(number) || BN_num_bytes(number) > (X509_SERIAL_SIZE - 1) / 2)
@@ -182,6 +181,11 @@ int x509_serial(X509 *cert, char ret[X509_SERIAL_SIZE], struct err *err)
 	snprintf(ret, X509_SERIAL_SIZE, "%s", hex);
 	OPENSSL_free(hex);
 	return 0;
+}
+
+int x509_serial(X509 *cert, char ret[X509_SERIAL_SIZE], struct err *err)
+{
+	return x509_serial_text(X509_get0_serialNumber(cert), ret, err);
 }
 
 static time_t time_of(const ASN1_TIME *t)

@@ -15,6 +15,9 @@ int x509_build(X509 *cert, const struct x509_profile *profile, EVP_PKEY *key,
 int x509_add_names(X509 *cert, const struct x509_profile *profile, struct err *err) MUST_CHECK;
 /* EC on P-256 or P-384, or RSA of 3072 bits or more. */
 bool x509_key_is_accepted(X509 *cert);
+/* As x509_serial(). */
+int x509_serial_text(const ASN1_INTEGER *serial, char ret[X509_SERIAL_SIZE],
+		     struct err *err) MUST_CHECK;
 /* NAME as it is compared: addresses in one spelling, host names in lower case. */
 int x509_name_canonical(const char *name, struct strv *add_to, struct err *err) MUST_CHECK;
 

@@ -2,6 +2,7 @@
 #include "bundle.h"
 
 #include "clock.h"
+#include "revoked.h"
 #include "stage.h"
 #include "state.h"
 
@@ -83,6 +84,8 @@ static int install(const char *root, uint64_t sequence, const struct pki *by, co
 	assert_ok(state_open(&in, &st, &err));
 	r = stage_bundle(&in, &result, ret_err);
 	if (r == 0)
+		r = revoked_remember(&in, ret_err);
+	if (r == 0)
 		r = state_commit(&in, result.index_sha256, ret_err);
 	state_close(&in, &st);
 	return r;
@@ -108,6 +111,24 @@ static void a_bundle_of_a_revoked_signer_is_refused(void **state)
 	tree_drop(root);
 }
 
+static void a_node_never_forgets_a_revocation(void **state)
+{
+	CLEANUP(str_release) struct str list = STR_INIT;
+	CLEANUP(str_release) struct str other = STR_INIT;
+	struct err err = ERR_INIT;
+	char *root = tree_new();
+
+	(void)state;
+	make_list(&ca, &signer, &list);
+	make_list(&ca, &other_ca, &other);
+	assert_ok(install(root, 1, &later_signer, list.buf, &err));
+	assert_ok(install(root, 2, &later_signer, NULL, &err));
+	assert_ok(install(root, 3, &later_signer, other.buf, &err));
+	assert_fails(ERR_VERIFY, install(root, 4, &signer, NULL, &err));
+	assert_contains(err.msg, "was revoked");
+	tree_drop(root);
+}
+
 static void a_list_that_the_ca_did_not_sign_does_not_count(void **state)
 {
 	CLEANUP(str_release) struct str list = STR_INIT;
@@ -125,6 +146,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bundle_of_a_revoked_signer_is_refused),
+		cmocka_unit_test(a_node_never_forgets_a_revocation),
 		cmocka_unit_test(a_list_that_the_ca_did_not_sign_does_not_count),
 	};
 
