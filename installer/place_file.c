@@ -139,6 +139,9 @@ static int record_missing(struct setup *setup, const char *relative, struct err 
 		}
 		if (slash)
 			*slash++ = '/';
+		/* "opt/pgha/" is "opt/pgha", which has been seen. */
+		if (slash && !*slash)
+			break;
 	}
 	return r;
 }

@@ -6,6 +6,8 @@
 #include "scene.h"
 
 #include "place.h"
+#include "place_file.h"
+#include "record.h"
 
 static char root[] = "/tmp/pgha-place-XXXXXX";
 
@@ -309,6 +311,30 @@ static void packages_are_what_the_services_of_the_node_want(void **state)
 	assert_string_equal("toybox", names.items[1]);
 }
 
+static void each_directory_on_the_way_is_recorded_once(void **state)
+{
+	static const char *const expected[] = { "/new", "/new/on", "/new/on/the-way" };
+	CLEANUP(record_entries_release) struct record_entries all = RECORD_ENTRIES_INIT;
+	CLEANUP(scene_release) struct scene s = SCENE_INIT;
+	struct record *record = NULL;
+	cleanup_close int fd = -1;
+	const char *name = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_ok(open_scene(&s, &err));
+	assert_ok(record_open(&s.in, 77, &record, &err));
+	s.in.record = record;
+	assert_ok(place_open_parent(s.setup, "/new/on/the-way/file", true, &fd, &name, &err));
+	s.in.record = NULL;
+	record_free(record);
+	assert_ok(record_load(&s.in, &all, &err));
+	assert_int_equal(ARRAY_SIZE(expected), all.count);
+	for (size_t i = 0; i < all.count; i++)
+		assert_string_equal(expected[i], all.items[i].object);
+	assert_ok(record_remove_all(&s.in, &err));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +347,7 @@ int main(void)
 		cmocka_unit_test(a_missing_key_or_secret_stops_before_anything_changes),
 		cmocka_unit_test(a_path_that_is_wanted_twice_and_differently_is_refused),
 		cmocka_unit_test(packages_are_what_the_services_of_the_node_want),
+		cmocka_unit_test(each_directory_on_the_way_is_recorded_once),
 	};
 
 	return cmocka_run_group_tests(tests, make_root, remove_root);
