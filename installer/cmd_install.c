@@ -16,6 +16,7 @@
 #include "held.h"
 #include "install.h"
 #include "interrupt.h"
+#include "json.h"
 #include "once.h"
 #include "place.h"
 #include "plan.h"
@@ -471,77 +472,56 @@ static int cluster_steps(struct work *w, struct err *err)
 
 /* Results */
 
-static void print_json_text(const char *text)
-{
-	putchar('"');
-	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-		if (*p == '"' || *p == '\\')
-			printf("\\%c", *p);
-		else if (*p < 0x20)
-			printf("\\u%04x", *p);
-		else
-			putchar(*p);
-	}
-	putchar('"');
-}
-
-static void print_json_list(const char *name, const struct strv *list)
-{
-	printf(", \"%s\": [", name);
-	for (size_t i = 0; i < list->count; i++) {
-		if (i)
-			printf(", ");
-		print_json_text(list->items[i]);
-	}
-	putchar(']');
-}
-
-static void print_json_findings(const struct preflight *p)
+static void json_findings(struct json *j, const struct preflight *p)
 {
 	static const char *const kinds[] = { [PREFLIGHT_PROBLEM] = "problem",
 					     [PREFLIGHT_IGNORED] = "ignored",
 					     [PREFLIGHT_NOTE] = "note",
 					     [PREFLIGHT_SKIPPED] = "skipped" };
 
-	printf(", \"preflight\": [");
+	json_open(j, "preflight", '[');
 	for (size_t i = 0; i < p->count; i++) {
-		printf("%s{\"name\": ", i ? ", " : "");
-		print_json_text(p->items[i].name);
-		printf(", \"kind\": ");
-		print_json_text(kinds[p->items[i].kind]);
-		printf(", \"text\": ");
-		print_json_text(p->items[i].text);
-		putchar('}');
+		json_open(j, NULL, '{');
+		json_string(j, "name", p->items[i].name);
+		json_string(j, "kind", kinds[p->items[i].kind]);
+		json_string(j, "text", p->items[i].text);
+		json_close(j, '}');
 	}
-	putchar(']');
+	json_close(j, ']');
 }
 
-static void print_json(const struct work *w)
+static int print_json(const struct work *w, struct err *err)
 {
-	printf("{\"cluster\": ");
-	print_json_text(w->in.index.cluster);
-	printf(", \"node\": ");
-	print_json_text(w->in.node);
-	printf(", \"sequence\": %" PRIu64 ", \"dry_run\": %s", w->in.index.sequence,
-	       w->in.dry_run ? "true" : "false");
-	print_json_list("changes", &w->changes);
-	print_json_list("pending", &w->pending);
-	print_json_findings(&w->preflight);
-	printf("}\n");
+	CLEANUP(json_release) struct json j = JSON_INIT;
+	cleanup_free char *text = NULL;
+	int r = 0;
+
+	json_open(&j, NULL, '{');
+	json_string(&j, "cluster", w->in.index.cluster);
+	json_string(&j, "node", w->in.node);
+	json_number(&j, "sequence", w->in.index.sequence);
+	json_bool(&j, "dry_run", w->in.dry_run);
+	json_strings(&j, "changes", &w->changes);
+	json_strings(&j, "pending", &w->pending);
+	json_findings(&j, &w->preflight);
+	json_close(&j, '}');
+	r = json_done(&j, &text, err);
+	if (r == 0)
+		fputs(text, stdout);
+	return r;
 }
 
-static void print_results(const struct work *w)
+static int print_results(const struct work *w, struct err *err)
 {
-	if (w->in.json) {
-		print_json(w);
-		return;
-	}
+	if (w->in.json)
+		return print_json(w, err);
 	for (size_t i = 0; i < w->changes.count; i++)
 		printf("%s\n", w->changes.items[i]);
 	if (!w->changes.count)
 		printf("%s: nothing to do\n", w->in.node);
 	for (size_t i = 0; i < w->pending.count; i++)
 		printf("%s\n", w->pending.items[i]);
+	return 0;
 }
 
 /* Whatever happens from here on is on record. */
@@ -607,9 +587,10 @@ static int run_install(const void *options, int argc, char **argv, struct err *e
 	if (stage_clear(&w.in, &second) && !r)
 		r = err_set(err, second.code, "%s", second.msg);
 	if (!r)
-		print_results(&w);
-	else if (w.in.json && preflight_count(&w.preflight, PREFLIGHT_PROBLEM))
-		print_json(&w);
+		return print_results(&w, err);
+	if (w.in.json && preflight_count(&w.preflight, PREFLIGHT_PROBLEM) &&
+	    print_json(&w, &second))
+		err_detail(err, "and %s", second.msg);
 	return r;
 }
 

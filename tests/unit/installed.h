@@ -262,6 +262,23 @@ static inline int run(const char *const *args, struct str *ret_out)
 	return code;
 }
 
+/* JSON as one line: breaks and indentation go, and a blank stays behind a comma. */
+static inline void one_line(struct str *json)
+{
+	char *to = json->buf;
+
+	for (const char *from = json->buf; *from;) {
+		*to++ = *from++;
+		if (*from != '\n')
+			continue;
+		from += strspn(from, "\n ");
+		if (to[-1] == ',')
+			*to++ = ' ';
+	}
+	*to = '\0';
+	json->len = (size_t)(to - json->buf);
+}
+
 #define RUN(out, ...) run((const char *const[]){ __VA_ARGS__, NULL }, out)
 #define INSTALL(out, root, bundle, ...)                                                  \
 	RUN(out, "--node", "node1", "--root", root, "--bundle", bundle, "--ca", ca_path, \

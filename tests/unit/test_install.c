@@ -150,10 +150,11 @@ static void results_come_as_json(void **state)
 	bundle = make_bundle("pgha-test-c.tar", names);
 	root = make_root();
 	assert_int_equal(INSTALL(&out, root, bundle, "--dry-run", "--json"), 0);
+	one_line(&out);
 	assert_true(str_starts(out.buf, "{\"cluster\": \"test\", \"node\": \"node1\", "));
 	assert_contains(out.buf, "\"dry_run\": true, \"changes\": [\"install app-1-1.noarch\", ");
 	assert_contains(out.buf, "\"pending\": [], \"preflight\": [{\"name\": ");
-	assert_contains(out.buf, "}]}\n");
+	assert_contains(out.buf, "}]}");
 	tree_drop(root);
 }
 

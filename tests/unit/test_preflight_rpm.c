@@ -68,6 +68,7 @@ static void an_unfit_machine_is_told_everything_at_once_and_left_alone(void **st
 	assert_in_root(root, "var/lib/pgha/staging", NULL, 0);
 	assert_int_equal(INSTALL(&json, root, bundle, "--json", "--ignore-preflight", "os"),
 			 ERR_HOST);
+	one_line(&json);
 	assert_contains(json.buf,
 			"{\"name\": \"os\", \"kind\": \"ignored\", \"text\": \"'Old 7' is "
 			"platform:el7, the bundle is for platform:el8");
@@ -120,6 +121,7 @@ static void a_package_in_the_way_is_named(void **state)
 	root = make_root();
 	assert_int_equal(INSTALL(&out, root, first), 0);
 	assert_int_equal(INSTALL(&refused, root, second, "--json"), ERR_HOST);
+	one_line(&refused);
 	assert_contains(refused.buf, "{\"name\": \"packages\", \"kind\": \"problem\", \"text\": "
 				     "\"'extra-1-1.noarch' is in the way of service 'demo'");
 	assert_in_root(root, "opt/app", NULL, 0);
