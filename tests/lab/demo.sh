@@ -17,6 +17,8 @@ LAB_SECRETS=$DEMO/secrets
 . "$LAB_DIR/cluster.sh"
 # shellcheck source=tests/lab/media.sh
 . "$LAB_DIR/media.sh"
+# shellcheck source=tests/lab/change.sh
+. "$LAB_DIR/change.sh"
 
 demo() {
 	local keep=false seed=${PGHA_SEED:-$((RANDOM * 32768 + RANDOM))}
@@ -39,6 +41,7 @@ demo() {
 	demo_bundle
 	demo_install "$seed"
 	step 'the delta on the running cluster' media_upgrade
+	step 'new passwords for the running cluster' change_passwords
 	demo_use
 	$keep || return 0
 	lab_leave
@@ -74,6 +77,7 @@ demo_bundle() {
 	step 'stock pip installs its wheels' connected_run tests/lab/stock-wheels.sh "$DEMO_BUNDLE" python3.13 --libpq
 	step "the application's certificate" demo_client_certificate
 	step 'a second bundle, as a delta' media_delta
+	step 'a third, with new passwords' change_bundle
 }
 
 # The compiler's messages stay on the terminal.
