@@ -88,7 +88,7 @@ static int open_one(const char *path, const char *const *bases, const char *othe
 	size_t count = 0;
 	int r = 0;
 
-	for (; bases[count] && count < CLI_LIST_MAX; count++)
+	for (; count < CLI_LIST_MAX && bases[count]; count++)
 		candidates[count] = bases[count];
 	candidates[count] = other;
 	r = contents_open(path, candidates, contents, err);

@@ -75,7 +75,7 @@ static int open_archives(const char *path, archives_trust trust, void *arg, stru
 /* The one of BASES whose index has the digest that C's names. */
 static int open_base(struct contents *c, const char *const *bases, struct err *err)
 {
-	for (size_t i = 0; bases && bases[i] && !c->base; i++) {
+	for (size_t i = 0; bases && bases[i]; i++) {
 		CLEANUP(archives_release) struct archives archives = ARCHIVES_INIT;
 		int r = open_archives(bases[i], trust_any, NULL, &archives, err);
 
