@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "record.h"
 #include "state.h"
 #include "verifier.h"
 
@@ -16,6 +17,7 @@ struct secret {
 	char *verifier;                          /* remembered; NULL: new here */
 	bool changing;                           /* a step may have changed it */
 	bool differs;                            /* the bundle has another value */
+	bool held;                               /* the cluster has the old value, or had it */
 	size_t due;                              /* steps that have still to change it */
 };
 
@@ -230,8 +232,10 @@ static int plan_service(struct setup *setup, const struct service *service, stru
 	{
 		struct secret *s = service_is_held(v) ? find(setup->held, v->name) : NULL;
 
-		if (r == 0 && s && (s->differs || s->changing))
+		if (r == 0 && s && (s->differs || s->changing)) {
+			s->held = true;
 			r = plan_change(setup, service, v, s, notices, refused, err);
+		}
 	}
 	return r;
 }
@@ -269,6 +273,11 @@ int held_begin(const struct setup *setup, struct err *err)
 	for (size_t i = 0; r == 0 && i < held->count; i++) {
 		struct secret *s = &held->secrets[i];
 
+		if (s->held)
+			r = record_add(setup->in->record, RECORD_HELD, s->variable->name, "old",
+				       "new", err);
+		if (r < 0)
+			break;
 		if (s->due)
 			s->changing = true;
 		else if (!s->verifier || s->differs || s->changing)

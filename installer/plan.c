@@ -383,6 +383,7 @@ int plan_describe(const struct plan *plan, struct strv *lines, struct err *err)
 		[PLAN_INSTALL] = "install",
 		[PLAN_UPGRADE] = "upgrade",
 		[PLAN_REINSTALL] = "install again",
+		[PLAN_DOWNGRADE] = "put back",
 	};
 	int r = 0;
 
@@ -412,6 +413,43 @@ int plan_installed(const struct install *in, const struct strv *names, struct st
 		if (!r && strv_has(names, pool_id2str(pool, s->name)))
 			r = strv_add(ret_nevras, pool_solvable2str(pool, s), err);
 	return r;
+}
+
+int plan_restore(const struct install *in, const struct strv *nevras, struct plan *ret,
+		 struct strv *ret_missing, struct err *err)
+{
+	CLEANUP(pool_freep) Pool *pool = pool_create();
+	CLEANUP(plan_release) struct plan plan = PLAN_INIT;
+	CLEANUP(strv_release) struct strv found = STRV_INIT;
+	Repo *bundle = NULL;
+	Solvable *s = NULL;
+	Id id = 0;
+	int r = 0;
+
+	set_up(pool, in, in->index.platform.arch);
+	if ((r = add_bundle(pool, in, &bundle, err)))
+		return r;
+	FOR_REPO_SOLVABLES(bundle, id, s) {
+		struct plan_package *p = NULL;
+
+		if (!strv_has(nevras, pool_solvable2str(pool, s)))
+			continue;
+		p = add_package(&plan, pool, s, PLAN_DOWNGRADE, err);
+		if (!p)
+			return -(int)err->code;
+		if ((r = check_member(in, p, err)) || (r = strv_add(&found, p->nevra, err)))
+			return r;
+	}
+	for (size_t i = 0; !r && i < nevras->count; i++)
+		if (!strv_has(&found, nevras->items[i]))
+			r = strv_add(ret_missing, nevras->items[i], err);
+	if (r)
+		return r;
+	if (plan.count)
+		qsort(plan.packages, plan.count, sizeof(*plan.packages), by_nevra);
+	*ret = plan;
+	plan = (struct plan)PLAN_INIT;
+	return 0;
 }
 
 /* What may go, each if it can; all else stays as it is. */

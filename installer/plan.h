@@ -18,6 +18,7 @@ enum plan_action {
 	PLAN_INSTALL,
 	PLAN_UPGRADE,
 	PLAN_REINSTALL, /* an interrupted transaction left it in doubt */
+	PLAN_DOWNGRADE, /* back to what an earlier bundle had */
 };
 
 struct plan_package {
@@ -54,6 +55,11 @@ int plan_nevra_name(const char *nevra, char **ret, struct err *err) MUST_CHECK;
 /* The NEVRAs of what is installed by one of NAMES. */
 int plan_installed(const struct install *in, const struct strv *names, struct strv *ret_nevras,
 		   struct err *err) MUST_CHECK;
+
+/* Puts NEVRAS, packages of the staged repo/, into RET as PLAN_DOWNGRADE, sorted; those that it does not have
+ * go to RET_MISSING. */
+int plan_restore(const struct install *in, const struct strv *nevras, struct plan *ret,
+		 struct strv *ret_missing, struct err *err) MUST_CHECK;
 
 /* Which of NEVRAS are installed, and which of these can go together while all others stay, sorted. */
 int plan_erasable(const struct install *in, const struct strv *nevras, struct strv *ret_installed,

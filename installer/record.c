@@ -21,6 +21,7 @@ static const char *const kinds[RECORD_KINDS] = {
 	[RECORD_PACKAGE] = "package", [RECORD_GROUP] = "group", [RECORD_USER] = "user",
 	[RECORD_MEMBER] = "member",   [RECORD_TREE] = "tree",   [RECORD_DIRECTORY] = "directory",
 	[RECORD_LINK] = "link",       [RECORD_FILE] = "file",   [RECORD_UNIT] = "unit",
+	[RECORD_HELD] = "held",
 };
 
 struct record {
@@ -240,6 +241,23 @@ int record_load(const struct install *in, struct record_entries *ret, struct err
 	return 0;
 }
 
+int record_newest(const struct install *in, uint64_t *ret, struct err *err)
+{
+	CLEANUP(sequences_release) struct sequences all = { .items = NULL };
+	int r = list_sequences(in, &all, err);
+
+	*ret = r == 0 && all.count ? all.items[all.count - 1] : 0;
+	return r;
+}
+
+int record_load_one(const struct install *in, uint64_t sequence, struct record_entries *ret,
+		    struct err *err)
+{
+	size_t size = 0;
+
+	return load_one(in, sequence, ret, &size, err);
+}
+
 /* -- writing -- */
 
 void record_free(struct record *record)
@@ -331,6 +349,13 @@ int record_note(struct record *record, enum record_kind kind, const char *object
 		       : record_add(record, kind, object, was, was, err);
 }
 
+const char *record_was(const struct record *record, enum record_kind kind, const char *object)
+{
+	const struct record_entry *there = record ? find(&record->entries, kind, object) : NULL;
+
+	return there ? there->was : NULL;
+}
+
 int record_add_file(struct record *record, const char *path, const struct stat *was,
 		    const void *data, size_t size_bytes, const char *now, struct err *err)
 {
@@ -363,7 +388,6 @@ int record_add_file(struct record *record, const char *path, const struct stat *
 static int take_over(struct record *record, uint64_t sequence, struct err *err)
 {
 	CLEANUP(record_entries_release) struct record_entries entries = RECORD_ENTRIES_INIT;
-	cleanup_free char *dir = NULL;
 	size_t size = 0;
 	int r = load_one(record->in, sequence, &entries, &size, err);
 
@@ -390,10 +414,7 @@ static int take_over(struct record *record, uint64_t sequence, struct err *err)
 		if (r == 0)
 			r = record_add(record, e->kind, e->object, e->was, e->now, err);
 	}
-	if (r == 0)
-		r = str_printf(&dir, err, "%s/" RECORD_DIR "/%" PRIu64, record->in->state_dir,
-			       sequence);
-	return r < 0 ? r : tree_remove(dir, err);
+	return r < 0 ? r : record_remove(record->in, sequence, err);
 }
 
 int record_squash(const struct install *in, uint64_t before, struct err *err)
@@ -409,6 +430,14 @@ int record_squash(const struct install *in, uint64_t before, struct err *err)
 			r = take_over(oldest, all.items[i], err);
 	}
 	return r;
+}
+
+int record_remove(const struct install *in, uint64_t sequence, struct err *err)
+{
+	cleanup_free char *dir = NULL;
+	int r = str_printf(&dir, err, "%s/" RECORD_DIR "/%" PRIu64, in->state_dir, sequence);
+
+	return r < 0 ? r : tree_remove(dir, err);
 }
 
 int record_remove_all(const struct install *in, struct err *err)

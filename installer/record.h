@@ -36,8 +36,9 @@ enum record_kind {
 	RECORD_LINK,      /* object: path */
 	RECORD_FILE,      /* object: path */
 	RECORD_UNIT,      /* object: unit; words of RECORD_UNIT_*, comma between */
+	RECORD_HELD,      /* object: a secret that the running cluster holds, and was to change */
 };
-#define RECORD_KINDS (RECORD_UNIT + 1)
+#define RECORD_KINDS (RECORD_HELD + 1)
 
 #define RECORD_UNIT_OFF "off"
 #define RECORD_UNIT_ENABLED "enabled"
@@ -87,6 +88,9 @@ int record_add_file(struct record *record, const char *path, const struct stat *
 		    const void *data, size_t size_bytes, const char *now,
 		    struct err *err) MUST_CHECK;
 
+/* What was there before RECORD's bundle, borrowed; NULL when it is not on this record. */
+const char *record_was(const struct record *record, enum record_kind kind, const char *object);
+
 /* The attributes' text; SHA256 is NULL for a directory. */
 #define RECORD_ATTRIBUTES_SIZE (8 + 11 + 11 + SHA256_HEX_SIZE)
 void record_attributes(char ret[RECORD_ATTRIBUTES_SIZE], mode_t mode, uid_t uid, gid_t gid,
@@ -97,6 +101,13 @@ bool record_parse(const char *text, mode_t *ret_mode, uid_t *ret_uid, gid_t *ret
 
 /* All records as one: an entry for each object, WAS from the oldest, NOW from the newest. */
 int record_load(const struct install *in, struct record_entries *ret, struct err *err) MUST_CHECK;
+/* The newest record's sequence; 0: there is none. */
+int record_newest(const struct install *in, uint64_t *ret, struct err *err) MUST_CHECK;
+/* That of SEQUENCE alone. */
+int record_load_one(const struct install *in, uint64_t sequence, struct record_entries *ret,
+		    struct err *err) MUST_CHECK;
+/* Forgets SEQUENCE. */
+int record_remove(const struct install *in, uint64_t sequence, struct err *err) MUST_CHECK;
 /* Where the content of ENTRY's file, as it was, is kept; the caller frees. */
 int record_kept_path(const struct install *in, const struct record_entry *entry, char **ret_path,
 		     struct err *err) MUST_CHECK;

@@ -200,8 +200,10 @@ int removal_packages(struct removal *removal, const char *log, struct err *err)
 					there.items[i]);
 	if (r < 0 || !going.count)
 		return r;
-	r = rpmtx_erase(removal->in, &going, true, NULL, err);
-	return r < 0 || !removal->apply ? r : rpmtx_erase(removal->in, &going, false, log, err);
+	r = rpmtx_back(removal->in, &going, NULL, NULL, true, NULL, err);
+	return r < 0 || !removal->apply
+		       ? r
+		       : rpmtx_back(removal->in, &going, NULL, NULL, false, log, err);
 }
 
 /* -- directories -- */

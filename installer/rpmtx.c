@@ -350,9 +350,9 @@ static int run_transaction(struct run *run, rpmts ts, struct err *err)
 	rpmtsClean(ts);
 	rpmtsSetNotifyCallback(ts, on_event, run);
 	rpmtsSetFlags(ts, run->test ? RPMTRANS_FLAG_TEST : RPMTRANS_FLAG_NONE);
-	rc = rpmtsRun(ts, NULL, RPMPROB_FILTER_NONE);
+	rc = rpmtsRun(ts, NULL, run->erase ? RPMPROB_FILTER_OLDPACKAGE : RPMPROB_FILTER_NONE);
 	if (run->erase)
-		return check_problems(ts, run, rc, "the packages cannot be removed", err);
+		return check_problems(ts, run, rc, "the packages cannot be put back", err);
 	return check_problems(ts, run, rc,
 			      run->test ? "the packages cannot be installed"
 					: "installing the packages failed",
@@ -455,11 +455,19 @@ int rpmtx_run(const struct install *in, const struct plan *plan, const struct ve
 	return r;
 }
 
-int rpmtx_erase(const struct install *in, const struct strv *nevras, bool test, const char *log,
-		struct err *err)
+int rpmtx_back(const struct install *in, const struct strv *erase, const struct plan *back,
+	       const struct vendor *vendor, bool test, const char *log, struct err *err)
 {
 	static const struct plan nothing = PLAN_INIT;
-	struct run run = { .in = in, .plan = &nothing, .erase = nevras, .test = test };
+	struct run run = { .in = in, .plan = back ? back : &nothing, .erase = erase, .test = test };
+	int r = 0;
 
-	return run_logged(&run, NULL, log, err);
+	progress_start(&run.progress, "putting packages back", test ? 0 : total_bytes(run.plan),
+		       (unsigned int)run.plan->count);
+	r = run_logged(&run, vendor, log, err);
+	if (r || test || !run.plan->count)
+		progress_abort(&run.progress);
+	else
+		progress_done(&run.progress);
+	return r;
 }

@@ -38,9 +38,12 @@ void rpmtx_release_signals(const sigset_t *old);
 int rpmtx_run(const struct install *in, const struct plan *plan, const struct vendor *vendor,
 	      bool test, const char *log, struct err *err) MUST_CHECK;
 
-/* Removes the installed packages NEVRAS (those that are not there are passed over), or with TEST only
- * tries: what others need is ERR_FAILED with details. */
-int rpmtx_erase(const struct install *in, const struct strv *nevras, bool test, const char *log,
-		struct err *err) MUST_CHECK;
+/*
+ * The reverse: removes the installed packages ERASE (those that are not there are passed over) and puts back
+ * BACK, older ones of a kept bundle, in one transaction; or with TEST only tries. What others need is
+ * ERR_FAILED with details. BACK and VENDOR may be NULL together.
+ */
+int rpmtx_back(const struct install *in, const struct strv *erase, const struct plan *back,
+	       const struct vendor *vendor, bool test, const char *log, struct err *err) MUST_CHECK;
 
 #endif

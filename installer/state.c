@@ -321,24 +321,56 @@ int state_prune(const struct install *in, uint64_t before, struct err *err)
 	return r;
 }
 
-int state_commit(const struct install *in, const char *index_sha256, struct err *err)
+static int write_committed(const struct install *in, uint64_t sequence, const char *index_sha256,
+			   struct err *err)
 {
 	CLEANUP(str_release) struct str text = STR_INIT;
 	cleanup_free char *path = NULL;
-	int r = keep_bundle(in, err);
+	int r = 0;
 
-	if (r)
-		return r;
 	str_add(&text, "pgha-committed: 1\ncluster: ");
 	yaml_emit_scalar(&text, in->index.cluster);
 	str_add(&text, "\nnode: ");
 	yaml_emit_scalar(&text, in->node);
-	str_addf(&text, "\nsequence: %" PRIu64 "\nindex: ", in->index.sequence);
+	str_addf(&text, "\nsequence: %" PRIu64 "\nindex: ", sequence);
 	yaml_emit_scalar(&text, index_sha256);
 	str_addc(&text, '\n');
 	if ((r = str_check(&text, err)) || (r = state_path(in, "committed", &path, err)))
 		return r;
 	return file_write_atomic(path, 0600, text.buf, text.len, err);
+}
+
+int state_commit(const struct install *in, const char *index_sha256, struct err *err)
+{
+	int r = keep_bundle(in, err);
+
+	return r ? r : write_committed(in, in->index.sequence, index_sha256, err);
+}
+
+int state_commit_again(const struct install *in, uint64_t sequence, const char *index_sha256,
+		       struct err *err)
+{
+	return write_committed(in, sequence, index_sha256, err);
+}
+
+int state_kept_before(const struct install *in, uint64_t before, uint64_t *ret, struct err *err)
+{
+	CLEANUP(strv_release) struct strv names = STRV_INIT;
+	cleanup_free char *parent = NULL;
+	int r = state_path(in, "bundles", &parent, err);
+
+	*ret = 0;
+	if (r || access(parent, F_OK) < 0)
+		return r;
+	r = dir_list(parent, &names, err);
+	for (size_t i = 0; !r && i < names.count; i++) {
+		struct err foreign = ERR_INIT;
+		uint64_t n = 0;
+
+		if (!str_u64(&n, names.items[i], 1, UINT64_MAX, &foreign) && n < before && n > *ret)
+			*ret = n;
+	}
+	return r;
 }
 
 int state_log_path(const struct install *in, const char *what, char **ret, struct err *err)

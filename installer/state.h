@@ -102,6 +102,13 @@ int state_log_path(const struct install *in, const char *what, char **ret,
 /* After an uninstallation: all of STATE goes but the journal and the logs. */
 int state_forget(const struct install *in, struct err *err) MUST_CHECK;
 
+/* The newest kept bundle that is older than BEFORE; 0: there is none. */
+int state_kept_before(const struct install *in, uint64_t before, uint64_t *ret,
+		      struct err *err) MUST_CHECK;
+/* Makes the kept bundle of SEQUENCE, whose index was read into IN, the committed one again. */
+int state_commit_again(const struct install *in, uint64_t sequence, const char *index_sha256,
+		       struct err *err) MUST_CHECK;
+
 /* Where the bundle of SEQUENCE is kept, whether it is there or not; the caller frees. */
 int state_kept_path(const struct install *in, uint64_t sequence, char **ret,
 		    struct err *err) MUST_CHECK;

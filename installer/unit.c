@@ -325,6 +325,18 @@ int unit_take_back(const struct install *in, const char *unit, const char *was, 
 	return r;
 }
 
+int unit_restart_active(const struct install *in, const char *unit, bool apply,
+			struct strv *changes, struct err *err)
+{
+	const char *is = NULL;
+	int r = unit_words(in, unit, &is, err);
+
+	if (r < 0 || !strstr(is, RECORD_UNIT_ACTIVE))
+		return r;
+	r = strv_addf(changes, err, "restart %s", unit);
+	return r < 0 || !apply ? r : of_unit(in, "restart", unit, err);
+}
+
 int unit_reload_manager(const struct install *in, struct err *err)
 {
 	const char *const argv[] = { "systemctl", "daemon-reload", NULL };

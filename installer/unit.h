@@ -16,6 +16,10 @@ int unit_apply(struct setup *setup, bool apply, struct strv *changes, struct err
 int unit_take_back(const struct install *in, const char *unit, const char *was, bool apply,
 		   struct strv *changes, struct err *err) MUST_CHECK;
 
+/* Restarts UNIT if it runs. Nothing in another root. */
+int unit_restart_active(const struct install *in, const char *unit, bool apply,
+			struct strv *changes, struct err *err) MUST_CHECK;
+
 /* What UNIT is now, in the same words; in another root than "/" it is never active. */
 int unit_words(const struct install *in, const char *unit, const char **ret,
 	       struct err *err) MUST_CHECK;

@@ -300,6 +300,7 @@ static int service_prune(struct setup *setup, const char *path, bool apply, stru
 	CLEANUP(strv_release) struct strv names = STRV_INIT;
 	cleanup_free char *dir = NULL;
 	cleanup_free char *seen = NULL;
+	const char *was = record_was(setup->in->record, RECORD_LINK, path);
 	char target[512] = "";
 	struct stat st;
 	int r = path_beside(path, ".", &dir, err);
@@ -316,7 +317,8 @@ static int service_prune(struct setup *setup, const char *path, bool apply, stru
 		cleanup_free char *old = NULL;
 
 		if (!is_version(names.items[i], path_basename(path)) ||
-		    !strcmp(names.items[i], target))
+		    !strcmp(names.items[i], target) ||
+		    (was && *was == '>' && !strcmp(names.items[i], was + 1)))
 			continue;
 		r = strv_addf(changes, err, "remove virtual environment %.*s/%s",
 			      (int)(strlen(path) - strlen(path_basename(path)) - 1), path,

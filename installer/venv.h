@@ -13,7 +13,7 @@ int venv_build(struct setup *setup, bool apply, struct strv *changes, struct err
 /* Whether the version that SERVICE, which has one, is to get stands there complete. */
 int venv_is_built(const struct setup *setup, const struct setup_service *service, bool *ret,
 		  struct err *err) MUST_CHECK;
-/* Removes versions that are no longer pointed to; after the commit. */
+/* Removes versions but the one that is pointed to and the one before it; after the commit. */
 int venv_prune(struct setup *setup, bool apply, struct strv *changes, struct err *err) MUST_CHECK;
 
 #endif

@@ -176,6 +176,17 @@ service_change() {
 	service_install changed
 }
 
+# Back to the first bundle, whose settings and password are in force again.
+test_rollback() {
+	works 'rollback says first what it would do' '^restore /etc/redis/redis.conf$' uninstall_run "$NODE" rollback --node "$NODE" --dry-run
+	works 'which changes nothing' '^PONG$' with_tls "$password" PING
+	works 'rollback' '^restart redis.service$' uninstall_run "$NODE" rollback --node "$NODE"
+	works 'the former password is right again' '^PONG$' as_app "$old" PING
+	refused 'and the later one refused' WRONGPASS as_app "$password" PING
+	refused 'a certificate is demanded again' 'alert certificate required' hello
+	works 'status: the first bundle' '^sequence +1$' uninstall_run "$NODE" status
+}
+
 main() {
 	lab_begin
 	out=$LAB_RUN/out
@@ -198,6 +209,7 @@ main() {
 	works 'it answers without a certificate then' '^PONG$' with_tls "$password" PING
 	refused 'the old password is refused' WRONGPASS as_app "$old" PING
 	test_both_ways
+	test_rollback
 	test_uninstall "$NODE" "$DEMO/log/before" redis.service /etc/redis/redis.conf /var/lib/redis
 	verdict_sum
 }

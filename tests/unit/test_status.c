@@ -51,7 +51,7 @@ static void erase(const char *root, const char *nevra)
 
 	assert_ok(install_init(&in, &err));
 	assert_ok(strv_add(&list, nevra, &err));
-	assert_ok(rpmtx_erase(&in, &list, false, NULL, &err));
+	assert_ok(rpmtx_back(&in, &list, NULL, NULL, false, NULL, &err));
 }
 
 static void every_difference_is_told_by_name(void **state)

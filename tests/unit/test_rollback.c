@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Back to the bundle before, and out of an installation that failed: real RPMs, no system manager. */
+#include "installed.h"
+
+#include "record.h"
+
+static const char *const first_names[] = { "liba-1", "app-1", NULL };
+static const char *const second_names[] = { "liba-2", "app-2", "extra-1", NULL };
+
+static char *first, *second;
+
+#define ROLLBACK(out, root, ...) \
+	RUN(out, "rollback", "--node", "node1", "--root", root, ##__VA_ARGS__)
+
+static char *listing(const char *root)
+{
+	CLEANUP(str_release) struct str all = STR_INIT;
+	CLEANUP(str_release) struct str kept = STR_INIT;
+	struct err err = ERR_INIT;
+	char *save = NULL;
+	char *ret = NULL;
+
+	tree_list(root, &all);
+	for (char *l = strtok_r(all.buf, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
+		if (!strstr(l, "/var/lib/pgha") && !strstr(l, "/var/lib/rpm"))
+			str_addf(&kept, "%s\n", l);
+	str_add(&kept, "");
+	assert_ok(str_done(&kept, &ret, &err));
+	return ret;
+}
+
+static char *installed_root(void)
+{
+	CLEANUP(str_release) struct str out = STR_INIT;
+	char *root = make_root();
+
+	if (!first)
+		first = make_bundle("pgha-test-a.tar", first_names);
+	if (!second)
+		second = make_bundle("pgha-test-b.tar", second_names);
+	assert_int_equal(INSTALL(&out, root, first), 0);
+	return root;
+}
+
+static void assert_status(const char *root, const char *sequence)
+{
+	CLEANUP(str_release) struct str out = STR_INIT;
+
+	assert_int_equal(RUN(&out, "status", "--root", root), 0);
+	assert_contains(out.buf, sequence);
+}
+
+static void the_bundle_before_is_back(void **state)
+{
+	CLEANUP(str_release) struct str up = STR_INIT;
+	CLEANUP(str_release) struct str dry = STR_INIT;
+	CLEANUP(str_release) struct str back = STR_INIT;
+	CLEANUP(str_release) struct str none = STR_INIT;
+	CLEANUP(str_release) struct str again = STR_INIT;
+	cleanup_free char *before = NULL;
+	cleanup_free char *between = NULL;
+	cleanup_free char *still = NULL;
+	cleanup_free char *after = NULL;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	root = installed_root();
+	before = listing(root);
+	assert_int_equal(INSTALL(&up, root, second), 0);
+	assert_in_root(root, "opt/app", "app 2\n", 0644);
+	between = listing(root);
+	assert_int_equal(ROLLBACK(&dry, root, "--dry-run"), 0);
+	still = listing(root);
+	assert_string_equal(between, still);
+	assert_int_equal(ROLLBACK(&back, root), 0);
+	assert_string_equal(dry.buf, back.buf);
+	assert_contains(back.buf, "put back app-1-1.noarch\n");
+	assert_in_root(root, "opt/app", "app 1\n", 0644);
+	after = listing(root);
+	assert_string_equal(before, after);
+	assert_status(root, "sequence      1\n");
+	/* The first bundle is uninstalled, not rolled back. */
+	assert_int_equal(ROLLBACK(&none, root), ERR_USAGE);
+	assert_int_equal(INSTALL(&again, root, second), 0);
+	assert_in_root(root, "opt/app", "app 2\n", 0644);
+	assert_status(root, "sequence      2\n");
+	tree_drop(root);
+}
+
+/* As a run leaves it that is killed before the commit. */
+static void an_installation_that_failed_is_undone(void **state)
+{
+	CLEANUP(str_release) struct str up = STR_INIT;
+	CLEANUP(str_release) struct str back = STR_INIT;
+	cleanup_free char *before = NULL;
+	cleanup_free char *after = NULL;
+	cleanup_free char *committed = NULL;
+	cleanup_free char *path = NULL;
+	struct err err = ERR_INIT;
+	size_t size = 0;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	root = installed_root();
+	before = listing(root);
+	assert_ok(path_join(root, "var/lib/pgha/committed", &path, &err));
+	assert_ok(file_read(path, 0, ERR_FAILED, &committed, &size, &err));
+	assert_int_equal(INSTALL(&up, root, second), 0);
+	write_file(root, "var/lib/pgha/committed", committed, size, 0600);
+	assert_int_equal(ROLLBACK(&back, root), 0);
+	after = listing(root);
+	assert_string_equal(before, after);
+	assert_status(root, "sequence      1\n");
+	tree_drop(root);
+}
+
+static void a_former_version_that_is_not_kept_stays_and_is_told(void **state)
+{
+	CLEANUP(str_release) struct str up = STR_INIT;
+	CLEANUP(str_release) struct str back = STR_INIT;
+	struct install in = { .root = NULL };
+	struct record *record = NULL;
+	struct err err = ERR_INIT;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	root = installed_root();
+	assert_int_equal(INSTALL(&up, root, second), 0);
+	in.root = root;
+	assert_ok(install_init(&in, &err));
+	assert_ok(record_open(&in, 2, &record, &err));
+	assert_ok(record_add(record, RECORD_PACKAGE, "old", "old-1-1.noarch", "old-2-1.noarch",
+			     &err));
+	record_free(record);
+	install_release(&in);
+	assert_int_equal(ROLLBACK(&back, root), 0);
+	assert_contains(back.buf, "stays: the package that replaced old-1-1.noarch");
+	tree_drop(root);
+}
+
+static void a_password_that_the_cluster_holds_is_not_taken_back(void **state)
+{
+	CLEANUP(str_release) struct str up = STR_INIT;
+	CLEANUP(str_release) struct str back = STR_INIT;
+	struct install in = { .root = NULL };
+	struct record *record = NULL;
+	struct err err = ERR_INIT;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	root = installed_root();
+	assert_int_equal(INSTALL(&up, root, second), 0);
+	in.root = root;
+	assert_ok(install_init(&in, &err));
+	assert_ok(record_open(&in, 2, &record, &err));
+	assert_ok(record_add(record, RECORD_HELD, "DEMO_PASSWORD", "old", "new", &err));
+	record_free(record);
+	install_release(&in);
+	assert_int_equal(ROLLBACK(&back, root), ERR_CONFIG);
+	assert_in_root(root, "opt/app", "app 2\n", 0644);
+	tree_drop(root);
+}
+
+static void without_an_installation_there_is_nothing_to_take_back(void **state)
+{
+	CLEANUP(str_release) struct str out = STR_INIT;
+	char *root = make_root();
+
+	(void)state;
+	assert_int_equal(ROLLBACK(&out, root), ERR_USAGE);
+	tree_drop(root);
+}
+
+static int release(void **state)
+{
+	free(first);
+	free(second);
+	return release_all(state);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_bundle_before_is_back),
+		cmocka_unit_test(an_installation_that_failed_is_undone),
+		cmocka_unit_test(a_former_version_that_is_not_kept_stays_and_is_told),
+		cmocka_unit_test(a_password_that_the_cluster_holds_is_not_taken_back),
+		cmocka_unit_test(without_an_installation_there_is_nothing_to_take_back),
+	};
+
+	return cmocka_run_group_tests(tests, make_all, release);
+}
