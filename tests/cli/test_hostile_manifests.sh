@@ -41,6 +41,11 @@ expect "a pipe for the passwords does not hold us" 3 ".env' is not a regular fil
 expect "nor lint" 3 ".env' is not a regular file" lint
 mv "$dir/.env.kept" "$dir/.env"
 
+if ! python3 -m pip --version >/dev/null 2>&1; then
+	skip "wheels" "python3 has no pip"
+	finish
+fi
+
 # --- a wheel that leads out of its place ---
 mkdir "$work/wheels"
 cp "$dir"/wheels/*.whl "$work/wheels"
