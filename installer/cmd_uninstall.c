@@ -116,10 +116,18 @@ static const struct {
 	{ "accounts", removal_accounts },
 };
 
+/* What librpm refuses is known before anything is changed. */
+static int try_packages(const struct work *w, struct err *err)
+{
+	CLEANUP(removal_release) struct removal trial = { .in = &w->in, .entries = &w->entries };
+
+	return removal_packages(&trial, NULL, err);
+}
+
 static int take_back(struct work *w, struct err *err)
 {
 	char text[64];
-	int r = 0;
+	int r = try_packages(w, err);
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++) {
 		size_t before = w->removal.changes.count;

@@ -82,15 +82,24 @@ static int load_kept(struct rollback *r, struct err *err)
 	return ret < 0 ? ret : vendor_load(in, &r->vendor, err);
 }
 
+/* Those that are not as they were: a transaction that was on record may never have run. */
 static int split_packages(struct rollback *r, struct err *err)
 {
 	CLEANUP(strv_release) struct strv former = STRV_INIT;
+	CLEANUP(strv_release) struct strv names = STRV_INIT;
+	CLEANUP(strv_release) struct strv there = STRV_INIT;
 	int ret = 0;
+
+	for (size_t i = 0; ret == 0 && i < r->entries.count; i++)
+		if (r->entries.items[i].kind == RECORD_PACKAGE)
+			ret = strv_add(&names, r->entries.items[i].object, err);
+	if (ret == 0 && names.count)
+		ret = plan_installed(r->in, &names, &there, err);
 
 	for (size_t i = 0; ret == 0 && i < r->entries.count; i++) {
 		const struct record_entry *e = &r->entries.items[i];
 
-		if (e->kind != RECORD_PACKAGE)
+		if (e->kind != RECORD_PACKAGE || strv_has(&there, e->was))
 			continue;
 		ret = strcmp(e->was, RECORD_ABSENT) ? strv_add(&former, e->was, err)
 						    : strv_add(&r->erase, e->now, err);
@@ -213,8 +222,18 @@ static int restart(const struct rollback *r, bool apply, struct strv *changes, s
 
 static int forget(const struct rollback *r, struct err *err)
 {
+	static const struct strv none = STRV_INIT;
 	cleanup_free char *kept = NULL;
-	int ret = 0;
+	cleanup_free char *marks = NULL;
+	/* Nothing is in doubt any more, and the units were restarted. */
+	int ret = state_list_save(r->in, STATE_DOUBTFUL, &none, err);
+
+	if (ret == 0)
+		ret = path_join(r->in->state_dir, "changed", &marks, err);
+	if (ret == 0)
+		ret = tree_remove(marks, err);
+	if (ret < 0)
+		return ret;
 
 	if (r->to && r->to != r->committed.sequence)
 		ret = state_commit_again(r->in, r->to, r->index_sha256, err);
@@ -225,6 +244,15 @@ static int forget(const struct rollback *r, struct err *err)
 	return ret < 0 ? ret : tree_remove(kept, err);
 }
 
+/* What librpm refuses is known before anything is changed. */
+static int try_packages(struct rollback *r, struct err *err)
+{
+	CLEANUP(strv_release) struct strv changes = STRV_INIT;
+	CLEANUP(strv_release) struct strv stays = STRV_INIT;
+
+	return packages(r, false, &changes, &stays, err);
+}
+
 int rollback_run(struct rollback *r, bool apply, struct strv *changes, struct strv *stays,
 		 struct err *err)
 {
@@ -233,8 +261,8 @@ int rollback_run(struct rollback *r, bool apply, struct strv *changes, struct st
 	};
 	int ret = 0;
 
-	if ((ret = interrupt_check(err)) || (ret = removal_units(&removal, err)) ||
-	    (ret = removal_files(&removal, err)))
+	if ((ret = interrupt_check(err)) || (ret = try_packages(r, err)) ||
+	    (ret = removal_units(&removal, err)) || (ret = removal_files(&removal, err)))
 		goto out;
 	ret = packages(r, apply, &removal.changes, &removal.stays, err);
 	if (ret == 0)

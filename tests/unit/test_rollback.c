@@ -107,6 +107,64 @@ static void an_installation_that_failed_is_undone(void **state)
 	tree_drop(root);
 }
 
+/* As a run leaves it that is killed before librpm has begun. */
+static void a_transaction_that_never_ran_needs_no_way_back(void **state)
+{
+	CLEANUP(str_release) struct str back = STR_INIT;
+	struct install in = { .root = NULL };
+	struct record *record = NULL;
+	struct err err = ERR_INIT;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	root = installed_root();
+	in.root = root;
+	assert_ok(install_init(&in, &err));
+	assert_ok(record_open(&in, 2, &record, &err));
+	assert_ok(record_add(record, RECORD_PACKAGE, "app", "app-1-1.noarch", "app-2-1.noarch",
+			     &err));
+	record_free(record);
+	install_release(&in);
+	write_file(root, "var/lib/pgha/packages", "app-2-1.noarch\n", 15, 0600);
+	assert_int_equal(ROLLBACK(&back, root), 0);
+	assert_status(root, "sequence      1\n");
+	tree_drop(root);
+}
+
+/* Nothing is half taken back. */
+static void what_librpm_would_refuse_is_refused_before_a_file_is_touched(void **state)
+{
+	CLEANUP(str_release) struct str up = STR_INIT;
+	CLEANUP(str_release) struct str back = STR_INIT;
+	struct install in = { .root = NULL };
+	struct record *record = NULL;
+	struct err err = ERR_INIT;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	root = installed_root();
+	assert_int_equal(INSTALL(&up, root, second), 0);
+	in.root = root;
+	assert_ok(install_init(&in, &err));
+	assert_ok(record_open(&in, 2, &record, &err));
+	/* The application stays, and needs it. */
+	assert_ok(record_remove(&in, 2, &err));
+	record_free(record);
+	assert_ok(record_open(&in, 2, &record, &err));
+	assert_ok(record_add(record, RECORD_PACKAGE, "liba", "-", "liba-2-1.noarch", &err));
+	assert_ok(record_add(record, RECORD_PACKAGE, "liba", "-", "liba-1-1.noarch", &err));
+	assert_ok(record_add(record, RECORD_FILE, "/etc/demo/demo.conf", "-", "0640:0:0", &err));
+	record_free(record);
+	install_release(&in);
+	assert_int_equal(ROLLBACK(&back, root), ERR_FAILED);
+	assert_in_root(root, "etc/demo/demo.conf", "node = node1\n", 0640);
+	tree_drop(root);
+}
+
 static void a_former_version_that_is_not_kept_stays_and_is_told(void **state)
 {
 	CLEANUP(str_release) struct str up = STR_INIT;
@@ -180,6 +238,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_bundle_before_is_back),
 		cmocka_unit_test(an_installation_that_failed_is_undone),
+		cmocka_unit_test(a_transaction_that_never_ran_needs_no_way_back),
+		cmocka_unit_test(what_librpm_would_refuse_is_refused_before_a_file_is_touched),
 		cmocka_unit_test(a_former_version_that_is_not_kept_stays_and_is_told),
 		cmocka_unit_test(a_password_that_the_cluster_holds_is_not_taken_back),
 		cmocka_unit_test(without_an_installation_there_is_nothing_to_take_back),
