@@ -34,6 +34,14 @@ report() { # LABEL LOG STATUS SECONDS PASS_PATTERN FAIL_PATTERN SKIP_PATTERN
 	((bad == 0)) || sed 's/^/      | /' "$2"
 }
 
+# What failed once more, where a reader of the log's end finds it: the failures, else the last lines.
+failed() { # NAME LOG
+	local lines
+	printf '%s failed:\n' "$1"
+	lines=$(grep -aE -A2 '^not ok |^\[  ERROR   \]|AddressSanitizer:|runtime error:' "$2" || test $? = 1)
+	{ if [[ -n $lines ]]; then printf '%s\n' "$lines" | sed -n 1,12p; else tail -n 8 "$2"; fi; } | cut -c1-300 | sed 's/^/  | /'
+}
+
 one() { # BUILD_DIR LOGS TEST
 	local name=${3##*/} start=$SECONDS status=0 log patterns text
 	log=$2/$name.log
@@ -70,6 +78,10 @@ for name in ${WITHOUT:-}; do
 	done
 done
 printf '%s\0' "${tests[@]}" | xargs -0 -n 1 -P "${TEST_JOBS:-$(($(nproc) + 1))}" "$0" --one "$build" "$logs"
+for test in "${tests[@]}"; do
+	log=$logs/${test##*/}.log
+	[[ $(<"$log.sum") == *' 0 '* ]] || failed "${test##*/}" "$log"
+done
 # Each must have left its numbers.
 for test in "${tests[@]}"; do
 	cat "$logs/${test##*/}.log.sum"
