@@ -163,17 +163,19 @@ static int take_from_base(const struct contents *c, const struct index_member *m
 	return str_check(ret, err);
 }
 
-static int read_carried(struct archive *archive, const struct index_member *m, struct str *ret,
+static int read_carried(struct tar_reader *tar, const struct index_member *m, struct str *ret,
 			struct err *err)
 {
 	char hex[SHA256_HEX_SIZE];
-	int r = tar_read_contents(&archive->tar, m->path, m->size_bytes, append, ret, err);
+	int r = tar_read_header(tar, m->path, m->size_bytes, err);
 
+	if (r == 0)
+		r = tar_read_contents(tar, m->path, m->size_bytes, append, ret, err);
 	if (r == 0)
 		r = sha256_hex(ret->buf ? ret->buf : "", ret->len, hex, err);
 	if (r == 0 && strcmp(hex, m->sha256) != 0)
 		r = err_set(err, ERR_VERIFY,
-			    "'%s': '%s' is damaged: its SHA-256 is not the index's", archive->name,
+			    "'%s': '%s' is damaged: its SHA-256 is not the index's", tar->name,
 			    m->path);
 	return r;
 }
@@ -183,15 +185,16 @@ static int read_member(struct contents *c, size_t i, struct err *err)
 {
 	const struct index_member *m = &c->set.index.members[i];
 	struct contents_member *to = &c->members[c->count];
-	struct archive *archive = NULL;
-	int r = m->from_base ? 0 : archives_seek(&c->set, i, &archive, err);
+	struct tar_reader tar = { .fd = -1 };
 
-	if (r < 0 || (m->from_base ? !c->base : !archive))
-		return r;
+	if (!m->from_base)
+		archives_reader(&c->set, i, &tar);
+	if (m->from_base ? !c->base : tar.fd < 0)
+		return 0;
 	*to = (struct contents_member){ .member = m };
 	c->count++;
 	return m->from_base ? take_from_base(c, m, &to->data, err)
-			    : read_carried(archive, m, &to->data, err);
+			    : read_carried(&tar, m, &to->data, err);
 }
 
 static int read_members(struct contents *c, struct err *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One pass over a bundle from descriptors that are opened once. First the index and its signature, which
- * nothing else is believed before; then every member, hashed while it is written to the staging
+ * nothing else is believed before; then every member, by all cores, hashed while it is written to the staging
  * directory, so that what is installed is what was verified. What a delta leaves out comes from its base:
  * what this machine has kept, or a tarball. Every deviation is ERR_VERIFY.
  */
@@ -52,7 +52,7 @@ int verify_need_base(const struct verify *v, struct err *err) MUST_CHECK;
  * signature too; of nodes/ only NODE's own. The directory must be empty and private, and is to be
  * emptied by the caller after a failure.
  */
-int verify_members(struct verify *v, int staging_fd, const char *node, struct err *err) MUST_CHECK;
+int verify_members(const struct verify *v, int staging_fd, const char *node, struct err *err) MUST_CHECK;
 
 /* Bytes that verify_members() writes for NODE, besides what it links to what is kept. */
 uint64_t verify_staged_bytes(const struct verify *v, const char *node);

@@ -23,6 +23,7 @@ void archives_release(struct archives *a)
 	for (size_t i = 0; i < a->count; i++)
 		archive_release(&a->items[i]);
 	free(a->items);
+	free(a->offsets);
 	free(a->name);
 	str_release(&a->index_text);
 	str_release(&a->signature);
@@ -128,8 +129,6 @@ static int begins_volume(const struct archives *a, const struct archive *archive
 static int take_place(struct archives *a, struct archive *archive, struct err *err)
 {
 	const size_t volumes = a->index.volumes.count;
-	size_t from = 0;
-	size_t to = 0;
 	size_t i = 0;
 	bool here = volumes == 0;
 	int r = 0;
@@ -148,22 +147,34 @@ static int take_place(struct archives *a, struct archive *archive, struct err *e
 	if (a->items[i].fd >= 0)
 		return err_set(err, ERR_USAGE, "volume %zu is given twice: '%.200s' and '%.200s'",
 			       i + 1, a->items[i].name, archive->name);
-	index_volume_range(&a->index, i, &from, &to);
-	archive->next = from;
+	archive->end_offset = a->items[i].end_offset;
 	a->items[i] = *archive;
 	*archive = (struct archive){ .fd = -1 };
 	return 0;
 }
 
-static int make_places(struct archives *a, struct err *err)
+/* Where everything is: each volume has the same beginning, START bytes of it. */
+static int make_places(struct archives *a, uint64_t start, struct err *err)
 {
 	size_t count = index_volume_count(&a->index);
 
 	a->items = calloc(count, sizeof(*a->items));
-	if (!a->items)
+	a->offsets = calloc(a->index.member_count + 1, sizeof(*a->offsets));
+	if (!a->items || !a->offsets)
 		return err_nomem(err);
-	for (; a->count < count; a->count++)
-		a->items[a->count].fd = -1;
+	for (; a->count < count; a->count++) {
+		uint64_t offset = start;
+		size_t i = 0, to = 0;
+
+		for (index_volume_range(&a->index, a->count, &i, &to); i < to; i++) {
+			const struct index_member *m = &a->index.members[i];
+
+			a->offsets[i] = offset;
+			if (!m->from_base)
+				offset += tar_member_bytes(m->path, m->size_bytes);
+		}
+		a->items[a->count] = (struct archive){ .fd = -1, .end_offset = offset };
+	}
 	return 0;
 }
 
@@ -182,7 +193,7 @@ static int open_first(struct archives *a, const char *path, archives_trust trust
 	if (!r)
 		r = index_parse(INDEX_NAME, a->index_text.buf, a->index_text.len, &a->index, err);
 	if (!r)
-		r = make_places(a, err);
+		r = make_places(a, archive.tar.offset, err);
 	return r ? r : take_place(a, &archive, err);
 }
 
@@ -266,37 +277,25 @@ static size_t volume_of(const struct archives *a, size_t i)
 	return volume;
 }
 
-int archives_seek(struct archives *a, size_t i, struct archive **ret_archive, struct err *err)
+void archives_reader(const struct archives *a, size_t i, struct tar_reader *ret)
 {
-	struct archive *archive = &a->items[volume_of(a, i)];
-	int r = 0;
+	const struct archive *archive = &a->items[volume_of(a, i)];
 
-	*ret_archive = NULL;
-	if (archive->fd < 0)
-		return 0;
-	for (; !r && archive->next < i; archive->next++) {
-		const struct index_member *m = &a->index.members[archive->next];
-
-		if (m->from_base)
-			continue;
-		r = tar_read_header(&archive->tar, m->path, m->size_bytes, err);
-		if (!r)
-			r = tar_skip_contents(&archive->tar, m->path, m->size_bytes, err);
-	}
-	if (!r)
-		r = tar_read_header(&archive->tar, a->index.members[i].path,
-				    a->index.members[i].size_bytes, err);
-	archive->next = i + 1;
-	*ret_archive = archive;
-	return r;
+	*ret = (struct tar_reader){ .fd = archive->fd,
+				    .name = archive->name,
+				    .offset = a->offsets[i] };
 }
 
-int archives_end(struct archives *a, struct err *err)
+int archives_end(const struct archives *a, struct err *err)
 {
 	int r = 0;
 
-	for (size_t i = 0; !r && i < a->count; i++)
+	for (size_t i = 0; !r && i < a->count; i++) {
+		struct tar_reader tar = a->items[i].tar;
+
+		tar.offset = a->items[i].end_offset;
 		if (a->items[i].fd >= 0)
-			r = tar_read_end(&a->items[i].tar, err);
+			r = tar_read_end(&tar, err);
+	}
 	return r;
 }

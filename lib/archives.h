@@ -17,8 +17,8 @@
 struct archive {
 	int fd; /* -1: not given */
 	char *name;
-	struct tar_reader tar;
-	size_t next; /* the member that comes next, or the first one behind the volume */
+	struct tar_reader tar; /* behind the signature */
+	uint64_t end_offset;   /* where its end mark belongs */
 };
 
 struct archives {
@@ -28,6 +28,7 @@ struct archives {
 	struct str index_text, signature;
 	char index_sha256[SHA256_HEX_SIZE];
 	struct index index;
+	uint64_t *offsets; /* of each member's header in its archive; nothing for those of a base */
 };
 
 #define ARCHIVES_INIT                \
@@ -59,13 +60,12 @@ void archives_release(struct archives *a);
 int archives_need_all(const struct archives *a, const char *option, struct err *err) MUST_CHECK;
 
 /*
- * Goes to the contents of member I, which must be carried, and gives its archive in *RET_ARCHIVE; NULL when
- * its volume was not given. Members are asked for in their order; those between are not looked at.
- * Then tar_read_contents() or tar_skip_contents().
+ * A reader of its own, which stands before member I, for tar_read_header() and the rest; I must be carried.
+ * RET->fd is -1 when its volume was not given. Members may be read in any order and by several
+ * threads.
  */
-int archives_seek(struct archives *a, size_t i, struct archive **ret_archive,
-		  struct err *err) MUST_CHECK;
-/* All that were given end here, when all of their members were read. */
-int archives_end(struct archives *a, struct err *err) MUST_CHECK;
+void archives_reader(const struct archives *a, size_t i, struct tar_reader *ret);
+/* All that were given end where the last member does. */
+int archives_end(const struct archives *a, struct err *err) MUST_CHECK;
 
 #endif

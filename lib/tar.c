@@ -267,10 +267,32 @@ static int deviates(const struct tar_reader *r, struct err *err, const char *wha
 		       *path ? " '" : "", path, *path ? "'" : "", (unsigned long long)r->offset);
 }
 
+/* As read_some(), from OFFSET; the descriptor's position is not used. */
+static int read_at(const struct tar_reader *r, void *buf, size_t len, size_t *ret_len,
+		   struct err *err)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = pread(r->fd, (char *)buf + done, len - done, (off_t)(r->offset + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(err, ERR_FAILED, errno, "cannot read '%.200s'", r->name);
+		if (!n)
+			break;
+		done += (size_t)n;
+	}
+	*ret_len = done;
+	return 0;
+}
+
+/* Reads without going on. */
 static int take(struct tar_reader *r, const char *path, void *buf, size_t len, struct err *err)
 {
 	size_t got = 0;
-	int ret = read_some(r->fd, r->name, buf, len, &got, err);
+	int ret = read_at(r, buf, len, &got, err);
 
 	if (ret)
 		return ret;
@@ -281,13 +303,11 @@ static int take(struct tar_reader *r, const char *path, void *buf, size_t len, s
 	return 0;
 }
 
-/* Compares what comes next with a header, of which the first DONE bytes are in BLOCK already. */
-static int expect_header(struct tar_reader *r, const char *path, uint64_t size, const char *block,
-			 size_t done, struct err *err)
+int tar_read_header(struct tar_reader *r, const char *path, uint64_t size_bytes, struct err *err)
 {
 	CLEANUP(str_release) struct str want = STR_INIT;
 	cleanup_free char *have = NULL;
-	int ret = tar_header_make(path, size, &want, err);
+	int ret = tar_header_make(path, size_bytes, &want, err);
 
 	if (ret) {
 		err->code = ERR_VERIFY;
@@ -296,21 +316,13 @@ static int expect_header(struct tar_reader *r, const char *path, uint64_t size, 
 	have = malloc(want.len + 1);
 	if (!have)
 		return err_nomem(err);
-	assert(done <= want.len);
-	if (done)
-		memcpy(have, block, done);
-	ret = take(r, path, have + done, want.len - done, err);
+	ret = take(r, path, have, want.len, err);
 	if (ret)
 		return ret;
 	if (memcmp(have, want.buf, want.len) != 0)
 		return deviates(r, err, "another header than that of", path);
 	r->offset += want.len;
 	return 0;
-}
-
-int tar_read_header(struct tar_reader *r, const char *path, uint64_t size_bytes, struct err *err)
-{
-	return expect_header(r, path, size_bytes, NULL, 0, err);
 }
 
 int tar_read_sized_header(struct tar_reader *r, const char *path, uint64_t max_bytes,
@@ -327,7 +339,7 @@ int tar_read_sized_header(struct tar_reader *r, const char *path, uint64_t max_b
 			return deviates(r, err, "another header than that of", path);
 		size = size << 3 | (uint64_t)(h.size[i] - '0');
 	}
-	ret = expect_header(r, path, size, (const char *)&h, sizeof(h), err);
+	ret = tar_read_header(r, path, size, err);
 	if (ret)
 		return ret;
 	if (!size || size > max_bytes)
@@ -380,23 +392,12 @@ int tar_read_sized(struct tar_reader *r, const char *path, uint64_t max_bytes, s
 	return res ? res : tar_read_contents(r, path, size, append, ret, err);
 }
 
-int tar_skip_contents(struct tar_reader *r, const char *path, uint64_t size_bytes, struct err *err)
-{
-	uint64_t len = size_bytes + tar_padding(size_bytes);
-
-	if (lseek(r->fd, (off_t)len, SEEK_CUR) < 0)
-		return err_errno(err, ERR_FAILED, errno, "cannot go past '%.200s' of '%.200s'",
-				 path, r->name);
-	r->offset += len;
-	return 0;
-}
-
 int tar_read_end(struct tar_reader *r, struct err *err)
 {
 	static const char zeros[END_BYTES];
 	char buf[END_BYTES + 1];
 	size_t got = 0;
-	int ret = read_some(r->fd, r->name, buf, sizeof(buf), &got, err);
+	int ret = read_at(r, buf, sizeof(buf), &got, err);
 
 	if (ret)
 		return ret;

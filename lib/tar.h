@@ -51,9 +51,9 @@ int tar_write_end(struct tar_writer *w, struct err *err) MUST_CHECK;
 
 /* Every deviation that the reader sees is ERR_VERIFY. */
 struct tar_reader {
-	int fd;           /* borrowed; read once, forward only */
+	int fd;           /* borrowed; a file's; its own position is neither used nor moved */
 	const char *name; /* borrowed, for messages */
-	uint64_t offset;  /* bytes read */
+	uint64_t offset;  /* where the reader stands: what is before it was read, once */
 };
 
 /* For index.yaml and its signature alone: takes the size (1..MAX_BYTES) from the header, makes the
@@ -70,9 +70,6 @@ int tar_read_header(struct tar_reader *r, const char *path, uint64_t size_bytes,
 int tar_read_contents(struct tar_reader *r, const char *path, uint64_t size_bytes,
 		      int (*sink)(void *arg, const void *data, size_t len, struct err *err),
 		      void *arg, struct err *err) MUST_CHECK;
-/* Goes past contents and padding without looking at them; R's descriptor must be a file's. */
-int tar_skip_contents(struct tar_reader *r, const char *path, uint64_t size_bytes,
-		      struct err *err) MUST_CHECK;
 /* The end of the archive, exactly as written, and nothing behind it. */
 int tar_read_end(struct tar_reader *r, struct err *err) MUST_CHECK;
 

@@ -599,6 +599,67 @@ static void verify_stores_nothing(void **state)
 	assert_fails(ERR_USAGE, open_path(&v, bundle_path, "/nonexistent.crt", &err));
 }
 
+static void write_in_place(const char *path, const struct str *data)
+{
+	cleanup_close int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	struct err err = ERR_INIT;
+
+	assert_true(fd >= 0);
+	assert_ok(fd_write_all(fd, path, data->buf, data->len, &err));
+}
+
+/* Another bundle, signed as well, in the place of the one whose index was believed. */
+static void a_bundle_that_changes_after_it_was_opened_is_refused_or_not_seen(void **state)
+{
+	static const struct bundle_file others[] = {
+		{ "manifests/topology.yaml", "nodes: [] # of another" },
+		{ NULL, NULL },
+	};
+	CLEANUP(str_release) struct str bundle = STR_INIT;
+	CLEANUP(str_release) struct str other = STR_INIT;
+	CLEANUP(index_release) struct index index = INDEX_INIT;
+
+	(void)state;
+	right_bundle(&bundle);
+	bundle_index(others, 8, &index);
+	bundle_make(&other, others, &index, &signer);
+	for (int renamed = 0; renamed < 2; renamed++) {
+		CLEANUP(verify_release) struct verify v = VERIFY_INIT;
+		cleanup_close int fd = -1;
+		struct err err = ERR_INIT;
+		char *staging = tree_new();
+
+		write_file(dir, "pgha-test-7.tar", bundle.buf, bundle.len, 0644);
+		assert_ok(open_path(&v, bundle_path, ca_path, &err));
+		if (renamed)
+			write_file(dir, "pgha-test-7.tar", other.buf, other.len, 0644);
+		else
+			write_in_place(bundle_path, &other);
+		fd = open(staging, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_true(fd >= 0);
+		if (!renamed) {
+			assert_fails(ERR_VERIFY, verify_members(&v, fd, "node1", &err));
+			tree_drop(staging);
+			continue;
+		}
+		assert_ok(verify_members(&v, fd, "node1", &err));
+		/* What is staged no longer hangs on the file. */
+		assert_int_equal(unlink(bundle_path), 0);
+		for (size_t i = 0; i < v.set.index.member_count; i++) {
+			const struct index_member *m = &v.set.index.members[i];
+			cleanup_free char *path = NULL;
+			char hex[SHA256_HEX_SIZE];
+
+			assert_ok(path_join(staging, m->path, &path, &err));
+			if (str_starts(m->path, "nodes/node2."))
+				continue;
+			assert_ok(sha256_file(path, hex, NULL, &err));
+			assert_string_equal(hex, m->sha256);
+		}
+		tree_drop(staging);
+	}
+}
+
 static void a_fifo_is_no_bundle(void **state)
 {
 	CLEANUP(verify_release) struct verify v = VERIFY_INIT;
@@ -704,6 +765,7 @@ int main(void)
 		cmocka_unit_test(a_state_directory_behind_a_link_is_refused),
 		cmocka_unit_test(a_dry_run_stages_outside_of_the_root),
 		cmocka_unit_test(verify_stores_nothing),
+		cmocka_unit_test(a_bundle_that_changes_after_it_was_opened_is_refused_or_not_seen),
 		cmocka_unit_test(a_fifo_is_no_bundle),
 		cmocka_unit_test(a_dry_run_that_fails_leaves_another_runs_staging),
 		cmocka_unit_test(a_state_directory_that_others_may_write_to_is_refused),
