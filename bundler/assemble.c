@@ -65,6 +65,8 @@ int assemble_check(const struct assemble *a, struct err *err)
 	for (size_t i = 0; r == 0 && i < a->cluster->topology->count; i++)
 		r = keys_passphrase(a->passphrases, a->cluster->topology->nodes[i].name,
 				    &passphrase, err);
+	if (r == 0)
+		keys_passphrases_tell_unknown(a->passphrases, a->cluster->topology);
 	for (size_t i = 0; r == 0 && i < a->cluster->topology->count; i++)
 		r = rehearse(a, &a->cluster->topology->nodes[i], err);
 	return r;

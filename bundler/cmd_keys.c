@@ -196,7 +196,7 @@ static int take_passphrase(const struct options *o, struct wanted *w, struct err
 	return r;
 }
 
-static int report(const struct options *o, struct err *err)
+static int report(const struct options *o, bool encrypted, struct err *err)
 {
 	CLEANUP(x509_stack_freep) STACK_OF(X509) *chain = NULL;
 	cleanup_free char *ca_path = NULL;
@@ -221,8 +221,8 @@ static int report(const struct options *o, struct err *err)
 	notice("carry '%s' to every node on a path of its own, and compare the fingerprint there: "
 	       "openssl x509 -in ca.crt -noout -fingerprint -sha256",
 	       ca_path);
-	notice("next: pgha-bundle build -f BUNDLE.yaml --keys '%s' --passphrases FILE -o DIR",
-	       o->out);
+	notice("next: pgha-bundle build -f BUNDLE.yaml --keys '%s'%s --passphrases FILE -o DIR",
+	       o->out, encrypted ? " --ca-passphrase-file CA-FILE" : "");
 	return 0;
 }
 
@@ -246,7 +246,7 @@ static int keys_init_run(const void *options, int argc, char **argv, struct err 
 	if (r == 0)
 		r = keys_init(o->out, &w.keys, err);
 	if (r == 0)
-		r = report(o, err);
+		r = report(o, w.keys.passphrase != NULL, err);
 	if (r == 0 && !w.keys.passphrase)
 		notice("'%s/ca.key' is not encrypted, and whoever reads it can sign as the "
 		       "cluster: with "

@@ -10,6 +10,7 @@
 #include "file.h"
 #include "manifest.h"
 #include "pkgspec.h"
+#include "repofile.h"
 
 #define VALID_DAYS_DEFAULT 90
 #define VALID_DAYS_MAX 3650
@@ -197,6 +198,10 @@ static int check_platform(const struct definition *def, struct err *err)
 		return yaml_error(yaml_get(node, "id"), err,
 				  "'%.60s' is no platform such as \"platform:el8\"",
 				  def->platform.id);
+	if (!repofile_basearch(def->platform.arch))
+		return yaml_error(yaml_get(node, "arch"), err,
+				  "'%.40s' is no architecture such as x86_64 or aarch64",
+				  def->platform.arch);
 	return 0;
 }
 

@@ -198,6 +198,7 @@ int keys_sequence_commit(struct keys *keys, struct err *err) MUST_CHECK;
  * start is a comment. ERR_CONFIG when others may read it, or a passphrase is shorter than
  * KEYS_PASSPHRASE_MIN. */
 struct keys_passphrases;
+struct topology; /* lib/topology.h */
 int keys_passphrases_load(const char *path, struct keys_passphrases **ret,
 			  struct err *err) MUST_CHECK;
 /* Cleansed. */
@@ -205,5 +206,8 @@ void keys_passphrases_free(struct keys_passphrases *p);
 /* Borrowed in *RET; a NODE without one is ERR_CONFIG. */
 int keys_passphrase(const struct keys_passphrases *p, const char *node, const char **ret,
 		    struct err *err) MUST_CHECK;
+/* Warns of lines for nodes that are none of TOPOLOGY's: a misspelt name, or a node that went. */
+void keys_passphrases_tell_unknown(const struct keys_passphrases *p,
+				   const struct topology *topology);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "keys.h"
 #include "progress.h"
+#include "topology.h"
 
 struct passphrase {
 	const char *node; /* both in the file's text */
@@ -123,4 +124,12 @@ int keys_passphrase(const struct keys_passphrases *p, const char *node, const ch
 			       node, node);
 	*ret = text;
 	return 0;
+}
+
+void keys_passphrases_tell_unknown(const struct keys_passphrases *p, const struct topology *topology)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (!topology_find(topology, p->items[i].node))
+			warning("%s: the topology has no node '%s': its passphrase is not used",
+				p->path, p->items[i].node);
 }

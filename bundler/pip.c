@@ -186,8 +186,9 @@ static int run_with(const struct pip *pip, const struct strv *args, const char *
 
 	/* pip has one exit status for everything; a wrong digest it announces in capitals. */
 	if (r < 0 && err->code == ERR_FAILED)
-		err->code =
-			strstr(err->detail, "DO NOT MATCH THE HASHES") ? ERR_VERIFY : ERR_NETWORK;
+		err->code = strstr(err->detail, "DO NOT MATCH THE HASHES") ? ERR_VERIFY
+			    : strstr(err->detail, "Invalid requirement")   ? ERR_CONFIG
+									   : ERR_NETWORK;
 	return r < 0 ? -(int)err->code : 0;
 }
 

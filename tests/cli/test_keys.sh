@@ -61,6 +61,7 @@ echo 'another passphrase' >"$work/wrong"
 echo short >"$work/short"
 enc=$work/enc
 expect "keys init encrypts the CA's key" 0 "CA SHA-256" "$bundle" keys init --out "$enc" --passphrase-file "$work/pass"
+if [[ $err == *"--ca-passphrase-file"* ]]; then ok "the next command names its passphrase"; else not_ok "the next command names its passphrase" "$err"; fi
 if [[ $err == *"not encrypted"* ]]; then not_ok "it is not called open" "$err"; else ok "it is not called open"; fi
 expect "stock openssl opens it with the passphrase" 0 "" \
 	openssl pkey -in "$enc/ca.key" -passin "file:$work/pass" -noout
@@ -82,8 +83,15 @@ expect "a descriptor that is closed is a usage error" 2 "descriptor" "$bundle" k
 expect "without a terminal nothing is asked" 2 "no terminal" setsid "$bundle" keys init --out "$work/no" --ask-passphrase
 same "refused runs leave nothing" "" "$(ls -d "$work"/no* 2>/dev/null)"
 if command -v script >/dev/null; then
-	{ sleep 1; echo 'typed by a person'; sleep 1; echo 'typed by a person'; sleep 1; } |
-		script -qec "'$bundle' keys init --out '$work/typed' --ask-passphrase" "$work/typescript" >/dev/null
+	asked() { # TEXT: waits until the terminal shows it
+		for _ in {1..300}; do
+			! grep -q "$1" "$work/typescript" 2>/dev/null || break
+			sleep 0.1
+		done
+	}
+	rm -f "$work/typescript"
+	{ asked 'New passphrase of'; echo 'typed by a person'; asked 'Again, '; echo 'typed by a person'; sleep 1; } |
+		script -qfec "'$bundle' keys init --out '$work/typed' --ask-passphrase" "$work/typescript" >/dev/null
 	expect "a terminal is asked twice" 0 "" openssl pkey -in "$work/typed/ca.key" -passin 'pass:typed by a person' -noout
 	if grep -q 'typed by' "$work/typescript"; then not_ok "what is typed is not shown"; else ok "what is typed is not shown"; fi
 else

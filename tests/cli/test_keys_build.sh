@@ -36,6 +36,9 @@ echo 'another passphrase' >wrong
 "$bundle" keys init --out keys --cluster scene -f d/bundle.yaml --passphrase-file pass >/dev/null 2>&1
 
 # -- the CA's key is encrypted ----------------------------------------------------------------------
+{ cat d/passphrases && echo 'tow=a passphrase for nobody'; } >misspelt
+expect "a passphrase for a node that is not there is told" 2 "the topology has no node 'tow'" \
+	setsid "$bundle" build -f d/bundle.yaml --keys keys --passphrases misspelt --cache cache -o out
 expect "without a passphrase and a terminal nothing is built" 2 "use --ca-passphrase-file" build keys out
 expect "a wrong passphrase ends it" 5 "wrong passphrase" build keys out --ca-passphrase-file wrong
 if [[ -e cache || -e out ]]; then not_ok "before anything is fetched"; else ok "before anything is fetched"; fi

@@ -59,6 +59,9 @@ fetch() { # LOCK: its wheels alone, the package is not there
 digests() { sed -n '/^wheels:/,$p' "$work/$1.lock" | sed -E 's/(url: )"?http[^,}"]*"?/\1-/g'; }
 
 start one
+definition 2.28 "$python" 'demo = 1.0' >"$work/b.yaml"
+use one html
+expect "what pip cannot read is the definition's fault" 3 "nvalid requirement" resolve invalid
 definition 2.28 "$python" source fits >"$work/b.yaml"
 use one html
 expect "wheels resolve, and a source is built" 0 "building a wheel of source 1.0" resolve html

@@ -122,6 +122,8 @@ static void mistakes_are_named_with_their_place(void **state)
 		{ MINIMAL "modules: {disabled: [x]}\n", "(did you mean 'disable'?)" },
 		{ "pgha: 1\nplatform: {id: el8, arch: x86_64}\nrepos: [a]\n",
 		  "b.yaml:2:16: 'el8' is no platform" },
+		{ "pgha: 1\nplatform: {id: \"platform:el8\", arch: x86_46}\nrepos: [a]\n",
+		  "b.yaml:2:38: 'x86_46' is no architecture" },
 		{ "pgha: 1\nplatform: {id: \"platform:el8\", arch: x86_64}\nrepos: [a, \"\"]\n",
 		  "b.yaml:3:12: the path is empty" },
 	};
