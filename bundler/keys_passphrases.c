@@ -126,7 +126,8 @@ int keys_passphrase(const struct keys_passphrases *p, const char *node, const ch
 	return 0;
 }
 
-void keys_passphrases_tell_unknown(const struct keys_passphrases *p, const struct topology *topology)
+void keys_passphrases_tell_unknown(const struct keys_passphrases *p,
+				   const struct topology *topology)
 {
 	for (size_t i = 0; i < p->count; i++)
 		if (!topology_find(topology, p->items[i].node))
