@@ -31,7 +31,7 @@ void rpmtx_release_signals(const sigset_t *old);
 
 /*
  * Runs PLAN, whose packages' signatures were checked (vendor_check_rpm()), or with TEST only tries:
- * dependencies, conflicts, file conflicts, disk space. LOG (may be NULL in a test) gets what
+ * dependencies, conflicts, file conflicts, disk space, and nobody's signature. LOG (may be NULL in a test) gets what
  * scriptlets and librpm say. A scriptlet that fails, a test that fails: ERR_FAILED with details; a
  * signature that librpm does not take: ERR_VERIFY; no disk space: ERR_HOST.
  */
