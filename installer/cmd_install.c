@@ -11,6 +11,7 @@
 
 #include "cleanup.h"
 #include "clock.h"
+#include "cmd_install.h"
 #include "commands.h"
 #include "file.h"
 #include "held.h"
@@ -24,33 +25,18 @@
 #include "probe.h"
 #include "progress.h"
 #include "record.h"
+#include "review.h"
 #include "revoked.h"
 #include "rpmtx.h"
 #include "setup.h"
 #include "stage.h"
 #include "state.h"
+#include "steps.h"
 #include "topology.h"
-#include "unit.h"
 #include "unlock.h"
 #include "vendor.h"
 #include "venv.h"
 #include "verify.h"
-
-struct install_options {
-	const char *node;
-	struct cli_list bundle;
-	struct cli_list base;
-	const char *ca;
-	const char *passphrase_file;
-	const char *passphrase_fd;
-	const char *root;
-	const char *accept_key;
-	const char *accept_change;
-	struct cli_list ignore_preflight;
-	bool dry_run;
-	bool wait;
-	bool json;
-};
 
 /* What one run holds, released in one place. */
 struct work {
@@ -62,16 +48,21 @@ struct work {
 	struct setup *setup;
 	struct preflight preflight;
 	struct plan plan;
+	struct review review;
+	char plan_sha256[SHA256_HEX_SIZE]; /* of a dry run, or where one is demanded */
 	struct strv changes;
 	struct strv pending;
 	struct strv bundle, base;
 	char *root, *ca;           /* owned, as the two above; IN borrows them */
 	const char *const *ignore; /* names of checks, borrowed */
+	const char *demanded;      /* --plan, borrowed, or NULL */
+	bool accept_irreversible;
 };
 
 static void work_release(struct work *w)
 {
 	plan_release(&w->plan);
+	review_release(&w->review);
 	preflight_release(&w->preflight);
 	setup_free(w->setup);
 	vendor_release(&w->vendor);
@@ -103,9 +94,17 @@ static int find_ca(struct work *w, const char *given, struct err *err)
 
 static int prepare(struct work *w, const struct install_options *o, struct err *err)
 {
+	unsigned char sha256[SHA256_HEX_SIZE / 2];
 	int r = 0;
 
+	if (o->plan && !hex_decode(sha256, sizeof(sha256), o->plan))
+		return err_set(err, ERR_USAGE,
+			       "--plan wants the digest that 'plan' prints, 64 hexadecimal digits, "
+			       "not '%.80s'",
+			       o->plan);
 	w->ignore = o->ignore_preflight.items;
+	w->demanded = o->plan;
+	w->accept_irreversible = o->accept_irreversible;
 	if ((r = preflight_check_names(w->ignore, err)))
 		return r;
 	if (geteuid() != 0)
@@ -120,6 +119,8 @@ static int prepare(struct work *w, const struct install_options *o, struct err *
 		.passphrase_fd = o->passphrase_fd,
 		.accept_key = o->accept_key,
 		.accept_change = o->accept_change,
+		.take_ours = o->take_ours.items,
+		.keep_theirs = o->keep_theirs.items,
 		.dry_run = o->dry_run,
 		.wait = o->wait,
 		.json = o->json,
@@ -294,12 +295,47 @@ static int plan_secrets(struct work *w, struct err *err)
 	return r;
 }
 
+/* The plan as it was reviewed, or nothing. */
+static int demand_plan(struct work *w, struct err *err)
+{
+	if (!w->demanded || !strcmp(w->demanded, w->plan_sha256))
+		return 0;
+	return err_set(
+		err, ERR_VERIFY,
+		"the plan is another one than %.12s… that was reviewed: look at it again with "
+		"'pgha-install plan --node %s' and the same options",
+		w->demanded, w->in.node);
+}
+
+static int plan_changes(struct work *w, struct err *err)
+{
+	CLEANUP(strv_release) struct strv changes = STRV_INIT;
+	int r = 0;
+
+	if (!w->in.dry_run && !w->demanded)
+		return 0;
+	for (size_t i = 0; r == 0 && i < w->changes.count; i++)
+		r = strv_add(&changes, w->changes.items[i], err);
+	if (r || (r = steps_review(w->setup, &w->review, &changes, err)) ||
+	    (r = review_digest(&w->review, &w->in, w->staged.index_sha256, &w->plan, w->plan_sha256,
+			       err)) ||
+	    (r = demand_plan(w, err)) || !w->in.dry_run)
+		return r;
+	strv_release(&w->changes);
+	w->changes = changes;
+	changes = (struct strv)STRV_INIT;
+	return 0;
+}
+
 static int plan_step(struct work *w, struct err *err)
 {
 	int r = 0;
 
 	if ((r = install_step_begin(&w->in, "plan", w->in.node, err)) ||
-	    (r = plan_secrets(w, err)) || (r = plan_describe(&w->plan, &w->changes, err)))
+	    (r = steps_check_paths(w->setup, "take-ours", w->in.take_ours, err)) ||
+	    (r = steps_check_paths(w->setup, "keep-theirs", w->in.keep_theirs, err)) ||
+	    (r = plan_secrets(w, err)) || (r = plan_describe(&w->plan, &w->changes, err)) ||
+	    (r = plan_changes(w, err)))
 		return r;
 	return end_step(&w->in, "plan", w->plan.count, "to change", err);
 }
@@ -375,28 +411,18 @@ static int packages_step(struct work *w, struct err *err)
 	return r ? r : end_step(in, "packages", w->plan.count, "installed", err);
 }
 
-static const struct {
-	const char *name;
-	int (*run)(struct setup *setup, bool apply, struct strv *changes, struct err *err);
-} steps[] = {
-	{ "accounts", place_accounts }, { "directories", place_directories },
-	{ "wheels", venv_build },       { "certificates", place_certificates },
-	{ "files", place_files },       { "units", unit_apply },
-};
-
 static int place_steps(struct work *w, struct err *err)
 {
-	bool apply = !w->in.dry_run;
 	int r = 0;
 
-	for (size_t i = 0; !r && i < ARRAY_SIZE(steps); i++) {
+	for (const struct step *s = steps_all; !r && s->name; s++) {
 		size_t before = w->changes.count;
 
 		if ((r = interrupt_check(err)) ||
-		    (r = install_step_begin(&w->in, steps[i].name, "", err)) ||
-		    (r = steps[i].run(w->setup, apply, &w->changes, err)))
+		    (r = install_step_begin(&w->in, s->name, "", err)) ||
+		    (r = s->run(w->setup, true, &w->changes, err)))
 			return r;
-		r = end_step(&w->in, steps[i].name, w->changes.count - before, "changed", err);
+		r = end_step(&w->in, s->name, w->changes.count - before, "changed", err);
 	}
 	return r;
 }
@@ -490,6 +516,23 @@ static void json_findings(struct json *j, const struct preflight *p)
 	json_close(j, ']');
 }
 
+static int json_head(const struct work *w, struct json *j, struct err *err)
+{
+	int r = 0;
+
+	if (*w->plan_sha256 && w->in.dry_run) {
+		r = review_json(&w->review, &w->in, w->staged.index_sha256, &w->plan, j, err);
+		json_string(j, "plan", w->plan_sha256);
+		return r;
+	}
+	json_string(j, "cluster", w->in.index.cluster);
+	json_string(j, "node", w->in.node);
+	json_number(j, "sequence", w->in.index.sequence);
+	if (w->setup)
+		json_strings(j, "kept", &w->setup->kept);
+	return 0;
+}
+
 static int print_json(const struct work *w, struct err *err)
 {
 	CLEANUP(json_release) struct json j = JSON_INIT;
@@ -497,28 +540,47 @@ static int print_json(const struct work *w, struct err *err)
 	int r = 0;
 
 	json_open(&j, NULL, '{');
-	json_string(&j, "cluster", w->in.index.cluster);
-	json_string(&j, "node", w->in.node);
-	json_number(&j, "sequence", w->in.index.sequence);
+	r = json_head(w, &j, err);
 	json_bool(&j, "dry_run", w->in.dry_run);
 	json_strings(&j, "changes", &w->changes);
 	json_strings(&j, "pending", &w->pending);
 	json_findings(&j, &w->preflight);
 	json_close(&j, '}');
-	r = json_done(&j, &text, err);
+	if (r == 0)
+		r = json_done(&j, &text, err);
 	if (r == 0)
 		fputs(text, stdout);
 	return r;
 }
 
+static int print_plan(const struct work *w, struct err *err)
+{
+	CLEANUP(str_release) struct str out = STR_INIT;
+	int r = 0;
+
+	review_text(&w->review, &w->in, &out);
+	str_addf(&out, "plan %s\n", w->plan_sha256);
+	r = str_check(&out, err);
+	if (r == 0)
+		fputs(out.buf, stdout);
+	return r;
+}
+
 static int print_results(const struct work *w, struct err *err)
 {
+	const struct strv *kept = &w->setup->kept;
+
 	if (w->in.json)
 		return print_json(w, err);
+	if (w->in.dry_run)
+		return print_plan(w, err);
 	for (size_t i = 0; i < w->changes.count; i++)
 		printf("%s\n", w->changes.items[i]);
 	if (!w->changes.count)
 		printf("%s: nothing to do\n", w->in.node);
+	for (size_t i = 0; i < kept->count; i++)
+		printf("kept %s, which was changed by hand ('--take-ours' replaces it)\n",
+		       kept->items[i]);
 	for (size_t i = 0; i < w->pending.count; i++)
 		printf("%s\n", w->pending.items[i]);
 	return 0;
@@ -555,10 +617,8 @@ static int install_staged(struct work *w, struct err *err)
 	if ((r = load_step(w, err)) || (r = vendors_step(w, &unsolved, err)) ||
 	    (r = preflight_step(w, &unsolved, err)) || (r = plan_step(w, err)))
 		return r;
-	if (w->in.dry_run) {
-		r = place_steps(w, err);
-		return r ? r : held_describe(w->setup, &w->changes, err);
-	}
+	if (w->in.dry_run)
+		return 0;
 	/* Everything was verified. */
 	if ((r = open_records(w, err)) || (r = test_step(w, err)) ||
 	    (r = accept_changes(&w->in, err)) || (r = place_note_directories(w->setup, err)) ||
@@ -568,16 +628,13 @@ static int install_staged(struct work *w, struct err *err)
 	return cluster_steps(w, err);
 }
 
-static int run_install(const void *options, int argc, char **argv, struct err *err)
+int cmd_install_run(const struct install_options *o, struct err *err)
 {
 	CLEANUP(work_release) struct work w = { .state = STATE_INIT, .vendor = VENDOR_INIT };
 	struct err second = ERR_INIT;
 	int r = 0;
 
-	(void)argc;
-	(void)argv;
-	if ((r = prepare(&w, options, err)) ||
-	    (!w.in.dry_run && (r = state_open(&w.in, &w.state, err))))
+	if ((r = prepare(&w, o, err)) || (!w.in.dry_run && (r = state_open(&w.in, &w.state, err))))
 		return r;
 	r = verify_step(&w, err);
 	if (!r)
@@ -594,42 +651,23 @@ static int run_install(const void *options, int argc, char **argv, struct err *e
 	return r;
 }
 
-#define OPTION(member, kind, text, arg, what, must)                                    \
-	{                                                                              \
-		.name = (text), .type = (kind), .value = (arg), .help = (what),        \
-		.required = (must), .offset = offsetof(struct install_options, member) \
-	}
+static int run_install(const void *options, int argc, char **argv, struct err *err)
+{
+	(void)argc;
+	(void)argv;
+	return cmd_install_run(options, err);
+}
 
 static const struct cli_option options[] = {
-	OPTION(node, CLI_VALUE, "node", "NAME", "the node of the topology that this machine is",
-	       true),
-	OPTION(bundle, CLI_LIST, "bundle", "FILE|DIR",
-	       "the tarball; of a bundle in volumes several, or their directories (default: the "
-	       "pgha-*.tar beside this program)",
-	       false),
-	OPTION(base, CLI_LIST, "base", "FILE|DIR",
-	       "the bundle that a delta was made from (default: what this machine has kept)",
-	       false),
-	OPTION(ca, CLI_VALUE, "ca", "FILE",
-	       "the cluster's CA, PEM (default: the one of this machine's first installation)",
-	       false),
-	OPTION(passphrase_file, CLI_VALUE, "passphrase-file", "FILE",
-	       "the node's passphrase (default: ask on the terminal)", false),
-	OPTION(passphrase_fd, CLI_VALUE, "passphrase-fd", "N", "the same from an open descriptor",
-	       false),
-	OPTION(root, CLI_VALUE, "root", "DIR", "install into another root", false),
-	OPTION(accept_key, CLI_VALUE, "accept-key", "FPR[,FPR]",
-	       "trust a vendor key that is new on this machine", false),
-	OPTION(accept_change, CLI_VALUE, "accept-change", "NAME[,NAME]",
-	       "passwords whose change in the running cluster is made by hand", false),
-	OPTION(ignore_preflight, CLI_LIST, "ignore-preflight", "NAME",
-	       "go on although this check of the machine finds a problem (docs/preflight.md)",
-	       false),
-	OPTION(dry_run, CLI_FLAG, "dry-run", NULL, "say what would change and change nothing",
-	       false),
-	OPTION(wait, CLI_FLAG, "wait", NULL, "what is still pending in the cluster is a failure",
-	       false),
-	OPTION(json, CLI_FLAG, "json", NULL, "results as JSON", false),
+	INSTALL_OPTIONS_SHARED,
+	INSTALL_OPTION(plan, CLI_VALUE, "plan", "DIGEST",
+		       "do what was reviewed, or nothing: the digest that 'plan' printed", false),
+	INSTALL_OPTION(accept_irreversible, CLI_FLAG, "accept-irreversible", NULL,
+		       "go on although the plan has something that cannot be undone", false),
+	INSTALL_OPTION(dry_run, CLI_FLAG, "dry-run", NULL,
+		       "say what would change and change nothing, as 'plan'", false),
+	INSTALL_OPTION(wait, CLI_FLAG, "wait", NULL,
+		       "what is still pending in the cluster is a failure", false),
 	CLI_OPTION_END,
 };
 

@@ -100,13 +100,20 @@ static int print_json(const struct status *status, struct err *err)
 
 static int judge(const struct status *status, struct err *err)
 {
+	size_t by_hand = 0;
+
 	if (!status->drift_count && !status->unfinished.count)
 		return 0;
+	for (size_t i = 0; i < status->drift_count; i++)
+		by_hand += status_is_by_hand(&status->drifts[i]);
 	fflush(stdout);
-	return err_set(err, ERR_UNHEALTHY,
-		       "%zu not as installed, %zu unfinished: the installation run again puts it "
-		       "right ('pgha-install --node %s --dry-run' says how)",
-		       status->drift_count, status->unfinished.count, status->committed.node);
+	err_set(err, ERR_UNHEALTHY,
+		"%zu not as installed, %zu unfinished: the installation run again puts it right%s "
+		"('pgha-install plan --node %s' says how)",
+		status->drift_count, status->unfinished.count,
+		by_hand ? ", but files changed by hand stay unless '--take-ours' names them" : "",
+		status->committed.node);
+	return -ERR_UNHEALTHY;
 }
 
 static int run_status(const void *options, int argc, char **argv, struct err *err)

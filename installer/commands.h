@@ -7,6 +7,7 @@
 
 extern const struct cli_command install_install_command;
 extern const struct cli_command install_inventory_command;
+extern const struct cli_command install_plan_command;
 extern const struct cli_command install_rollback_command;
 extern const struct cli_command install_status_command;
 extern const struct cli_command install_uninstall_command;

@@ -33,8 +33,12 @@ struct install {
 	const char *passphrase_fd;   /* the number of an open descriptor */
 	const char *accept_key;      /* a new vendor's fingerprint, or NULL */
 	const char *accept_change;   /* secrets that are changed in the cluster by hand, or NULL */
-	bool dry_run;                /* say what would change, change nothing */
-	bool wait;                   /* cluster probes that stay pending are ERR_UNHEALTHY */
+	const char *const
+		*take_ours; /* files to write though somebody changed them, "all", or NULL; as
+					 the next ends with NULL */
+	const char *const *keep_theirs; /* those that stay as they are, likewise */
+	bool dry_run;                   /* say what would change, change nothing */
+	bool wait;                      /* cluster probes that stay pending are ERR_UNHEALTHY */
 	bool json;
 
 	/* Made by install_init(); owned. */

@@ -5,6 +5,7 @@
 
 #include "capsule.h"
 #include "file.h"
+#include "ours.h"
 #include "place_file.h"
 #include "proc.h"
 #include "record.h"
@@ -166,7 +167,9 @@ int place_directories(struct setup *setup, bool apply, struct strv *changes, str
 							 .group = d->group,
 							 .mode = d->mode };
 
-			r = place_directory(setup, &item, apply, changes, err);
+			r = strv_add(&setup->declared, d->path, err);
+			if (r == 0)
+				r = place_directory(setup, &item, apply, changes, err);
 			if (r < 0)
 				return r;
 		}
@@ -177,25 +180,48 @@ int place_directories(struct setup *setup, bool apply, struct strv *changes, str
 /* --- certificates --------------------------------------------------------------------------- */
 
 /* systemd.unit(5): where units and their drop-ins of packages and administrators lie. */
-static bool is_unit_file(const char *path)
+bool place_is_unit_file(const char *path)
 {
 	return str_starts(path, "/etc/systemd/system/") ||
 	       str_starts(path, "/usr/lib/systemd/system/") ||
 	       str_starts(path, "/lib/systemd/system/");
 }
 
-/* What the units need is noted before the file is changed, so that a killed run's successor knows
- * it. */
-static int put(struct setup *setup, struct setup_service *service, enum service_on_change on_change,
-	       const struct place_item *item, bool apply, struct strv *changes, struct err *err)
+/* Somebody has changed the file: what the bundle has for it goes beside. */
+static int put_beside(struct setup *setup, const struct place_item *item, bool apply,
+		      struct strv *changes, struct err *err)
 {
-	bool changed = false;
-	int r = place_file_compare(setup, item, changes, &changed, err);
+	cleanup_free char *path = NULL;
+	struct place_item beside = *item;
+	enum place_verdict verdict = PLACE_SAME;
+	bool news = false;
+	int r = place_file_is_news(setup, item, &news, err);
 
-	if (r < 0 || !changed)
+	if (r < 0 || !news)
 		return r;
+	r = str_printf(&path, err, "%s" OURS_NEW, item->path);
+	beside.path = path;
+	if (r == 0)
+		r = place_file_compare(setup, &beside, false, changes, &verdict, err);
+	return r == 0 && apply && verdict == PLACE_WRITE ? place_file_write(setup, &beside, err)
+							 : r;
+}
+
+/* What the units need is noted before the file is changed, so that a killed run's successor knows
+ * it. KEEP: it goes together with one that is kept. */
+static int put(struct setup *setup, struct setup_service *service, enum service_on_change on_change,
+	       const struct place_item *item, bool keep, bool apply, struct strv *changes,
+	       struct err *err)
+{
+	enum place_verdict verdict = PLACE_SAME;
+	int r = place_file_compare(setup, item, keep, changes, &verdict, err);
+
+	if (r < 0 || verdict == PLACE_SAME)
+		return r;
+	if (verdict == PLACE_KEEP)
+		return put_beside(setup, item, apply, changes, err);
 	r = setup_want(setup, service, on_change, apply, err);
-	if (r == 0 && is_unit_file(item->path))
+	if (r == 0 && place_is_unit_file(item->path))
 		r = setup_want_reload(setup, apply, err);
 	return r < 0 || !apply ? r : place_file_write(setup, item, err);
 }
@@ -243,6 +269,23 @@ static int load_material(const struct setup *setup, const char *id, struct mater
 	return str_check(&m->key, err);
 }
 
+/* A key is of no use with another's certificate: they are kept together. The CA is the cluster's. */
+static int is_one_kept(struct setup *setup, const struct place_item *items, size_t count, bool *ret,
+		       struct err *err)
+{
+	int r = 0;
+
+	*ret = false;
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		enum place_verdict verdict = PLACE_SAME;
+
+		if (items[i].path)
+			r = place_file_judge(setup, &items[i], &verdict, err);
+		*ret |= verdict == PLACE_KEEP;
+	}
+	return r;
+}
+
 static int put_certificate(struct setup *setup, struct setup_service *service,
 			   const struct service_certificate *spec, struct material *m, bool apply,
 			   struct strv *changes, struct err *err)
@@ -254,6 +297,7 @@ static int put_certificate(struct setup *setup, struct setup_service *service,
 		{ .path = spec->key, .data = m->key.buf, .size_bytes = m->key.len },
 		{ .path = spec->bundle },
 	};
+	bool keep = false;
 	int r = 0;
 
 	str_add_len(&bundle, m->cert.buf, m->cert.len);
@@ -261,16 +305,21 @@ static int put_certificate(struct setup *setup, struct setup_service *service,
 	r = str_check(&bundle, err);
 	items[3].data = bundle.buf;
 	items[3].size_bytes = bundle.len;
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(items); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(items); i++) {
 		bool private = i >= 2;
 
-		if (!items[i].path)
-			continue;
 		items[i].owner = private ? spec->owner : "root";
 		items[i].group = private ? spec->group : "root";
 		items[i].mode = private ? spec->mode : CERTIFICATE_MODE;
-		r = put(setup, service, spec->on_change, &items[i], apply, changes, err);
+		items[i].masked = private ? NULL : items[i].data;
+		items[i].is_certificate = i != 2;
 	}
+	if (r == 0)
+		r = is_one_kept(setup, items + 1, ARRAY_SIZE(items) - 1, &keep, err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(items); i++)
+		if (items[i].path)
+			r = put(setup, service, spec->on_change, &items[i], keep && i, apply,
+				changes, err);
 	return r;
 }
 
@@ -313,17 +362,21 @@ static int put_file(struct setup *setup, struct setup_service *service,
 		    struct err *err)
 {
 	CLEANUP(str_release) struct str text = STR_SECRET;
+	CLEANUP(str_release) struct str masked = STR_INIT;
 	struct place_item item = {
 		.path = file->dest, .owner = file->owner, .group = file->group, .mode = file->mode
 	};
 	bool wanted = false;
 	int r = rehearse_render(service->service, service->context, file, &wanted, &text, err);
 
+	if (r == 0 && wanted && setup->review)
+		r = rehearse_render(service->service, service->masked, file, &wanted, &masked, err);
 	if (r < 0 || !wanted)
 		return r;
 	item.data = text.buf ? text.buf : "";
 	item.size_bytes = text.len;
-	return put(setup, service, file->on_change, &item, apply, changes, err);
+	item.masked = masked.buf ? masked.buf : "";
+	return put(setup, service, file->on_change, &item, false, apply, changes, err);
 }
 
 int place_files(struct setup *setup, bool apply, struct strv *changes, struct err *err)

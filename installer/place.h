@@ -21,6 +21,8 @@ int place_directories(struct setup *setup, bool apply, struct strv *changes,
  * units reload, or restart when they cannot. */
 int place_certificates(struct setup *setup, bool apply, struct strv *changes,
 		       struct err *err) MUST_CHECK;
+/* Whether systemd must read its units again when PATH changes. */
+bool place_is_unit_file(const char *path);
 int place_files(struct setup *setup, bool apply, struct strv *changes, struct err *err) MUST_CHECK;
 
 #endif

@@ -7,12 +7,16 @@
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "file.h"
+#include "ours.h"
+#include "present.h"
 #include "record.h"
+#include "review.h"
 
 #define PARENT_MODE 0755
 
@@ -198,15 +202,12 @@ static int set_attributes(int fd, const struct place_item *item, const struct ow
 
 /* A path may be wanted more than once (a CA by several certificates): one line is enough. */
 static int describe(struct strv *changes, const char *verb, const char *what,
-		    const struct place_item *item, struct err *err)
+		    const struct place_item *item, char **ret_line, struct err *err)
 {
-	cleanup_free char *line = NULL;
-	int r = str_printf(&line, err, "%s %s %s (%04o %s:%s)", verb, what, item->path,
+	int r = str_printf(ret_line, err, "%s %s %s (%04o %s:%s)", verb, what, item->path,
 			   (unsigned int)item->mode, item->owner, item->group);
 
-	if (r < 0 || strv_has(changes, line))
-		return r;
-	return strv_take(changes, steal_ptr(&line), err);
+	return r < 0 || strv_has(changes, *ret_line) ? r : strv_add(changes, *ret_line, err);
 }
 
 static int make_directory(struct setup *setup, const struct place_item *item, int *ret_fd,
@@ -263,6 +264,7 @@ int place_directory(struct setup *setup, const struct place_item *item, bool app
 		    struct strv *changes, struct err *err)
 {
 	cleanup_close int fd = -1;
+	cleanup_free char *line = NULL;
 	struct owner owner = { .known = false };
 	struct stat st;
 	int r = find_owner(setup, item, apply, &owner, err);
@@ -273,7 +275,7 @@ int place_directory(struct setup *setup, const struct place_item *item, bool app
 	if (r == 0 && fd >= 0 && fstat(fd, &st) == 0 && same_attributes(&st, item, &owner))
 		return apply ? record_directory(setup, item, &owner, fd, err) : 0;
 	if (r == 0)
-		r = describe(changes, fd < 0 ? "create" : "change", "directory", item, err);
+		r = describe(changes, fd < 0 ? "create" : "change", "directory", item, &line, err);
 	if (r == 0 && apply)
 		r = record_directory(setup, item, &owner, fd, err);
 	if (r == 0 && apply && fd < 0)
@@ -393,29 +395,159 @@ static int replace(int parent, const char *name, const struct place_item *item,
 	return 0;
 }
 
-int place_file_compare(struct setup *setup, const struct place_item *item, struct strv *changes,
-		       bool *ret_changed, struct err *err)
+/* What stands at an item's path. */
+struct found {
+	struct str text;
+	struct stat st;
+	bool there, regular;
+	bool same_content, same;
+	char *is; /* in the record's words; only of what differs */
+};
+
+#define FOUND_INIT                  \
+	{                           \
+		.text = STR_SECRET, \
+	}
+
+static void found_release(struct found *f)
 {
-	CLEANUP(str_release) struct str present = STR_SECRET;
+	str_release(&f->text);
+	free(f->is);
+}
+
+static int look(struct setup *setup, const struct place_item *item, struct found *ret,
+		struct err *err)
+{
 	cleanup_close int parent = -1;
 	struct owner owner = { .known = false };
 	const char *name = NULL;
-	bool found = false, regular = false;
-	struct stat st;
 	int r = find_owner(setup, item, false, &owner, err);
 
-	*ret_changed = false;
 	if (r == 0)
 		r = place_open_parent(setup, item->path, false, &parent, &name, err);
 	if (r == 0)
-		r = read_present(parent, name, item, &found, &regular, &st, &present, err);
+		r = read_present(parent, name, item, &ret->there, &ret->regular, &ret->st,
+				 &ret->text, err);
 	if (r < 0)
 		return err_prefix(err, "'%s'", item->path);
-	if (regular && same_attributes(&st, item, &owner) && present.len == item->size_bytes &&
-	    !memcmp(present.buf, item->data, present.len))
+	ret->same_content =
+		ret->regular && ret->text.len == item->size_bytes &&
+		(!item->size_bytes || !memcmp(ret->text.buf, item->data, item->size_bytes));
+	ret->same = ret->same_content && same_attributes(&ret->st, item, &owner);
+	return ret->same || !ret->there ? 0 : present_look(parent, name, &ret->is, err);
+}
+
+bool place_is_named(const char *const *list, const char *path)
+{
+	for (; list && *list; list++)
+		if (!strcmp(*list, path) || !strcmp(*list, PLACE_ALL))
+			return true;
+	return false;
+}
+
+static int judge(struct setup *setup, const struct place_item *item, const struct found *found,
+		 enum place_verdict *ret, struct err *err)
+{
+	enum ours_verdict whose = OURS_NOT;
+	int r = 0;
+
+	*ret = found->same ? PLACE_SAME : PLACE_WRITE;
+	if (found->same_content || !found->is || place_is_named(setup->in->take_ours, item->path))
 		return 0;
-	*ret_changed = true;
-	return describe(changes, found ? "change" : "create", "file", item, err);
+	r = ours_judge(setup->ours, item->path, found->is, &whose, err);
+	if (r == 0 && whose == OURS_CHANGED)
+		*ret = PLACE_KEEP;
+	return r;
+}
+
+int place_file_judge(struct setup *setup, const struct place_item *item, enum place_verdict *ret,
+		     struct err *err)
+{
+	CLEANUP(found_release) struct found found = FOUND_INIT;
+	int r = look(setup, item, &found, err);
+
+	return r < 0 ? r : judge(setup, item, &found, ret, err);
+}
+
+static int review(struct setup *setup, const char *line, const struct place_item *item,
+		  const struct found *found, struct err *err)
+{
+	const struct review_file file = {
+		.path = item->path,
+		.old_text = found->regular ? &found->text : NULL,
+		.new_text = item->data,
+		.new_len = item->size_bytes,
+		.masked = item->masked,
+		.is_certificate = item->is_certificate,
+		.is_private = !(item->mode & 04) || (found->regular && !(found->st.st_mode & 04)),
+		.secrets = &setup->secrets,
+	};
+
+	return setup->review ? review_add_file(setup->review, line, &file, err) : 0;
+}
+
+static int keep_it(struct setup *setup, const struct place_item *item, const struct found *found,
+		   struct err *err)
+{
+	cleanup_free char *line = NULL;
+	int r = 0;
+
+	if (strv_has(&setup->kept, item->path))
+		return 0;
+	r = strv_add(&setup->kept, item->path, err);
+	if (r == 0)
+		r = str_printf(&line, err, "keep file %s", item->path);
+	if (r == 0 && setup->review)
+		r = strv_add(&setup->review->kept, line, err);
+	return r < 0 ? r : review(setup, line, item, found, err);
+}
+
+int place_file_compare(struct setup *setup, const struct place_item *item, bool keep,
+		       struct strv *changes, enum place_verdict *ret, struct err *err)
+{
+	CLEANUP(found_release) struct found found = FOUND_INIT;
+	cleanup_free char *line = NULL;
+	int r = strv_add(&setup->declared, item->path, err);
+
+	if (r == 0)
+		r = look(setup, item, &found, err);
+	if (r == 0)
+		r = judge(setup, item, &found, ret, err);
+	if (r < 0 || *ret == PLACE_SAME)
+		return r;
+	if (keep)
+		*ret = PLACE_KEEP;
+	if (*ret == PLACE_KEEP)
+		return keep_it(setup, item, &found, err);
+	r = describe(changes, found.there ? "change" : "create", "file", item, &line, err);
+	return r < 0 ? r : review(setup, line, item, &found, err);
+}
+
+int place_file_is_news(struct setup *setup, const struct place_item *item, bool *ret,
+		       struct err *err)
+{
+	cleanup_free char *beside = NULL;
+	bool settled = false;
+	char now[RECORD_ATTRIBUTES_SIZE];
+	char sha256[SHA256_HEX_SIZE];
+	const char *written = ours_written(setup->ours, item->path, &settled);
+	int r = sha256_hex(item->data, item->size_bytes, sha256, err);
+
+	*ret = false;
+	if (r < 0 || place_is_named(setup->in->keep_theirs, item->path))
+		return r;
+	record_attributes(now, item->mode, 0, 0, sha256);
+	if (written && present_same_content(written, now))
+		return 0;
+	r = str_printf(&beside, err, "%s" OURS_NEW, item->path);
+	if (r == 0)
+		r = strv_add(&setup->declared, beside, err);
+	if (r < 0)
+		return r;
+	/* Once is enough: who has read it may remove it. */
+	written = ours_written(setup->ours, beside, &settled);
+	*ret = !written || !settled || !present_same_content(written, now);
+	return 0;
 }
 
 int place_file_write(struct setup *setup, const struct place_item *item, struct err *err)

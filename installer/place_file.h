@@ -9,6 +9,8 @@
 
 #include "setup.h"
 
+#define PLACE_ALL "all" /* in lists of paths: each of them */
+
 /* Borrowed. PATH is absolute as the node sees it. */
 struct place_item {
 	const char *path;
@@ -16,14 +18,32 @@ struct place_item {
 	mode_t mode;
 	const void *data; /* files */
 	size_t size_bytes;
+	/* For a review: DATA with a mask for each secret; NULL: it is a private key. */
+	const char *masked;
+	bool is_certificate;
+};
+
+enum place_verdict {
+	PLACE_SAME,
+	PLACE_WRITE,
+	PLACE_KEEP, /* somebody has changed it by hand, and nobody said what is to become of it */
 };
 
 /*
- * Says in RET_CHANGED whether the file is other than ITEM (absent, other content, owner or mode, no
- * plain file), and adds a line to CHANGES then. An owner that is not there yet is a difference.
+ * How the file is other than ITEM: absent, other content, owner or mode, no plain file. An owner that is not
+ * there yet is a difference. KEEP: it goes together with one that is kept. What is to be written adds a line to
+ * CHANGES, what is kept its path to setup->kept; both are told setup->review.
  */
-int place_file_compare(struct setup *setup, const struct place_item *item, struct strv *changes,
-		       bool *ret_changed, struct err *err) MUST_CHECK;
+int place_file_compare(struct setup *setup, const struct place_item *item, bool keep,
+		       struct strv *changes, enum place_verdict *ret, struct err *err) MUST_CHECK;
+/* The same and nothing else. */
+int place_file_judge(struct setup *setup, const struct place_item *item, enum place_verdict *ret,
+		     struct err *err) MUST_CHECK;
+/* Of a file that is kept: whether ITEM has something new, which goes beside it. */
+int place_file_is_news(struct setup *setup, const struct place_item *item, bool *ret,
+		       struct err *err) MUST_CHECK;
+/* Whether LIST, of paths, names PATH or PLACE_ALL. LIST ends with NULL, or is NULL. */
+bool place_is_named(const char *const *list, const char *path);
 /* Keeps the file's content below STATE/previous/ and puts ITEM in its place. Missing directories
  * above are made (0755). */
 int place_file_write(struct setup *setup, const struct place_item *item,

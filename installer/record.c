@@ -55,21 +55,16 @@ static struct record_entry *find(const struct record_entries *entries, enum reco
 	return NULL;
 }
 
-/* An object that is there already gets its newest value only. */
-static int merge(struct record_entries *entries, const struct record_entry *e, struct err *err)
+/* A copy of E behind the others. */
+static int add(struct record_entries *entries, const struct record_entry *e, struct err *err)
 {
-	struct record_entry *there = find(entries, e->kind, e->object);
+	struct record_entry *there = NULL;
 	struct record_entry *items = NULL;
 	char *now = NULL;
 	int r = str_dup(&now, e->now, err);
 
 	if (r < 0)
 		return r;
-	if (there) {
-		free(there->now);
-		there->now = now;
-		return 0;
-	}
 	items = realloc(entries->items, (entries->count + 1) * sizeof(*items));
 	if (!items) {
 		free(now);
@@ -80,6 +75,20 @@ static int merge(struct record_entries *entries, const struct record_entry *e, s
 	*there = (struct record_entry){ .kind = e->kind, .now = now, .sequence = e->sequence };
 	r = str_dup(&there->object, e->object, err);
 	return r < 0 ? r : str_dup(&there->was, e->was, err);
+}
+
+/* An object that is there already gets its newest value only. */
+static int merge(struct record_entries *entries, const struct record_entry *e, struct err *err)
+{
+	struct record_entry *there = find(entries, e->kind, e->object);
+	char *now = NULL;
+	int r = there ? str_dup(&now, e->now, err) : add(entries, e, err);
+
+	if (r == 0 && there) {
+		free(there->now);
+		there->now = now;
+	}
+	return r;
 }
 
 /* -- attributes -- */
@@ -151,9 +160,11 @@ static bool split(char *line, struct record_entry *ret)
 	return false;
 }
 
-/* RET_SIZE is that of the whole lines. */
-static int load_one(const struct install *in, uint64_t sequence, struct record_entries *entries,
-		    size_t *ret_size, struct err *err)
+/* Hands each line to TAKE. RET_SIZE is that of the whole lines. */
+static int read_lines(const struct install *in, uint64_t sequence,
+		      int (*take)(struct record_entries *, const struct record_entry *,
+				  struct err *),
+		      struct record_entries *entries, size_t *ret_size, struct err *err)
 {
 	cleanup_free char *path = NULL;
 	cleanup_free char *text = NULL;
@@ -174,11 +185,17 @@ static int load_one(const struct install *in, uint64_t sequence, struct record_e
 		if (!split(line, &entry))
 			return err_set(err, ERR_FAILED,
 				       "'%s' was damaged, or written by another version", path);
-		r = merge(entries, &entry, err);
+		r = take(entries, &entry, err);
 	}
 	if (r == 0)
 		*ret_size = (size_t)(line - text);
 	return r;
+}
+
+static int load_one(const struct install *in, uint64_t sequence, struct record_entries *entries,
+		    size_t *ret_size, struct err *err)
+{
+	return read_lines(in, sequence, merge, entries, ret_size, err);
 }
 
 struct sequences {
@@ -223,7 +240,9 @@ static int list_sequences(const struct install *in, struct sequences *ret, struc
 	return 0;
 }
 
-int record_load(const struct install *in, struct record_entries *ret, struct err *err)
+static int load_all(const struct install *in,
+		    int (*take)(struct record_entries *, const struct record_entry *, struct err *),
+		    struct record_entries *ret, struct err *err)
 {
 	CLEANUP(sequences_release) struct sequences all = { .items = NULL };
 	CLEANUP(record_entries_release) struct record_entries entries = RECORD_ENTRIES_INIT;
@@ -232,13 +251,23 @@ int record_load(const struct install *in, struct record_entries *ret, struct err
 	for (size_t i = 0; r == 0 && i < all.count; i++) {
 		size_t size = 0;
 
-		r = load_one(in, all.items[i], &entries, &size, err);
+		r = read_lines(in, all.items[i], take, &entries, &size, err);
 	}
 	if (r < 0)
 		return r;
 	*ret = entries;
 	entries = (struct record_entries)RECORD_ENTRIES_INIT;
 	return 0;
+}
+
+int record_load(const struct install *in, struct record_entries *ret, struct err *err)
+{
+	return load_all(in, merge, ret, err);
+}
+
+int record_load_history(const struct install *in, struct record_entries *ret, struct err *err)
+{
+	return load_all(in, add, ret, err);
 }
 
 int record_newest(const struct install *in, uint64_t *ret, struct err *err)

@@ -101,6 +101,9 @@ bool record_parse(const char *text, mode_t *ret_mode, uid_t *ret_uid, gid_t *ret
 
 /* All records as one: an entry for each object, WAS from the oldest, NOW from the newest. */
 int record_load(const struct install *in, struct record_entries *ret, struct err *err) MUST_CHECK;
+/* Every line of all records as it stands there, the oldest first. */
+int record_load_history(const struct install *in, struct record_entries *ret,
+			struct err *err) MUST_CHECK;
 /* The newest record's sequence; 0: there is none. */
 int record_newest(const struct install *in, uint64_t *ret, struct err *err) MUST_CHECK;
 /* That of SEQUENCE alone. */

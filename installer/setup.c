@@ -10,7 +10,9 @@
 #include "capsule.h"
 #include "file.h"
 #include "held.h"
+#include "ours.h"
 #include "rehearse.h"
+#include "review.h"
 
 #define CHANGED_DIR "changed" /* below STATE: a file for each service whose units need something */
 #define UNIT_FILES ".unit-files" /* there: daemon-reload; no service can be named so */
@@ -100,6 +102,7 @@ static int load_marks(struct setup *setup, struct err *err)
 	for (size_t i = 0; r == 0 && i < setup->count; i++) {
 		cleanup_free char *text = NULL;
 
+		setup->services[i].wanted = SERVICE_NONE;
 		r = read_mark(setup, setup->services[i].service->name, &text, err);
 		if (text)
 			setup->services[i].wanted = strcmp(text, wants[SERVICE_RELOAD])
@@ -178,6 +181,53 @@ static int load(struct setup *setup, struct err *err)
 		r = load_services(setup, err);
 	if (r == 0)
 		r = rehearse_node(&setup->cluster, setup->env, setup->node, err);
+	if (r == 0)
+		r = ours_load(in, &setup->ours, err);
+	return r < 0 ? r : load_marks(setup, err);
+}
+
+/* --- for a review --------------------------------------------------------------------------- */
+
+static int mask_env(struct setup *setup, struct err *err)
+{
+	struct context_env *masked = setup->masked = calloc(1, sizeof(*masked));
+	const struct context_env *env = setup->env;
+	int r = 0;
+
+	if (!masked)
+		return err_nomem(err);
+	masked->items = calloc(env->count + 1, sizeof(*masked->items));
+	if (!masked->items)
+		return err_nomem(err);
+	for (size_t i = 0; r == 0 && i < env->count; i++) {
+		const struct context_variable *from = &env->items[i];
+		struct context_variable *to = &masked->items[masked->count++];
+		bool hidden = from->secret && *from->value;
+
+		to->secret = from->secret;
+		r = str_dup(&to->name, from->name, err);
+		if (r == 0)
+			r = str_dup(&to->value, hidden ? REVIEW_MASK : from->value, err);
+		if (r == 0 && hidden)
+			r = strv_add(&setup->secrets, from->value, err);
+	}
+	return r;
+}
+
+int setup_review(struct setup *setup, struct review *review, struct err *err)
+{
+	int r = review && !setup->masked ? mask_env(setup, err) : 0;
+
+	for (size_t i = 0; r == 0 && review && i < setup->count; i++) {
+		struct setup_service *s = &setup->services[i];
+
+		if (!s->masked)
+			r = context_build(&setup->cluster, setup->masked, setup->node, s->service,
+					  &s->masked, err);
+	}
+	setup->review = review;
+	strv_release(&setup->kept);
+	strv_release(&setup->declared);
 	return r < 0 ? r : load_marks(setup, err);
 }
 
@@ -200,9 +250,18 @@ void setup_free(struct setup *setup)
 {
 	if (!setup)
 		return;
-	for (size_t i = 0; i < setup->count; i++)
+	for (size_t i = 0; i < setup->count; i++) {
 		mustache_free(setup->services[i].context);
+		mustache_free(setup->services[i].masked);
+	}
 	free(setup->services);
+	for (size_t i = 0; i < setup->secrets.count; i++)
+		secret_cleanse(setup->secrets.items[i], strlen(setup->secrets.items[i]));
+	strv_release(&setup->secrets);
+	strv_release(&setup->kept);
+	strv_release(&setup->declared);
+	context_env_free(setup->masked);
+	ours_free(setup->ours);
 	held_free(setup->held);
 	context_env_free(setup->env);
 	manifest_free(setup->manifest);

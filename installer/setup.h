@@ -28,12 +28,16 @@
 struct setup_service {
 	const struct service *service;  /* borrowed from the manifest */
 	struct mustache_value *context; /* owned */
+	struct mustache_value
+		*masked; /* the same with a mask for each secret; see setup_review() */
 	/* What the units still need; kept under STATE/changed/ until it is done, so that a killed run's
 	 * successor does it. */
 	enum service_on_change wanted;
 };
 
-struct held; /* installer/held.h */
+struct held;   /* installer/held.h */
+struct review; /* installer/review.h */
+struct ours;   /* installer/ours.h */
 
 struct setup {
 	struct install *in;               /* borrowed */
@@ -44,7 +48,14 @@ struct setup {
 	struct setup_service *services; /* of this node, in the manifest's order */
 	size_t count;
 	struct held *held;  /* NULL before held_plan() */
+	struct ours *ours;  /* which files are as an installation wrote them */
 	bool units_changed; /* a unit or drop-in was written: daemon-reload */
+
+	struct review *review;      /* what gets to know what differs, borrowed; NULL: nobody */
+	struct context_env *masked; /* NULL before setup_review() */
+	struct strv secrets;        /* their values, likewise */
+	struct strv declared;       /* paths that the steps have seen so far */
+	struct strv kept;           /* files that stay because somebody changed them by hand */
 	int root_fd;
 };
 
@@ -59,6 +70,10 @@ DEFINE_CLEANUP(struct setup *, setup_free);
 
 /* The packages that this node's services want (names, sorted, each once). */
 int setup_packages(const struct setup *setup, struct strv *ret_names, struct err *err) MUST_CHECK;
+
+/* From here on the steps without APPLY tell REVIEW what is behind their lines; NULL: no more. What
+ * they noted about units until then is forgotten. */
+int setup_review(struct setup *setup, struct review *review, struct err *err) MUST_CHECK;
 
 /* --- for the steps ------------------------------------------------------------------------- */
 

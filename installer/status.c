@@ -9,6 +9,7 @@
 
 #include "cleanup.h"
 #include "file.h"
+#include "ours.h"
 #include "plan.h"
 #include "present.h"
 #include "unit.h"
@@ -34,6 +35,12 @@ const char *status_word(const struct status_drift *d)
 	    (d->entry->kind == RECORD_FILE && present_same_content(d->is, d->entry->now)))
 		return "other owner or mode";
 	return "changed";
+}
+
+bool status_is_by_hand(const struct status_drift *d)
+{
+	return d->entry->kind == RECORD_FILE && d->is && strcmp(d->is, RECORD_ABSENT) != 0 &&
+	       !present_same_content(d->is, d->entry->now);
 }
 
 /* Takes IS. */
@@ -68,6 +75,9 @@ static int compare_path(const struct install *in, int root_fd, struct status *st
 		return err_prefix(err, "'%s'", e->object);
 	/* A tree is ours with all that is in it: that it is there is enough. */
 	if (e->kind == RECORD_TREE ? strcmp(is, RECORD_ABSENT) != 0 : !strcmp(is, e->now))
+		return 0;
+	/* It lies beside a file that somebody has changed, to be read and removed. */
+	if (!strcmp(is, RECORD_ABSENT) && str_ends(e->object, OURS_NEW))
 		return 0;
 	return add_drift(status, e, steal_ptr(&is), err);
 }
@@ -127,7 +137,7 @@ static int compare(const struct install *in, struct status *status, struct err *
 	for (size_t i = 0; r == 0 && i < status->entries.count; i++) {
 		const struct record_entry *e = &status->entries.items[i];
 
-		status->counts[e->kind]++;
+		status->counts[e->kind] += strcmp(e->now, RECORD_ABSENT) != 0;
 		switch (e->kind) {
 		case RECORD_FILE:
 		case RECORD_LINK:

@@ -3,6 +3,8 @@
 #ifndef PGHA_STATUS_H
 #define PGHA_STATUS_H
 
+#include <stdbool.h>
+
 #include "err.h"
 #include "install.h"
 #include "record.h"
@@ -33,5 +35,7 @@ void status_release(struct status *status);
 
 /* How D's entry differs, in words: "not there", "changed", "mode or owner", "disabled" … */
 const char *status_word(const struct status_drift *d);
+/* Whether it is a file with other content than an installation wrote: one that the next one keeps. */
+bool status_is_by_hand(const struct status_drift *d);
 
 #endif

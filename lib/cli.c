@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -286,6 +287,7 @@ static int run_command(const struct cli_program *program, const struct cli_comma
 	bool only_args = false;
 	int r = 0;
 
+	assert(c->options_size <= sizeof(options));
 	for (int i = 0; r == 0 && i < argc; i++) {
 		if (!only_args && is_help(argv[i])) {
 			help_command(program, c);

@@ -49,7 +49,7 @@ struct cli_command {
 	bool hidden;
 };
 
-#define CLI_OPTIONS_MAX 512
+#define CLI_OPTIONS_MAX 1024
 
 struct cli_program {
 	const char *name;

@@ -234,10 +234,13 @@ static inline char *make_root(void)
 /* Runs the program's command line; RET_OUT gets what went to standard output. */
 static inline int run(const char *const *args, struct str *ret_out)
 {
-	static const struct cli_command *const commands[] = {
-		&install_install_command,   &install_rollback_command, &install_status_command,
-		&install_uninstall_command, &install_verify_command,   NULL
-	};
+	static const struct cli_command *const commands[] = { &install_install_command,
+							      &install_plan_command,
+							      &install_rollback_command,
+							      &install_status_command,
+							      &install_uninstall_command,
+							      &install_verify_command,
+							      NULL };
 	static const struct cli_program program = {
 		.name = "pgha-install", .summary = "test", .version = "0", .commands = commands
 	};

@@ -91,7 +91,13 @@ static void every_difference_is_told_by_name(void **state)
 	assert_contains(json.buf, "\"found\": null");
 	/* No secret, nor anything of a file's content, is told. */
 	assert_null(strstr(json.buf, "s3cret"));
+	/* All but the file: somebody may have had a reason. */
 	assert_int_equal(INSTALL(&again, root, bundle), 0);
+	assert_contains(again.buf, "kept /etc/demo/demo.conf, which was changed by hand");
+	assert_int_equal(RUN(&mended, "status", "--root", root), ERR_UNHEALTHY);
+	assert_contains(mended.buf, "files         4, 1 not as installed\n"
+				    "  /etc/demo/demo.conf: changed\n");
+	assert_int_equal(INSTALL(&again, root, bundle, "--take-ours", "/etc/demo/demo.conf"), 0);
 	assert_int_equal(RUN(&mended, "status", "--root", root), 0);
 	tree_drop(root);
 }
