@@ -147,6 +147,7 @@ static struct mustache_value *services_of(struct build *b, const struct topology
 		struct mustache_value *service = mustache_map();
 
 		put(b, service, "nodes", nodes_of(b, self, name));
+		put(b, service, "here", mustache_bool(self && runs(self, name)));
 		put(b, map, name, service);
 	}
 	return map;

@@ -156,6 +156,14 @@ static void templates_see_what_the_schema_promises(void **state)
 		  "{{#services.b.nodes}}{{name}}{{#first}}{{#last}}!{{/last}}{{/first}}"
 		  "{{/services.b.nodes}}{{^services.b.nodes}}none{{/services.b.nodes}}",
 		  "n-2!" },
+		{ "n1", "a",
+		  "{{#services.a.here}}a{{/services.a.here}}{{#services.b.here}}b{{/"
+		  "services.b.here}}",
+		  "a" },
+		{ "n-2", "a",
+		  "{{#services.a.here}}a{{/services.a.here}}{{#services.b.here}}b{{/"
+		  "services.b.here}}",
+		  "ab" },
 		{ "n1", "a", "{{#services.c.nodes}}{{/services.c.nodes}}",
 		  "t:1: unknown variable 'services.c.nodes'" },
 		{ "n1", "a", "{{#nodes}}{{ports.A_EACH}} {{/nodes}}{{env.A_EACH_N_2}}",
