@@ -18,6 +18,7 @@
 #include "install.h"
 #include "interrupt.h"
 #include "json.h"
+#include "kept.h"
 #include "once.h"
 #include "place.h"
 #include "plan.h"
@@ -463,10 +464,13 @@ static int commit_step(struct work *w, struct err *err)
 	if ((r = install_step_begin(in, "commit", "", err)) ||
 	    (r = state_committed_load(in, &before, err)))
 		return r;
-	if (before.sequence == in->index.sequence)
-		return end_step(in, "commit", 0, "", err);
+	if (before.sequence == in->index.sequence) {
+		r = kept_save_settings(w->setup, err);
+		return r ? r : end_step(in, "commit", 0, "", err);
+	}
 	if ((r = keep_ca(in, err)) || (r = revoked_remember(in, err)) ||
 	    (r = state_commit(in, w->staged.index_sha256, err)) ||
+	    (r = kept_save_settings(w->setup, err)) ||
 	    (r = state_prune(in, before.sequence, err)) ||
 	    (r = record_squash(in, before.sequence, err)))
 		return r;

@@ -5,6 +5,7 @@
 
 #include "cli.h"
 
+extern const struct cli_command install_check_command;
 extern const struct cli_command install_install_command;
 extern const struct cli_command install_inventory_command;
 extern const struct cli_command install_plan_command;

@@ -3,10 +3,9 @@
 #include "commands.h"
 
 static const struct cli_command *const commands[] = {
-	&install_install_command, &install_inventory_command,
-	&install_plan_command,    &install_rollback_command,
-	&install_status_command,  &install_uninstall_command,
-	&install_verify_command,  NULL,
+	&install_install_command,   &install_check_command,    &install_inventory_command,
+	&install_plan_command,      &install_rollback_command, &install_status_command,
+	&install_uninstall_command, &install_verify_command,   NULL,
 };
 
 int main(int argc, char **argv)

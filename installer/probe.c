@@ -60,8 +60,8 @@ static int render_settings(const struct setup_service *service, const struct sch
 
 		if (is_set(env, setting->name))
 			continue;
-		r = context_text(service->context, setting->name, setting->value, true, &value,
-				 err);
+		r = context_text(service->context, setting->name, setting->value,
+				 !service->no_secrets, &value, err);
 		if (r < 0)
 			return r;
 		str_addf(&item, "%s=%s", setting->name, value);
@@ -132,7 +132,8 @@ int probe_command(const struct setup_service *service, const struct service_comm
 	if (r == 0)
 		r = render_settings(service, &service->service->command_env, &env, err);
 	if (r == 0 && with_stdin && command->stdin_text) {
-		r = context_text(service->context, "stdin", command->stdin_text, true, &text, err);
+		r = context_text(service->context, "stdin", command->stdin_text,
+				 !service->no_secrets, &text, err);
 		if (r == 0)
 			r = strv_take(&texts, text, err);
 		if (r == 0)
@@ -191,6 +192,40 @@ int probe_try_cluster(const struct setup *setup, const struct setup_service *ser
 	else if (timeout_ms > PROBE_TRY_MS)
 		timeout_ms = PROBE_TRY_MS;
 	return try_until(service, probe, timeout_ms, end_ms, ret_holds, why, err);
+}
+
+/* Of a kept bundle: WHY tells which secret is missing. */
+static bool needs_secret(const struct setup_service *service, const struct service_command *command,
+			 struct err *why)
+{
+	CLEANUP(release_secrets) struct strv env = STRV_INIT;
+	cleanup_free char *text = NULL;
+	int r = render_settings(service, &command->env, &env, why);
+
+	if (r == 0)
+		r = render_settings(service, &service->service->command_env, &env, why);
+	if (r == 0 && command->stdin_text)
+		r = context_text(service->context, "stdin", command->stdin_text, false, &text, why);
+	return r < 0;
+}
+
+int probe_ask(const struct setup *setup, const struct setup_service *service,
+	      const struct service_probe *probe, uint64_t start_ms, enum probe_state *ret,
+	      struct err *why, struct err *err)
+{
+	bool cluster = probe->scope == SERVICE_SCOPE_CLUSTER;
+	bool holds = false;
+	int r = 0;
+
+	*ret = PROBE_NOT_ASKED;
+	if (service->no_secrets && needs_secret(service, &probe->command, why))
+		return 0;
+	r = probe_try_cluster(setup, service, probe, start_ms, cluster ? PROBE_PATIENCE_MS : 0,
+			      &holds, why, err);
+	*ret = holds                         ? PROBE_HEALTHY
+	       : cluster && !setup->in->wait ? PROBE_PENDING
+					     : PROBE_UNHEALTHY;
+	return r;
 }
 
 static int unhealthy(const struct setup_service *service, const struct service_probe *probe,

@@ -33,6 +33,21 @@ int probe_try_cluster(const struct setup *setup, const struct setup_service *ser
 		      const struct service_probe *probe, uint64_t start_ms, unsigned int budget_ms,
 		      bool *ret_holds, struct err *why, struct err *err) MUST_CHECK;
 
+enum probe_state {
+	PROBE_HEALTHY,
+	PROBE_PENDING, /* of scope cluster, and nobody asked to wait */
+	PROBE_UNHEALTHY,
+	PROBE_NOT_ASKED, /* it needs a secret that is not known */
+};
+
+/*
+ * Asks one probe of a node that is installed: once, or, of scope cluster, as probe_cluster() does; until its
+ * within_s with in->wait. WHY gets what it said, unless it holds.
+ */
+int probe_ask(const struct setup *setup, const struct setup_service *service,
+	      const struct service_probe *probe, uint64_t start_ms, enum probe_state *ret,
+	      struct err *why, struct err *err) MUST_CHECK;
+
 /*
  * Runs EXEC with COMMAND's user and environment, all rendered: EXEC and EXPECT without secrets, the
  * environment and, with WITH_STDIN, standard input with them. RET_HOLDS: it ended with status 0 in

@@ -119,6 +119,14 @@ static const char *from_capsule(const void *capsule, const char *name)
 	return capsule_env(capsule, name);
 }
 
+/* All but the secrets is there; a secret needs some value, which nobody will see. */
+static const char *from_kept(const void *capsule, const char *name)
+{
+	const char *value = capsule_env(capsule, name);
+
+	return value ? value : "-";
+}
+
 static int load_manifest(struct setup *setup, struct err *err)
 {
 	CLEANUP(strv_release) struct strv names = STRV_INIT;
@@ -130,7 +138,7 @@ static int load_manifest(struct setup *setup, struct err *err)
 	return r < 0 ? r : manifest_load(dir, &names, &setup->manifest, err);
 }
 
-static int add_service(struct setup *setup, const char *name, struct err *err)
+static int add_service(struct setup *setup, const char *name, bool kept, struct err *err)
 {
 	const struct service *service = manifest_find(setup->manifest, name);
 	struct setup_service *s = &setup->services[setup->count];
@@ -141,10 +149,11 @@ static int add_service(struct setup *setup, const char *name, struct err *err)
 			       setup->node->name, name);
 	setup->count++;
 	s->service = service;
+	s->no_secrets = kept;
 	return context_build(&setup->cluster, setup->env, setup->node, service, &s->context, err);
 }
 
-static int load_services(struct setup *setup, struct err *err)
+static int load_services(struct setup *setup, bool kept, struct err *err)
 {
 	const struct strv *names = &setup->node->services;
 	int r = 0;
@@ -153,11 +162,11 @@ static int load_services(struct setup *setup, struct err *err)
 	if (!setup->services)
 		return err_nomem(err);
 	for (size_t i = 0; r == 0 && i < names->count; i++)
-		r = add_service(setup, names->items[i], err);
+		r = add_service(setup, names->items[i], kept, err);
 	return r;
 }
 
-static int load(struct setup *setup, struct err *err)
+static int load(struct setup *setup, bool kept, struct err *err)
 {
 	struct install *in = setup->in;
 	int r = topology_need(in->topology, in->node, &setup->node, err);
@@ -175,11 +184,11 @@ static int load(struct setup *setup, struct err *err)
 						   .platform_python = in->index.platform.python,
 						   .topology = in->topology,
 						   .manifest = setup->manifest };
-	r = context_env_resolve(&setup->cluster, setup->node, from_capsule, in->capsule,
-				&setup->env, err);
+	r = context_env_resolve(&setup->cluster, setup->node, kept ? from_kept : from_capsule,
+				in->capsule, &setup->env, err);
 	if (r == 0)
-		r = load_services(setup, err);
-	if (r == 0)
+		r = load_services(setup, kept, err);
+	if (r == 0 && !kept)
 		r = rehearse_node(&setup->cluster, setup->env, setup->node, err);
 	if (r == 0)
 		r = ours_load(in, &setup->ours, err);
@@ -231,7 +240,7 @@ int setup_review(struct setup *setup, struct review *review, struct err *err)
 	return r < 0 ? r : load_marks(setup, err);
 }
 
-int setup_new(struct install *in, struct setup **ret, struct err *err)
+static int new_setup(struct install *in, bool kept, struct setup **ret, struct err *err)
 {
 	CLEANUP(setup_freep) struct setup *setup = calloc(1, sizeof(*setup));
 	int r = 0;
@@ -240,10 +249,20 @@ int setup_new(struct install *in, struct setup **ret, struct err *err)
 		return err_nomem(err);
 	setup->in = in;
 	setup->root_fd = -1;
-	r = load(setup, err);
+	r = load(setup, kept, err);
 	if (r == 0)
 		*ret = steal_ptr(&setup);
 	return r;
+}
+
+int setup_new(struct install *in, struct setup **ret, struct err *err)
+{
+	return new_setup(in, false, ret, err);
+}
+
+int setup_new_kept(struct install *in, struct setup **ret, struct err *err)
+{
+	return new_setup(in, true, ret, err);
 }
 
 void setup_free(struct setup *setup)

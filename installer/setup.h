@@ -33,6 +33,7 @@ struct setup_service {
 	/* What the units still need; kept under STATE/changed/ until it is done, so that a killed run's
 	 * successor does it. */
 	enum service_on_change wanted;
+	bool no_secrets; /* of the kept bundle: their values are not known */
 };
 
 struct held;   /* installer/held.h */
@@ -65,6 +66,9 @@ struct setup {
  * changed. The node's root is opened and nothing is written.
  */
 int setup_new(struct install *in, struct setup **ret, struct err *err) MUST_CHECK;
+/* The same of what kept_open() (installer/kept.h) has found: nothing is rendered beforehand, and what needs
+ * a secret is ERR_CONFIG. */
+int setup_new_kept(struct install *in, struct setup **ret, struct err *err) MUST_CHECK;
 void setup_free(struct setup *setup);
 DEFINE_CLEANUP(struct setup *, setup_free);
 

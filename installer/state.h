@@ -5,7 +5,7 @@
  *	journal              a line before and one after each step, fsynced
  *	committed            what was installed last: cluster, node, sequence, digest of the index
  *	bundles/SEQUENCE/    all of that bundle but nodes/: of the last one and the one before; what did not
- *	                     change is there once, with two names
+ *	                     change is there once, with two names; and settings.yaml (kept.h)
  *	record/SEQUENCE/     what that bundle changed here, and what was there before (record.h)
  *	vendors              fingerprints of the vendors' keys that this node trusts
  *	secrets              verifiers of this node's secrets (installer/held.h)
