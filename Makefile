@@ -50,7 +50,7 @@ obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help tests check check-asan random-check random-docs check-el8 check-repro check-lab demo lab lab-shell lab-down bench bench-docs bench-smoke \
+.PHONY: all help tests check check-asan random-check random-docs check-el8 check-repro check-lab check-topologies demo lab lab-shell lab-down bench bench-docs bench-smoke \
 	deps install lint \
 	format clean
 
@@ -138,6 +138,9 @@ check-lab: deps ## what must not work, tried in the running lab
 
 check-service: deps ## a service of YAML and templates alone: built, installed on one machine, asked
 	$(Q)tests/lab/service.sh
+
+check-topologies: deps ## the topologies that are shipped: installed, used, taken away (NAMES='single three')
+	$(Q)tests/lab/topologies.sh $(NAMES)
 
 lab: deps ## the demo, and leave the cluster running to look at
 	$(Q)tests/lab/lab demo --keep

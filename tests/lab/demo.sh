@@ -237,6 +237,8 @@ demo_again_one() {
 
 # What an installation lays down: every file with its time, every package, the service's process.
 demo_fingerprint() {
+	local -a services
+	IFS=, read -ra services < <(node_service "$1")
 	# shellcheck disable=SC2016 # the machine's shell expands it
 	machine_exec "$1" sh -ec '
 		find /etc /usr /opt -xdev -name "*.pyc" -o -name __pycache__ -o -type d -printf "%p d %m %u:%g\n" \
@@ -244,7 +246,7 @@ demo_fingerprint() {
 		rpm -qa | sort
 		systemctl list-unit-files --state=enabled --no-legend --no-pager
 		for service; do systemctl show --property=MainPID "$service.service"; done' fingerprint \
-		"$(node_service "$1")" </dev/null
+		"${services[@]}" </dev/null
 }
 
 node_service() { "$LAB_DIR/topology.py" "$LAB_TOPOLOGY" | awk -v name="$1" '$1 == name { print $4 }'; }

@@ -4,7 +4,7 @@
 # What an installation did to a machine is taken back. Sourced after verdict.sh and demo.sh.
 #
 #   uninstall_listing NODE >FILE        all that stands on the machine, but for what stays by promise
-#   test_uninstall NODE BEFORE UNIT FILE DATA   status, then uninstall with DATA; BEFORE is the listing before the installation
+#   test_uninstall NODE BEFORE UNIT FILE DATA...   status, then uninstall with DATA; BEFORE is the listing before the installation
 
 # What stays: accounts, logs, the rpm database, the journal; and what the system itself writes while it runs.
 UNINSTALL_STAYS=(/proc /sys /dev /run /tmp /var/tmp /root /var/lib/pgha /var/lib/rpm /var/log /var/cache /var/lib/systemd
@@ -37,13 +37,15 @@ uninstall_same() {
 	diff "$2" "$2.after"
 }
 
-test_uninstall() { # NODE BEFORE UNIT FILE DATA
+test_uninstall() { # NODE BEFORE UNIT FILE DATA...
+	local path data=()
+	for path in "${@:5}"; do data+=(--remove-data "$path"); done
 	works 'status: all is as installed' '^files +[0-9]+$' uninstall_run "$1" status
 	works 'status: an edited file is told' "^  $4: changed$" uninstall_drift "$1" "$4"
 	works 'uninstall says first what it would do' "^stop $3$" uninstall_run "$1" uninstall --node "$1" --dry-run
 	works 'which changes nothing' "^active$" machine_exec "$1" systemctl is-active "$3" </dev/null
 	refused "another node's name is refused" 'this machine is' uninstall_run "$1" uninstall --node "not-$1"
-	works 'uninstall' "^(remove|restore) $4$" uninstall_run "$1" uninstall --node "$1" --remove-data "$5"
+	works 'uninstall' "^(remove|restore) $4$" uninstall_run "$1" uninstall --node "$1" "${data[@]}"
 	refused 'the service has gone' 'inactive|could not be found|not-found' machine_exec "$1" systemctl is-active "$3" </dev/null
 	works 'the file system is as it was before' '' uninstall_same "$1" "$2"
 	refused 'a second one finds nothing' 'nothing is installed here' uninstall_run "$1" uninstall --node "$1"
