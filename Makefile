@@ -157,14 +157,14 @@ $(B)/bench/%: tests/bench/%.c
 	$(Q)$(CC) -std=gnu11 $(WARNINGS) $(WERROR) $(CFLAGS) -o $@ $< $(call pkg_cflags,libsolv libsolvext) \
 		$(call pkg_libs,libsolv libsolvext)
 
-bench: deps all $(BENCH_BINS) ## time and memory beside stock tools (RUNS=5, ONLY='resolve fetch build scale')
+bench: deps all $(BENCH_BINS) ## time and memory beside stock tools (RUNS=5, ONLY='resolve fetch build verify packages scale')
 	$(Q)tests/bench/bench.sh $(B)
 
 bench-docs: deps all $(BENCH_BINS) ## the same, and write docs/benchmarks.md
 	$(Q)tests/bench/bench.sh $(B) --docs
 
 bench-smoke: deps all $(BENCH_BINS) ## one quick round: that everything still runs and agrees, not how fast
-	$(Q)RESULTS=smoke.json RUNS=1 ONLY='resolve fetch build' BUILD_MIB=64 tests/bench/bench.sh $(B)
+	$(Q)RESULTS=smoke.json RUNS=1 ONLY='resolve fetch build verify packages' BUILD_MIB=64 tests/bench/bench.sh $(B)
 
 install: all ## install both programs and the manifests below $(DESTDIR)$(PREFIX)
 	install -D -m 0755 $(B)/pgha-bundle $(DESTDIR)$(PREFIX)/bin/pgha-bundle

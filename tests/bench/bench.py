@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""pgha-bundle beside stock tools: time and peak memory, in one run and by turns.
+"""pgha-bundle and pgha-install beside stock tools: time and peak memory, in one run and by turns.
 
-usage: bench.py resolve|scale|fetch|build --build DIR --data DIR --out FILE [--runs N] [--lab DIR --many DIR] [--scene DIR] [--factors 1,2,4,8]
+usage: bench.py resolve|scale|fetch|build|verify|packages --build DIR --data DIR --out FILE [--runs N] [--lab DIR --many DIR] [--scene DIR]
+       [--image DIR --repos DIR] [--factors 1,2,4,8]
 
---data holds the CentOS Stream 9 repositories; --lab is where serve.sh put lab.repo and its certificates; --many, many.sh's. What was
+--data holds the CentOS Stream 9 repositories; --lab is where serve.sh put lab.repo and its certificates; --many, many.sh's; --image and --repos, image.sh's and rpms.sh's. What was
 measured is added to FILE (JSON) and printed. Nothing here fails because something was slow; it fails when a contender's answer is wrong.
 """
 import argparse
@@ -19,6 +20,7 @@ import sys
 import yaml
 
 import grow
+import target
 from measure import Contender, Target, Wrong, bench, table
 
 REQUEST = ["haproxy", "keepalived", "python3.12"]
@@ -340,7 +342,22 @@ def bench_build(args, work):
                 [Target(contender.name, "wall_s", "pgha-bundle build", 0) for contender in contenders], args.runs, args.tool, work)
 
 
-BENCHMARKS = {"build": bench_build, "resolve": bench_resolve, "scale": bench_scale, "fetch": bench_fetch}
+def bench_verify(args, work):
+    build = Build(args, work)
+    out = f"{work}/out"
+    subprocess.run(build.argv(out, build.lock), env=build.env, check=True, stdout=subprocess.DEVNULL)
+    (bundle,) = glob.glob(f"{out}/pgha-*.tar")
+    yield target.verify(args, work, bundle, f"{work}/keys/ca.crt")
+
+
+def bench_packages(args, work):
+    with target.Site(args, work, LAB_REQUEST) as site:
+        yield site.packages()
+        yield site.nothing()
+
+
+BENCHMARKS = {"build": bench_build, "resolve": bench_resolve, "scale": bench_scale, "fetch": bench_fetch, "verify": bench_verify,
+              "packages": bench_packages}
 
 
 def main():
@@ -351,6 +368,8 @@ def main():
     parser.add_argument("--lab", type=os.path.abspath)
     parser.add_argument("--many", type=os.path.abspath)
     parser.add_argument("--scene", type=os.path.abspath)
+    parser.add_argument("--image", type=os.path.abspath)
+    parser.add_argument("--repos", type=os.path.abspath)
     parser.add_argument("--out", required=True)
     parser.add_argument("--work", required=True, type=os.path.abspath)
     parser.add_argument("--runs", type=int, default=5)

@@ -6,6 +6,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 import typing
 
 
@@ -18,6 +19,8 @@ class Contender:
     # Called with what the run printed; raises what is wrong with it.
     check: typing.Callable[[str], None] = lambda text: None
     statuses: tuple = (0,)
+    # (NAME, FIRST, LAST): beside the whole, the time from the line of its output that begins with FIRST to the one with LAST.
+    part: tuple = ()
 
 
 @dataclasses.dataclass
@@ -40,13 +43,21 @@ def run_once(contender, tool, work):
     contender.prepare()
     env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": "/nonexistent", "TZ": "UTC"}
     taken = os.path.join(work, "taken")
-    done = subprocess.run([tool, taken, *contender.argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, env=env, text=True, errors="replace", check=False)
-    if done.returncode not in contender.statuses:
-        raise Wrong(f"{contender.name}: exit {done.returncode}\n{' '.join(contender.argv)}\n{done.stdout}")
-    contender.check(done.stdout)
+    lines = []
+    with subprocess.Popen([tool, taken, *contender.argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, env=env, text=True, errors="replace") as process:
+        for line in process.stdout:
+            lines.append((time.monotonic(), line))
+    text = "".join(line for _, line in lines)
+    if process.returncode not in contender.statuses:
+        raise Wrong(f"{contender.name}: exit {process.returncode}\n{' '.join(contender.argv)}\n{text}")
+    contender.check(text)
     with open(taken, encoding="ascii") as file:
-        return json.load(file)
+        sample = json.load(file)
+    if contender.part:
+        first, last = (next(when for when, line in lines if line.startswith(start)) for start in contender.part[1:])
+        sample["part"] = {"wall_s": last - first}
+    return sample
 
 
 def summary(samples):
@@ -74,8 +85,11 @@ def bench(name, contenders, targets, runs, tool, work):
     for i in range(runs + 1):
         for contender in contenders:
             sample = run_once(contender, tool, work)
+            part = sample.pop("part", None)
             if i > 0:
                 samples[contender.name].append(sample)
+            if i > 0 and part:
+                samples.setdefault(contender.part[0], []).append(part)
         print(f"bench: {name}: {i} of {runs}", file=sys.stderr)
     result = {key: summary(column) for key, column in samples.items()}
     return {"name": name, "runs": runs, "contenders": result, "samples": samples,
@@ -88,8 +102,10 @@ def table(benchmark):
     yield f"  {'':<26}{'min':>9}{'median':>9}{'max':>9}{'user':>9}{'sys':>8}{'peak':>9}"
     for name, values in benchmark["contenders"].items():
         wall = values["wall_s"]
-        yield (f"  {name:<26}{wall['min']:8.3f}s{wall['median']:8.3f}s{wall['max']:8.3f}s{values['user_s']['median']:8.3f}s"
-               f"{values['sys_s']['median']:7.3f}s{values['rss_kb']['median'] / 1024:6.1f} MiB")
+        line = f"  {name:<26}{wall['min']:8.3f}s{wall['median']:8.3f}s{wall['max']:8.3f}s"
+        if "user_s" in values:
+            line += f"{values['user_s']['median']:8.3f}s{values['sys_s']['median']:7.3f}s{values['rss_kb']['median'] / 1024:6.1f} MiB"
+        yield line
     for ratio in benchmark["ratios"]:
         yield f"  {verdict(ratio)}"
 

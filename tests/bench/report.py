@@ -46,6 +46,14 @@ lab's services, of which every byte is read again: sha256sum is coreutils' on th
     "build": """`build` with a lock, everything in the cache and, as everywhere here, in the page cache: metadata by createrepo_c, every byte hashed and
 written, and the archive on the disk (fsync) before it has its name. `tar -cf` waits for no disk. A delta's base lacks so much of the packages.
 """,
+    "verify": """`pgha-install verify` of one tarball in the page cache: the signature, then every byte of every member. sha256sum is coreutils' of the same file, on
+one processor; openssl's shows what the processor's own instructions can do.
+""",
+    "packages": """The lab's services on an image of the target, which has its own packages already: each contender installs the same RPMs into the same root,
+made anew for each run, an overlay on the image. pgha-install does all that an installation does: it verifies the tarball, checks the vendors' signatures, plans, tries, installs. Its
+packages step is the test transaction and the transaction, with what lasts on the disk (`syncfs`). `rpm -U` checks digests and no signatures, `dnf install` (as
+above, from the repository that is in the bundle) neither. Then the same command again on what it has installed.
+""",
     "scale": """The same request to the same repositories made larger: their packages and renamed copies of them, each copy closed in itself
 (`tests/bench/grow.py`).
 
@@ -74,7 +82,7 @@ def machine():
     with open("/etc/os-release", encoding="utf-8") as file:
         system = dict(line.rstrip().split("=", 1) for line in file if "=" in line)["PRETTY_NAME"].strip('"')
     here = os.path.dirname(os.path.abspath(__file__))
-    dirty = sh("git", "-C", here, "status", "--porcelain", "--untracked-files=no", ":/bundler", ":/lib", ":/tests/bench")
+    dirty = sh("git", "-C", here, "status", "--porcelain", "--untracked-files=no", ":/bundler", ":/installer", ":/lib", ":/tests/bench")
     commit = sh("git", "-C", here, "rev-parse", "--short=12", "HEAD") + (" with changes" if dirty else "")
     versions = [f"dnf {sh('dnf', '--version').splitlines()[0]}", f"libsolv {sh('pkg-config', '--modversion', 'libsolv')}",
                 " ".join(sh("curl", "--version").split()[:2]), sh("sha256sum", "--version").splitlines()[0]]
@@ -95,8 +103,12 @@ def markdown(benchmark):
     yield "|---|---:|---:|---:|---:|---:|---:|"
     for name, values in benchmark["contenders"].items():
         cells = [f"{values['wall_s'][key]:.3f} s" for key in ("min", "median", "max")]
-        cells += [f"{values[key]['median']:.3f} s" for key in ("user_s", "sys_s")]
-        yield f"| {name} | {' | '.join(cells)} | {values['rss_kb']['median'] / 1024:.1f} MiB |"
+        if "user_s" in values:
+            cells += [f"{values[key]['median']:.3f} s" for key in ("user_s", "sys_s")]
+            cells += [f"{values['rss_kb']['median'] / 1024:.1f} MiB"]
+        else:
+            cells += ["", "", ""]
+        yield f"| {name} | {' | '.join(cells)} |"
     yield ""
     for ratio in benchmark["ratios"]:
         yield f"- {verdict(ratio)}"
@@ -109,6 +121,8 @@ def kind(benchmark):
     words = benchmark["name"].split()
     if words[0].rstrip(",") == "resolve" and words[1] != "and":
         return "resolve"
+    if words[0].rstrip(",") in ("verify", "packages"):
+        return words[0].rstrip(",")
     if words[0].rstrip(",") in ("build", "delta"):
         return "build"
     return "files" if "there" in benchmark["name"] else "fetch"
@@ -137,7 +151,7 @@ def document(results):
     yield ""
     yield from machine()
     yield ""
-    titles = {"resolve": "Resolve", "fetch": "Fetch", "files": "Nothing to fetch", "build": "Build", "scale": "Cost against size"}
+    titles = {"resolve": "Resolve", "fetch": "Fetch", "files": "Nothing to fetch", "build": "Build", "verify": "Verify", "packages": "Packages", "scale": "Cost against size"}
     for name, title in titles.items():
         chosen = [b for b in results if kind(b) == name]
         if not chosen:
