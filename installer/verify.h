@@ -52,7 +52,8 @@ int verify_need_base(const struct verify *v, struct err *err) MUST_CHECK;
  * signature too; of nodes/ only NODE's own. The directory must be empty and private, and is to be
  * emptied by the caller after a failure.
  */
-int verify_members(const struct verify *v, int staging_fd, const char *node, struct err *err) MUST_CHECK;
+int verify_members(const struct verify *v, int staging_fd, const char *node,
+		   struct err *err) MUST_CHECK;
 
 /* Bytes that verify_members() writes for NODE, besides what it links to what is kept. */
 uint64_t verify_staged_bytes(const struct verify *v, const char *node);
