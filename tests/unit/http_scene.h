@@ -17,6 +17,9 @@
 
 #define BODY_SIZE 100000
 
+/* Patience with a server: long enough for one that has to wait for a processor. */
+#define SCENE_TIMEOUT_S 2
+
 static struct {
 	char dir[32];
 	char ca_file[64]; /* of the authority of 127.0.0.1's certificate */

@@ -4,7 +4,7 @@
 
 #define HALF (BODY_SIZE / 2)
 
-static const struct http_settings hasty = { .timeout_s = 1, .retries = 2 };
+static const struct http_settings hasty = { .timeout_s = SCENE_TIMEOUT_S, .retries = 2 };
 
 /* Servers that alone cannot be fetched from. */
 static const struct end {
@@ -48,7 +48,7 @@ static void each_bad_server_ends_as_it_should(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
 		const struct end *e = &ends[i];
-		struct http_settings settings = { .timeout_s = 1,
+		struct http_settings settings = { .timeout_s = SCENE_TIMEOUT_S,
 						  .retries = e->requests > 1 ? 2 : 1 };
 		struct err err = ERR_INIT;
 		struct stat st = { .st_size = 0 };
@@ -82,8 +82,9 @@ static void a_drip_is_given_up_and_kept(void **state)
 /* The same, when the settings say that it may be so slow. */
 static void minrate_is_the_settings(void **state)
 {
-	static const struct http_settings patient = { .timeout_s = 1, .minrate_bytes = 1000 };
-	static const struct http_settings strict = { .timeout_s = 1,
+	static const struct http_settings patient = { .timeout_s = SCENE_TIMEOUT_S,
+						      .minrate_bytes = 1000 };
+	static const struct http_settings strict = { .timeout_s = SCENE_TIMEOUT_S,
 						     .minrate_bytes = 10U << 20,
 						     .retries = 1 };
 	struct err err = ERR_INIT;

@@ -6,7 +6,7 @@
 
 #define FILES 12U
 
-static const struct http_settings hasty = { .timeout_s = 1, .retries = 2 };
+static const struct http_settings hasty = { .timeout_s = SCENE_TIMEOUT_S, .retries = 2 };
 
 static struct {
 	struct http_transfer transfers[FILES];

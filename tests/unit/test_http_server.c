@@ -5,7 +5,7 @@
 #include "clock.h"
 #include "http_server.h"
 
-static const struct http_settings hasty = { .timeout_s = 1, .retries = 2 };
+static const struct http_settings hasty = { .timeout_s = SCENE_TIMEOUT_S, .retries = 2 };
 
 /* A fetch of NAME into the scene's file from servers of these KINDS. */
 static int fetch_from(const char *const *kinds, const char *name, struct http_transfer *ret,
