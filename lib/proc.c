@@ -17,6 +17,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "interrupt.h"
+#include "proc_private.h"
 
 #define EXEC_FAILED 127 /* as the shell has it */
 
@@ -201,41 +202,56 @@ static void close_pair(int pair[2])
 	cleanup_closep(&pair[1]);
 }
 
-int proc_run(const struct proc *proc, struct proc_result *res, struct err *err)
+void proc_pipes_close(struct proc_pipes *pipes)
+{
+	close_pair(pipes->in);
+	close_pair(pipes->out);
+	close_pair(pipes->err_out);
+}
+
+int proc_spawn(const struct proc *proc, struct proc_pipes *p, pid_t *ret_pid, struct err *err)
 {
 	CLEANUP(strv_release) struct strv env = STRV_INIT;
 	cleanup_close int devnull = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err_out[2] = { -1, -1 };
-	struct pollfd pfd[3];
-	int status = 0;
-	pid_t pid;
 	const pid_t parent = getpid();
+	pid_t pid;
 	int r = build_env(proc, &env, err);
 
 	if (r < 0)
 		return r;
-	if (devnull < 0 || (proc->stdin_data && pipe2(in, O_CLOEXEC) < 0) ||
-	    pipe2(out, O_CLOEXEC) < 0 ||
-	    (!proc->passthrough_stderr && pipe2(err_out, O_CLOEXEC) < 0)) {
-		r = err_errno(err, ERR_FAILED, errno, "cannot run '%s'", proc->argv[0]);
-		goto out;
-	}
+	if (devnull < 0 || (proc->stdin_data && pipe2(p->in, O_CLOEXEC) < 0) ||
+	    pipe2(p->out, O_CLOEXEC) < 0 ||
+	    (!proc->passthrough_stderr && pipe2(p->err_out, O_CLOEXEC) < 0))
+		return err_errno(err, ERR_FAILED, errno, "cannot run '%s'", proc->argv[0]);
 	pid = fork();
-	if (pid < 0) {
-		r = err_errno(err, ERR_FAILED, errno, "cannot run '%s'", proc->argv[0]);
-		goto out;
-	}
+	if (pid < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot run '%s'", proc->argv[0]);
 	if (pid == 0)
-		child_exec(proc, parent, env.items, proc->stdin_data ? in[0] : devnull, out[1],
-			   err_out[1]);
-	cleanup_closep(&out[1]);
-	cleanup_closep(&err_out[1]);
-	out[1] = err_out[1] = -1;
-	if (in[1] >= 0)
-		fcntl(in[1], F_SETFL, O_NONBLOCK);
-	pfd[0] = (struct pollfd){ .fd = in[1], .events = POLLOUT };
-	pfd[1] = (struct pollfd){ .fd = out[0], .events = POLLIN };
-	pfd[2] = (struct pollfd){ .fd = err_out[0], .events = POLLIN };
+		child_exec(proc, parent, env.items, proc->stdin_data ? p->in[0] : devnull,
+			   p->out[1], p->err_out[1]);
+	cleanup_closep(&p->in[0]);
+	cleanup_closep(&p->out[1]);
+	cleanup_closep(&p->err_out[1]);
+	p->in[0] = p->out[1] = p->err_out[1] = -1;
+	if (p->in[1] >= 0)
+		fcntl(p->in[1], F_SETFL, O_NONBLOCK);
+	*ret_pid = pid;
+	return 0;
+}
+
+int proc_run(const struct proc *proc, struct proc_result *res, struct err *err)
+{
+	CLEANUP(proc_pipes_close) struct proc_pipes pipes = PROC_PIPES_INIT;
+	struct pollfd pfd[3];
+	int status = 0;
+	pid_t pid = 0;
+	int r = proc_spawn(proc, &pipes, &pid, err);
+
+	if (r < 0)
+		return r;
+	pfd[0] = (struct pollfd){ .fd = pipes.in[1], .events = POLLOUT };
+	pfd[1] = (struct pollfd){ .fd = pipes.out[0], .events = POLLIN };
+	pfd[2] = (struct pollfd){ .fd = pipes.err_out[0], .events = POLLIN };
 	if (serve(pid, pfd, proc->stdin_data, proc->timeout_ms, res, &status)) {
 		kill(-pid, SIGKILL);
 		kill(pid, SIGKILL);
@@ -243,22 +259,16 @@ int proc_run(const struct proc *proc, struct proc_result *res, struct err *err)
 			;
 		res->timed_out = true;
 	}
-	in[1] = pfd[0].fd;
-	out[0] = pfd[1].fd;
-	err_out[0] = pfd[2].fd;
+	pipes.in[1] = pfd[0].fd;
+	pipes.out[0] = pfd[1].fd;
+	pipes.err_out[0] = pfd[2].fd;
 	res->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	str_add_len(&res->out, "", 0);
 	str_add_len(&res->err_out, "", 0);
 	r = str_check(&res->out, err);
 	if (r == 0)
 		r = str_check(&res->err_out, err);
-	if (r == 0)
-		r = interrupt_check(err);
-out:
-	close_pair(in);
-	close_pair(out);
-	close_pair(err_out);
-	return r;
+	return r < 0 ? r : interrupt_check(err);
 }
 
 void proc_result_release(struct proc_result *res)

@@ -55,6 +55,33 @@ void proc_result_release(struct proc_result *res);
  */
 int proc_check(const struct proc *proc, char **ret_out, struct err *err) MUST_CHECK;
 
+/*
+ * A child that goes on while we do: started, waited for until it says something, stopped. It dies with us,
+ * by SIGKILL. What it says on standard error is dropped after proc_expect().
+ */
+struct proc_child {
+	pid_t pid; /* 0: none */
+	int in, out, err_out;
+};
+
+#define PROC_CHILD_INIT                            \
+	{                                          \
+		.in = -1, .out = -1, .err_out = -1 \
+	}
+
+/* PROC's stdin_data is written, and its standard input stays open. proc_child_stop() ends it, also after a
+ * failure. */
+int proc_child_start(const struct proc *proc, struct proc_child *ret, struct err *err) MUST_CHECK;
+/*
+ * Waits until it has said TEXT on standard output: RET_SAID is false when it ended or TIMEOUT_MS was over before;
+ * WHY then gets what it said.
+ */
+int proc_child_expect(struct proc_child *child, const char *text, unsigned int timeout_ms,
+		      bool *ret_said, struct err *why, struct err *err) MUST_CHECK;
+bool proc_child_runs(struct proc_child *child);
+/* Closes its pipes and asks it to end by SIGTERM; after GRACE_MS by SIGKILL. */
+void proc_child_stop(struct proc_child *child, unsigned int grace_ms);
+
 /* Whether this host lets us cut a child off: root always may, others where there are user namespaces. */
 bool proc_can_offline(void);
 
