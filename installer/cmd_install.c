@@ -15,11 +15,13 @@
 #include "commands.h"
 #include "file.h"
 #include "held.h"
+#include "hold.h"
 #include "install.h"
 #include "interrupt.h"
 #include "json.h"
 #include "kept.h"
 #include "once.h"
+#include "outdated.h"
 #include "place.h"
 #include "plan.h"
 #include "preflight.h"
@@ -34,6 +36,7 @@
 #include "state.h"
 #include "steps.h"
 #include "topology.h"
+#include "unit.h"
 #include "unlock.h"
 #include "vendor.h"
 #include "venv.h"
@@ -124,6 +127,7 @@ static int prepare(struct work *w, const struct install_options *o, struct err *
 		.keep_theirs = o->keep_theirs.items,
 		.dry_run = o->dry_run,
 		.wait = o->wait,
+		.unguarded = o->unguarded,
 		.json = o->json,
 	};
 	if ((r = install_init(&w->in, err)) || (r = find_ca(w, o->ca, err)))
@@ -317,7 +321,7 @@ static int plan_changes(struct work *w, struct err *err)
 		return 0;
 	for (size_t i = 0; r == 0 && i < w->changes.count; i++)
 		r = strv_add(&changes, w->changes.items[i], err);
-	if (r || (r = steps_review(w->setup, &w->review, &changes, err)) ||
+	if (r || (r = steps_review(w->setup, &w->plan, &w->review, &changes, err)) ||
 	    (r = review_digest(&w->review, &w->in, w->staged.index_sha256, &w->plan, w->plan_sha256,
 			       err)) ||
 	    (r = demand_plan(w, err)) || !w->in.dry_run)
@@ -388,10 +392,12 @@ static int packages_step(struct work *w, struct err *err)
 	CLEANUP(strv_release) struct strv none = STRV_INIT;
 	cleanup_free char *log = NULL;
 	struct install *in = &w->in;
+	struct err second = ERR_INIT;
 	int r = 0;
 
 	if ((r = install_step_begin(in, "packages", "", err)) ||
-	    (r = vendor_remember(in, &w->vendor, err)))
+	    (r = vendor_remember(in, &w->vendor, err)) ||
+	    (r = outdated_foresee(w->setup, &w->plan, true, err)))
 		return r;
 	for (size_t i = 0; !r && i < w->plan.count; i++)
 		r = strv_add(&names, w->plan.packages[i].nevra, err);
@@ -400,12 +406,16 @@ static int packages_step(struct work *w, struct err *err)
 		    (r = state_list_save(in, STATE_DOUBTFUL, &names, err)) ||
 		    (r = record_packages(w, err)))
 			return r;
-		r = rpmtx_run(in, &w->plan, &w->vendor, false, log, err);
+		r = hold_units(w->setup, err);
+		if (!r)
+			r = rpmtx_run(in, &w->plan, &w->vendor, false, log, err);
 		if (r)
 			err_detail(err, "log: %s", log);
 		if (!r)
 			r = sync_root(in, err);
 	}
+	if (hold_release(in, &second) && !r)
+		r = err_set(err, second.code, "%s", second.msg);
 	/* Also names that the plan found nothing to do for. */
 	if (!r)
 		r = state_list_save(in, STATE_DOUBTFUL, &none, err);
@@ -490,6 +500,7 @@ static int cluster_steps(struct work *w, struct err *err)
 		return 0;
 	if ((r = install_step_begin(&w->in, "cluster steps", "", err)) ||
 	    (r = once_run(w->setup, true, &w->changes, &w->pending, err)) ||
+	    (r = unit_restart_due(w->setup, &w->changes, err)) ||
 	    (r = end_step(&w->in, "cluster steps", w->changes.count - before, "done", err)) ||
 	    (r = interrupt_check(err)) ||
 	    (r = install_step_begin(&w->in, "cluster probes", "", err)) ||
@@ -606,6 +617,10 @@ static int accept_changes(struct install *in, struct err *err)
 {
 	int r = 0;
 
+	if (in->unguarded &&
+	    ((r = install_step_begin(in, "unguarded", "", err)) ||
+	     (r = install_step_end(in, "unguarded", "restarts wait for nobody", err))))
+		return r;
 	if (!in->accept_change)
 		return 0;
 	r = install_step_begin(in, "accept-change", in->accept_change, err);
@@ -672,6 +687,10 @@ static const struct cli_option options[] = {
 		       "say what would change and change nothing, as 'plan'", false),
 	INSTALL_OPTION(wait, CLI_FLAG, "wait", NULL,
 		       "what is still pending in the cluster is a failure", false),
+	INSTALL_OPTION(unguarded, CLI_FLAG, "unguarded", NULL,
+		       "restart services at once, without the cluster's lock and whatever state "
+		       "the others are in",
+		       false),
 	CLI_OPTION_END,
 };
 

@@ -24,6 +24,7 @@ struct install_options {
 	bool accept_irreversible;
 	bool dry_run;
 	bool wait;
+	bool unguarded;
 	bool json;
 };
 

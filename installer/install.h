@@ -39,6 +39,7 @@ struct install {
 	const char *const *keep_theirs; /* those that stay as they are, likewise */
 	bool dry_run;                   /* say what would change, change nothing */
 	bool wait;                      /* cluster probes that stay pending are ERR_UNHEALTHY */
+	bool unguarded;                 /* restart units whatever their services' guards say */
 	bool json;
 
 	/* Made by install_init(); owned. */

@@ -318,8 +318,8 @@ static int put_certificate(struct setup *setup, struct setup_service *service,
 		r = is_one_kept(setup, items + 1, ARRAY_SIZE(items) - 1, &keep, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(items); i++)
 		if (items[i].path)
-			r = put(setup, service, spec->on_change, &items[i], keep && i, apply,
-				changes, err);
+			r = put(setup, service, i ? spec->on_change : spec->on_ca_change, &items[i],
+				keep && i, apply, changes, err);
 	return r;
 }
 

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "probe.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "clock.h"
 #include "interrupt.h"
-#include "proc.h"
 #include "unit.h"
 
-#define PAUSE_MS 500  /* between two tries */
-#define SAID_LINES 12 /* of what a command said, in a message */
+#define PAUSE_MS 500             /* between two tries */
+#define SEQUENCE "PGHA_SEQUENCE" /* of the bundle, in every command's environment */
+#define SAID_LINES 12            /* of what a command said, in a message */
 
 /* Cleansed: environment and standard input hold secrets. */
 static void release_secrets(struct strv *v)
@@ -114,46 +115,68 @@ static bool judge(struct proc_result *res, const char *name, const char *expect,
 	return false;
 }
 
+void probe_rendered_release(struct probe_rendered *rendered)
+{
+	strv_release(&rendered->argv);
+	release_secrets(&rendered->env);
+	release_secrets(&rendered->texts);
+}
+
+static int add_text(const struct setup_service *service, const char *what, const char *source,
+		    bool secrets, struct probe_rendered *ret, const char **ret_text,
+		    struct err *err)
+{
+	char *text = NULL;
+	int r = context_text(service->context, what, source, secrets, &text, err);
+
+	if (r == 0)
+		r = strv_take(&ret->texts, text, err);
+	if (r == 0)
+		*ret_text = text;
+	return r;
+}
+
+int probe_render(const struct setup_service *service, const struct service_command *command,
+		 const struct strv *exec, bool with_stdin, const char *expect,
+		 struct probe_rendered *ret, struct err *err)
+{
+	int r = render_exec(service, exec, &ret->argv, err);
+
+	if (r == 0)
+		r = render_settings(service, &command->env, &ret->env, err);
+	if (r == 0)
+		r = render_settings(service, &service->service->command_env, &ret->env, err);
+	if (r == 0 && !is_set(&ret->env, SEQUENCE))
+		r = strv_addf(&ret->env, err, SEQUENCE "=%" PRIu64,
+			      service->setup->in->index.sequence);
+	if (r == 0 && with_stdin && command->stdin_text)
+		r = add_text(service, "stdin", command->stdin_text, !service->no_secrets, ret,
+			     &ret->proc.stdin_data, err);
+	if (r == 0 && expect)
+		r = add_text(service, "expect", expect, false, ret, &ret->expected, err);
+	ret->proc.user = command->user;
+	ret->proc.dir = "/";
+	ret->proc.argv = (const char *const *)ret->argv.items;
+	ret->proc.env = (const char *const *)ret->env.items;
+	return r;
+}
+
 int probe_command(const struct setup_service *service, const struct service_command *command,
 		  const struct strv *exec, bool with_stdin, const char *expect,
 		  unsigned int timeout_ms, bool *ret_holds, struct err *why, struct err *err)
 {
 	CLEANUP(proc_result_release) struct proc_result res = PROC_RESULT_INIT;
-	CLEANUP(strv_release) struct strv argv = STRV_INIT;
-	CLEANUP(release_secrets) struct strv env = STRV_INIT;
-	CLEANUP(release_secrets) struct strv texts = STRV_INIT; /* standard input, expected text */
-	struct proc proc = { .user = command->user, .dir = "/", .timeout_ms = timeout_ms };
-	const char *expected = NULL;
-	char *text = NULL;
-	int r = render_exec(service, exec, &argv, err);
+	CLEANUP(probe_rendered_release) struct probe_rendered rendered = PROBE_RENDERED_INIT;
+	int r = probe_render(service, command, exec, with_stdin, expect, &rendered, err);
 
-	if (r == 0)
-		r = render_settings(service, &command->env, &env, err);
-	if (r == 0)
-		r = render_settings(service, &service->service->command_env, &env, err);
-	if (r == 0 && with_stdin && command->stdin_text) {
-		r = context_text(service->context, "stdin", command->stdin_text,
-				 !service->no_secrets, &text, err);
-		if (r == 0)
-			r = strv_take(&texts, text, err);
-		if (r == 0)
-			proc.stdin_data = text;
-	}
-	if (r == 0 && expect) {
-		r = context_text(service->context, "expect", expect, false, &text, err);
-		if (r == 0)
-			r = strv_take(&texts, text, err);
-		if (r == 0)
-			expected = text;
-	}
 	if (r < 0)
 		return r;
-	proc.argv = (const char *const *)argv.items;
-	proc.env = (const char *const *)env.items;
+	rendered.proc.timeout_ms = timeout_ms;
 	res.out.secret = res.err_out.secret = true;
-	r = proc_run(&proc, &res, err);
+	r = proc_run(&rendered.proc, &res, err);
 	if (r == 0)
-		*ret_holds = judge(&res, argv.items[0], expected, timeout_ms, why);
+		*ret_holds =
+			judge(&res, rendered.argv.items[0], rendered.expected, timeout_ms, why);
 	return r;
 }
 
@@ -226,6 +249,14 @@ int probe_ask(const struct setup *setup, const struct setup_service *service,
 	       : cluster && !setup->in->wait ? PROBE_PENDING
 					     : PROBE_UNHEALTHY;
 	return r;
+}
+
+int probe_try_step(const struct setup_service *service, const struct service_probe *probe,
+		   bool *ret_holds, struct err *why, struct err *err)
+{
+	return try_until(service, probe, probe->timeout_s * 1000,
+			 clock_monotonic_ms() + probe->within_s * UINT64_C(1000), ret_holds, why,
+			 err);
 }
 
 static int unhealthy(const struct setup_service *service, const struct service_probe *probe,

@@ -6,6 +6,7 @@
 #ifndef PGHA_PROBE_H
 #define PGHA_PROBE_H
 
+#include "proc.h"
 #include "setup.h"
 
 /* When nobody asked to wait: what all cluster probes of one run may take together, what its once
@@ -58,5 +59,26 @@ int probe_command(const struct setup_service *service, const struct service_comm
 		  const struct strv *exec, bool with_stdin, const char *expect,
 		  unsigned int timeout_ms, bool *ret_holds, struct err *why,
 		  struct err *err) MUST_CHECK;
+
+/* Tries a probe until it holds or its within_s is over, whoever asked to wait. */
+int probe_try_step(const struct setup_service *service, const struct service_probe *probe,
+		   bool *ret_holds, struct err *why, struct err *err) MUST_CHECK;
+
+/* A command as it is run; its strings hold secrets and are cleansed when released. */
+struct probe_rendered {
+	struct strv argv, env, texts;
+	struct proc proc;     /* borrows them */
+	const char *expected; /* NULL: none */
+};
+
+#define PROBE_RENDERED_INIT        \
+	{                          \
+		.argv = STRV_INIT, \
+	}
+
+int probe_render(const struct setup_service *service, const struct service_command *command,
+		 const struct strv *exec, bool with_stdin, const char *expect,
+		 struct probe_rendered *ret, struct err *err) MUST_CHECK;
+void probe_rendered_release(struct probe_rendered *rendered);
 
 #endif

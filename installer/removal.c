@@ -11,6 +11,7 @@
 
 #include "cleanup.h"
 #include "file.h"
+#include "hold.h"
 #include "plan.h"
 #include "present.h"
 #include "rpmtx.h"
@@ -29,7 +30,7 @@ void removal_release(struct removal *removal)
 int removal_units(struct removal *removal, struct err *err)
 {
 	const struct record_entries *all = removal->entries;
-	int r = 0;
+	int r = removal->apply ? hold_release(removal->in, err) : 0;
 
 	for (size_t i = all->count; r == 0 && i-- > 0;) {
 		const struct record_entry *e = &all->items[i];

@@ -148,6 +148,7 @@ static int add_service(struct setup *setup, const char *name, bool kept, struct 
 			       "node '%s' runs service '%s', which the bundle lacks",
 			       setup->node->name, name);
 	setup->count++;
+	s->setup = setup;
 	s->service = service;
 	s->no_secrets = kept;
 	return context_build(&setup->cluster, setup->env, setup->node, service, &s->context, err);

@@ -26,6 +26,7 @@
 
 /* One service of this node. */
 struct setup_service {
+	const struct setup *setup;      /* whose it is */
 	const struct service *service;  /* borrowed from the manifest */
 	struct mustache_value *context; /* owned */
 	struct mustache_value

@@ -7,6 +7,7 @@
 #include "interrupt.h"
 #include "leftover.h"
 #include "ours.h"
+#include "outdated.h"
 #include "place.h"
 #include "place_file.h"
 #include "unit.h"
@@ -39,10 +40,14 @@ static int consider(struct setup *setup, struct review *review, struct err *err)
 	return r;
 }
 
-static int ask(struct setup *setup, struct review *review, struct strv *changes, struct err *err)
+static int ask(struct setup *setup, const struct plan *packages, struct review *review,
+	       struct strv *changes, struct err *err)
 {
 	size_t before = 0;
 	int r = review_add(review, "packages", changes, 0, err);
+
+	if (r == 0)
+		r = outdated_foresee(setup, packages, false, err);
 
 	for (const struct step *s = steps_all; r == 0 && s->name; s++) {
 		before = changes->count;
@@ -60,13 +65,14 @@ static int ask(struct setup *setup, struct review *review, struct strv *changes,
 	return r < 0 ? r : consider(setup, review, err);
 }
 
-int steps_review(struct setup *setup, struct review *review, struct strv *changes, struct err *err)
+int steps_review(struct setup *setup, const struct plan *packages, struct review *review,
+		 struct strv *changes, struct err *err)
 {
 	struct err second = ERR_INIT;
 	int r = setup_review(setup, review, err);
 
 	if (r == 0)
-		r = ask(setup, review, changes, err);
+		r = ask(setup, packages, review, changes, err);
 	if (setup_review(setup, NULL, &second) < 0 && r == 0)
 		r = err_set(err, second.code, "%s", second.msg);
 	return r;

@@ -16,10 +16,10 @@ extern const struct step steps_all[]; /* ends with a name that is NULL */
 
 /*
  * Changes nothing and fills REVIEW; CHANGES gets the steps' lines behind those of the packages, which stand
- * there. SETUP is afterwards as it was. Needs held_plan().
+ * there; what PACKAGES replace asks for restarts too. SETUP is afterwards as it was. Needs held_plan().
  */
-int steps_review(struct setup *setup, struct review *review, struct strv *changes,
-		 struct err *err) MUST_CHECK;
+int steps_review(struct setup *setup, const struct plan *packages, struct review *review,
+		 struct strv *changes, struct err *err) MUST_CHECK;
 
 /* Each path of LIST (may be NULL) must be one that this node's services want, or that an installation wrote
  * here. OPTION is for the message: ERR_USAGE. */

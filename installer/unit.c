@@ -5,6 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "guard.h"
+#include "outdated.h"
+#include "probe.h"
 #include "proc.h"
 #include "record.h"
 
@@ -125,14 +128,14 @@ static int enable(const struct setup *setup, const char *unit, bool enabled, boo
 	return r;
 }
 
-/* start, restart or reload-or-restart. */
+/* WAIT: until it is done, whatever the unit's `start` says. */
 static int act(const struct setup_service *service, const struct service_unit *unit,
-	       const char *verb, struct err *err)
+	       const char *verb, bool wait, struct err *err)
 {
-	const char *const wait[] = { "systemctl", verb, "--", unit->name, NULL };
+	const char *const done[] = { "systemctl", verb, "--", unit->name, NULL };
 	const char *const queue[] = { "systemctl", "--no-block", verb, "--", unit->name, NULL };
-	bool no_block = unit->start == SERVICE_START_NO_BLOCK;
-	int r = systemctl(no_block ? queue : wait, START_MS, NULL, err);
+	bool no_block = unit->start == SERVICE_START_NO_BLOCK && !wait;
+	int r = systemctl(no_block ? queue : done, START_MS, NULL, err);
 
 	if (r == 0 || err->code == ERR_INTERRUPTED)
 		return r;
@@ -142,24 +145,87 @@ static int act(const struct setup_service *service, const struct service_unit *u
 	return -ERR_UNHEALTHY;
 }
 
-static int bring_up(const struct setup_service *service, const struct service_unit *unit,
-		    const struct state *state, bool apply, struct strv *changes, struct err *err)
+/* What runs and was replaced on disk asks for itself, also when nobody remembers who replaced it. */
+static int decide(const struct setup_service *service, const struct service_unit *unit,
+		  const struct state *state, enum unit_action *ret, struct err *err)
 {
-	const char *const reset[] = { "systemctl", "reset-failed", "--", unit->name, NULL };
-	const char *verb = "start";
+	enum service_on_change wanted = service->wanted;
+	enum service_on_change on_update = service->service->restart.on_update;
+	bool outdated = false;
 	int r = 0;
 
-	if (state->running && service->wanted == SERVICE_NONE)
+	if (!state->running) {
+		*ret = UNIT_START;
 		return 0;
+	}
+	if (wanted < on_update)
+		r = outdated_unit(unit->name, on_update == SERVICE_RELOAD, &outdated, err);
+	if (outdated)
+		wanted = on_update;
 	/* What is still starting has read the old files and cannot reload. */
-	if (state->running)
-		verb = service->wanted == SERVICE_RELOAD && state->settled ? "reload-or-restart"
-									   : "restart";
-	r = strv_addf(changes, err, "%s %s", strcmp(verb, "reload-or-restart") ? verb : "reload",
-		      unit->name);
-	if (r == 0 && apply && state->failed)
+	*ret = wanted == SERVICE_NONE                       ? UNIT_NONE
+	       : wanted == SERVICE_RELOAD && state->settled ? UNIT_RELOAD
+							    : UNIT_RESTART;
+	return r;
+}
+
+static const char *const verbs[] = { [UNIT_NONE] = NULL,
+				     [UNIT_START] = "start",
+				     [UNIT_RELOAD] = "reload",
+				     [UNIT_RESTART] = "restart" };
+
+int unit_action(const struct setup_service *service, const struct service_unit *unit,
+		enum unit_action *ret, struct err *err)
+{
+	struct state state;
+	int r = 0;
+
+	*ret = UNIT_NONE;
+	if (!install_is_live(service->setup->in) || unit->start == SERVICE_START_NO)
+		return 0;
+	r = look(unit->name, &state, err);
+	return r < 0 ? r : decide(service, unit, &state, ret, err);
+}
+
+/* One service's units; its guard is entered before the first restart of what serves. */
+struct turn {
+	struct setup *setup;
+	struct setup_service *service;
+	struct guard guard;
+	bool apply, guarded;
+};
+
+static void turn_release(struct turn *turn)
+{
+	guard_release(&turn->guard);
+}
+
+/* What is not up yet has nothing to lose, and waits for nobody. */
+static int bring_up(struct turn *turn, const struct service_unit *unit, const struct state *state,
+		    struct strv *changes, struct err *err)
+{
+	const char *const reset[] = { "systemctl", "reset-failed", "--", unit->name, NULL };
+	enum unit_action action = UNIT_NONE;
+	int r = decide(turn->service, unit, state, &action, err);
+
+	if (r < 0 || action == UNIT_NONE)
+		return r;
+	r = strv_addf(changes, err, "%s %s", verbs[action], unit->name);
+	if (r < 0 || !turn->apply)
+		return r;
+	if (state->failed)
 		r = systemctl(reset, QUICK_MS, NULL, err);
-	return r < 0 || !apply ? r : act(service, unit, verb, err);
+	if (r == 0 && action == UNIT_RESTART && state->settled && !turn->guarded) {
+		/* It asked for itself: the next run must know that it is due, whatever becomes of this one. */
+		r = setup_want(turn->setup, turn->service, SERVICE_RESTART, true, err);
+		if (r == 0)
+			r = guard_enter(turn->service, &turn->guard, err);
+		turn->guarded = r == 0;
+	}
+	if (r < 0)
+		return r;
+	return act(turn->service, unit, action == UNIT_RELOAD ? "reload-or-restart" : verbs[action],
+		   turn->guarded && guard_applies(turn->service), err);
 }
 
 static const char *record_words(bool enabled, bool active)
@@ -179,27 +245,58 @@ static int record_unit(struct setup *setup, const struct service_unit *unit,
 		       : 0;
 }
 
+static int turn_unit(struct turn *turn, const struct service_unit *unit, struct strv *changes,
+		     struct err *err)
+{
+	bool starts = unit->start != SERVICE_START_NO;
+	struct state state;
+	int r = look(unit->name, &state, err);
+
+	if (r == 0 && turn->apply)
+		r = record_unit(turn->setup, unit, &state, starts, err);
+	if (r == 0 && unit->enable)
+		r = enable(turn->setup, unit->name, state.enabled, turn->apply, changes, err);
+	return r == 0 && starts ? bring_up(turn, unit, &state, changes, err) : r;
+}
+
 static int service_units(struct setup *setup, struct setup_service *service, bool apply,
 			 struct strv *changes, struct err *err)
 {
+	CLEANUP(turn_release)
+	struct turn turn = {
+		.setup = setup, .service = service, .guard = GUARD_INIT, .apply = apply
+	};
 	int r = 0;
 
 	SERVICE_EACH(struct service_unit, unit, service->service->units)
 	{
-		bool starts = unit->start != SERVICE_START_NO;
-		struct state state;
-
-		if (r < 0 || (!unit->enable && !starts))
-			continue;
-		r = look(unit->name, &state, err);
-		if (r == 0 && apply)
-			r = record_unit(setup, unit, &state, starts, err);
-		if (r == 0 && unit->enable)
-			r = enable(setup, unit->name, state.enabled, apply, changes, err);
-		if (r == 0 && starts)
-			r = bring_up(service, unit, &state, apply, changes, err);
+		if (r == 0 && (unit->enable || unit->start != SERVICE_START_NO))
+			r = turn_unit(&turn, unit, changes, err);
 	}
+	if (r == 0 && turn.guarded)
+		r = guard_leave(&turn.guard, err);
 	return r == 0 && apply ? setup_done(setup, service, err) : r;
+}
+
+int unit_restart_due(struct setup *setup, struct strv *changes, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && install_is_live(setup->in) && i < setup->count; i++) {
+		struct setup_service *service = &setup->services[i];
+		const char *name = service->service->restart.due;
+		bool due = false;
+
+		if (!name)
+			continue;
+		r = probe_try_step(service, service_probe_named(service->service, name), &due, NULL,
+				   err);
+		if (r == 0 && due)
+			r = setup_want(setup, service, SERVICE_RESTART, true, err);
+		if (r == 0 && due)
+			r = service_units(setup, service, true, changes, err);
+	}
+	return r;
 }
 
 static int reload_manager(struct setup *setup, bool apply, struct strv *changes, struct err *err)

@@ -8,8 +8,25 @@
 
 #include "setup.h"
 
-/* A unit that does not start is ERR_UNHEALTHY with its last journal lines as details. */
+/* What will be done to a unit, or is: none also where nothing is live. */
+enum unit_action { UNIT_NONE, UNIT_START, UNIT_RELOAD, UNIT_RESTART };
+
+/*
+ * By what the service wants (setup_want(): files that changed, and outdated_foresee() for packages that will)
+ * and by what UNIT runs now. unit_apply() does exactly that; asked before it, it is the plan.
+ */
+int unit_action(const struct setup_service *service, const struct service_unit *unit,
+		enum unit_action *ret, struct err *err) MUST_CHECK;
+
+/*
+ * Services in the order of the node's list. A restart of what is up waits for the service's guard
+ * (installer/guard.h). A unit that does not start is ERR_UNHEALTHY with its last journal lines as details.
+ */
 int unit_apply(struct setup *setup, bool apply, struct strv *changes, struct err *err) MUST_CHECK;
+
+/* After the cluster steps: restarts, guarded, the units of services that say themselves that it is due
+ * (restart: due). */
+int unit_restart_due(struct setup *setup, struct strv *changes, struct err *err) MUST_CHECK;
 
 /* Stops and disables UNIT as far as WAS (RECORD_UNIT_* of installer/record.h) says that it was; one that
  * is gone is passed over. */

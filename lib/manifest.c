@@ -15,6 +15,7 @@
 #define TIMEOUT_MAX_S 3600
 #define TIMEOUT_DEFAULT_S 10
 #define WITHIN_DEFAULT_S 60
+#define LOCK_DEFAULT_S 600
 #define MIB_MAX (1U << 30)
 
 DEFINE_CLEANUP(struct yaml_doc *, yaml_doc_free);
@@ -250,6 +251,8 @@ static const struct schema_field certificate_fields[] = {
 	SCHEMA_STRING(struct service_certificate, group, "group", REQUIRED),
 	SCHEMA_MODE(struct service_certificate, mode, "mode", REQUIRED),
 	SCHEMA_CUSTOM(struct service_certificate, on_change, "on_change", 0, parse_on_change, NULL),
+	SCHEMA_CUSTOM(struct service_certificate, on_ca_change, "on_ca_change", 0, parse_on_change,
+		      NULL),
 	SCHEMA_END,
 };
 
@@ -294,6 +297,23 @@ static const struct schema_field once_fields[] = {
 	SCHEMA_STRV(struct service_once, unless, "unless", 0),
 	SCHEMA_STRING(struct service_once, expect, "expect", SCHEMA_NONEMPTY),
 	COMMAND(struct service_once),
+	SCHEMA_END,
+};
+
+static const struct schema_field lock_fields[] = {
+	COMMAND(struct service_lock),
+	SCHEMA_STRING(struct service_lock, when, "when", SCHEMA_NONEMPTY),
+	SCHEMA_STRING(struct service_lock, expect, "expect", REQUIRED),
+	SCHEMA_UINT(struct service_lock, within_s, "within_s", 0, 1, TIMEOUT_MAX_S),
+	SCHEMA_END,
+};
+
+static const struct schema_field restart_fields[] = {
+	SCHEMA_STRUCT(struct service_restart, lock, "lock", 0, lock_fields),
+	SCHEMA_STRV(struct service_restart, before, "before", 0),
+	SCHEMA_STRV(struct service_restart, after, "after", 0),
+	SCHEMA_STRING(struct service_restart, due, "due", SCHEMA_NONEMPTY),
+	SCHEMA_CUSTOM(struct service_restart, on_update, "on_update", 0, parse_on_change, NULL),
 	SCHEMA_END,
 };
 
@@ -355,6 +375,7 @@ static const struct schema_field service_fields[] = {
 	SCHEMA_LIST(struct service, units, "units", 0, unit_fields, struct service_unit),
 	SCHEMA_LIST(struct service, probes, "probes", 0, probe_fields, struct service_probe),
 	SCHEMA_LIST(struct service, once, "once", 0, once_fields, struct service_once),
+	SCHEMA_STRUCT(struct service, restart, "restart", 0, restart_fields),
 	SCHEMA_CUSTOM(struct service, command_env, "command_env", 0, parse_settings,
 		      release_settings),
 	SCHEMA_LIST(struct service, variables, "env", 0, variable_fields, struct service_variable),
@@ -371,7 +392,16 @@ static void fill_defaults(struct service *service, const struct yaml_node *root)
 	struct service_unit *units = service->units.items;
 	struct service_probe *probes = service->probes.items;
 	struct service_file *files = service->files.items;
+	struct service_restart *restart = &service->restart;
+	struct service_certificate *certificates = service->certificates.items;
 
+	for (size_t i = 0; i < service->certificates.count; i++)
+		if (!yaml_get(yaml_get(root, "certificates")->items[i], "on_ca_change"))
+			certificates[i].on_ca_change = certificates[i].on_change;
+	if (!yaml_get(yaml_get(root, "restart"), "on_update"))
+		restart->on_update = SERVICE_RESTART;
+	if (!restart->lock.within_s)
+		restart->lock.within_s = LOCK_DEFAULT_S;
 	for (size_t i = 0; i < service->units.count; i++) {
 		if (!yaml_get(list->items[i], "enable"))
 			units[i].enable = true;
@@ -536,6 +566,21 @@ const struct service *manifest_find(const struct manifest *manifest, const char 
 		if (!strcmp(manifest->services[i]->name, name))
 			return manifest->services[i];
 	return NULL;
+}
+
+const struct service_probe *service_probe_named(const struct service *service, const char *name)
+{
+	SERVICE_EACH(struct service_probe, probe, service->probes)
+	if (!strcmp(probe->name, name))
+		return probe;
+	return NULL;
+}
+
+bool service_is_guarded(const struct service *service)
+{
+	const struct service_restart *restart = &service->restart;
+
+	return restart->lock.command.exec.count || restart->before.count || restart->after.count;
 }
 
 bool service_has_secret(const struct service *service, const char *name)

@@ -50,6 +50,7 @@ struct service_certificate {
 	char *owner, *group;
 	mode_t mode; /* of key and bundle; the certificates are 0644 */
 	enum service_on_change on_change;
+	enum service_on_change on_ca_change; /* the CA's certificate; on_change by default */
 };
 
 struct service_file {
@@ -106,6 +107,23 @@ struct service_once {
 	/* It changes a secret that the cluster holds (struct service_held), and runs only where that
 	 * has changed. */
 	bool on_change;
+};
+
+/* What lets one node at a time go on, cluster-wide: a command that says EXPECT once it holds the lock, and
+ * holds it until it is ended. */
+struct service_lock {
+	struct service_command command; /* exec is empty: none */
+	char *when;   /* template: taken when it renders to "true"; NULL: always */
+	char *expect; /* template */
+	unsigned int within_s;
+};
+
+/* How running units are restarted. */
+struct service_restart {
+	struct service_lock lock;
+	struct strv before, after; /* names of probes: service_probe_named() */
+	char *due;                 /* the name of a probe, or NULL */
+	enum service_on_change on_update;
 };
 
 /* What a variable is for, one line each; both NULL where nothing is said. */
@@ -165,6 +183,7 @@ struct service {
 	struct schema_list users, groups, directories;
 	struct service_venv venv;
 	struct schema_list certificates, files, units, probes, once;
+	struct service_restart restart;
 	struct schema_list command_env; /* struct service_setting, for every command */
 	struct schema_list variables;   /* key `env` */
 	struct schema_list ports;
@@ -195,6 +214,10 @@ DEFINE_CLEANUP(struct manifest *, manifest_free);
 
 /* Borrowed, or NULL. */
 const struct service *manifest_find(const struct manifest *manifest, const char *name);
+/* Borrowed, or NULL. */
+const struct service_probe *service_probe_named(const struct service *service, const char *name);
+/* True when a restart of the service's units waits for a lock or a probe. */
+bool service_is_guarded(const struct service *service);
 /* True when the service declares NAME as a secret. */
 bool service_has_secret(const struct service *service, const char *name);
 /* True when the running cluster holds VARIABLE. */

@@ -309,18 +309,24 @@ static int check_exec(const struct check *c, const struct yaml_node *node, const
 	return check_texts(c, node, exec);
 }
 
+static int check_command_at(const struct check *c, const struct yaml_node *node,
+			    const struct service_command *command)
+{
+	int r = check_exec(c, yaml_get(node, "exec"), &command->exec);
+
+	if (r == 0)
+		r = check_account(c, yaml_get(node, "user"), command->user);
+	if (r == 0)
+		r = check_settings(c, yaml_get(node, "env"), &command->env);
+	if (r == 0)
+		r = check_text(c, yaml_get(node, "stdin"), command->stdin_text, true);
+	return r;
+}
+
 static int check_command(const struct check *c, const char *list, size_t at,
 			 const struct service_command *command)
 {
-	int r = check_exec(c, where(c, list, at, "exec"), &command->exec);
-
-	if (r == 0)
-		r = check_account(c, where(c, list, at, "user"), command->user);
-	if (r == 0)
-		r = check_settings(c, where(c, list, at, "env"), &command->env);
-	if (r == 0)
-		r = check_text(c, where(c, list, at, "stdin"), command->stdin_text, true);
-	return r;
+	return check_command_at(c, yaml_get(c->root, list)->items[at], command);
 }
 
 static int check_probe(const struct check *c, size_t at)
@@ -347,9 +353,8 @@ static int check_once(const struct check *c, size_t at)
 		if (!strcmp(steps[i].name, step->name))
 			r = yaml_error(where(c, "once", at, "name"), c->err,
 				       "step '%.80s' stands twice", step->name);
-	SERVICE_EACH(struct service_probe, probe, c->service->probes)
-	if (step->when_name && !strcmp(probe->name, step->when_name))
-		step->when = probe;
+	if (step->when_name)
+		step->when = service_probe_named(c->service, step->when_name);
 	if (r == 0 && step->when_name && !step->when)
 		r = yaml_error(where(c, "once", at, "when"), c->err,
 			       "this service has no probe '%.80s'", step->when_name);
@@ -361,6 +366,36 @@ static int check_once(const struct check *c, size_t at)
 	if (r == 0)
 		r = check_text(c, where(c, "once", at, "expect"), step->expect, false);
 	return r;
+}
+
+static int check_probe_names(const struct check *c, const struct yaml_node *node,
+			     const struct strv *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		if (!service_probe_named(c->service, names->items[i]))
+			return yaml_error(node->items[i], c->err,
+					  "this service has no probe '%.80s'", names->items[i]);
+	return 0;
+}
+
+static int check_restart(const struct check *c)
+{
+	const struct service_restart *restart = &c->service->restart;
+	const struct yaml_node *node = yaml_get(c->root, "restart");
+	const struct yaml_node *lock = yaml_get(node, "lock");
+	int r = check_probe_names(c, yaml_get(node, "before"), &restart->before);
+
+	if (r == 0)
+		r = check_probe_names(c, yaml_get(node, "after"), &restart->after);
+	if (r == 0 && restart->due && !service_probe_named(c->service, restart->due))
+		r = yaml_error(yaml_get(node, "due"), c->err, "this service has no probe '%.80s'",
+			       restart->due);
+	if (r < 0 || !lock)
+		return r;
+	r = check_command_at(c, lock, &restart->lock.command);
+	if (r == 0)
+		r = check_text(c, yaml_get(lock, "when"), restart->lock.when, false);
+	return r < 0 ? r : check_text(c, yaml_get(lock, "expect"), restart->lock.expect, false);
 }
 
 /* It becomes a comment: a line end within it would begin a variable of its own. */
@@ -511,5 +546,7 @@ int manifest_check(struct service *service, const struct yaml_node *root, struct
 		r = check_each(&c, service->probes.count, check_probe);
 	if (r == 0)
 		r = check_each(&c, service->once.count, check_once);
+	if (r == 0)
+		r = check_restart(&c);
 	return r == 0 ? check_rest(&c) : r;
 }

@@ -64,9 +64,24 @@ static int try_command(const struct part *service, const struct service_command 
 	return r;
 }
 
+static int try_lock(const struct part *service, struct err *err)
+{
+	const struct service_lock *lock = &service->service->restart.lock;
+	int r = try_command(service, &lock->command, err);
+
+	if (r == 0)
+		r = try_text(service, "when", lock->when, false, err);
+	if (r == 0)
+		r = try_text(service, "expect", lock->expect, false, err);
+	return r < 0 ? err_prefix(err, "service '%s': restart: lock", service->service->name) : 0;
+}
+
 static int try_commands(const struct part *service, struct err *err)
 {
-	int r = 0;
+	int r = try_lock(service, err);
+
+	if (r < 0)
+		return r;
 
 	SERVICE_EACH(struct service_setting, setting, service->service->command_env)
 	if (r == 0)

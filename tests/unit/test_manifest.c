@@ -72,7 +72,8 @@ static void a_service_is_read_whole(void **state)
 		"clientAuth],\n"
 		"     sans: ['{{vip}}'], cert: /etc/s/c, key: /etc/s/k, ca: /etc/s/ca, bundle: "
 		"/etc/s/b,"
-		"\n     owner: root, group: g, mode: '0640', on_change: reload}\n"
+		"\n     owner: root, group: g, mode: '0640', on_change: reload, on_ca_change: "
+		"restart}\n"
 		"files:\n"
 		"  - {template: plain, dest: /etc/s/plain, owner: root, group: root, mode: "
 		"'0644',\n"
@@ -87,6 +88,9 @@ static void a_service_is_read_whole(void **state)
 		"expect: "
 		"yes}\n"
 		"  - {name: all, scope: cluster, exec: ['{{venv.path}}/bin/x']}\n"
+		"restart: {lock: {exec: [/bin/x], expect: held, within_s: 9}, before: [all, "
+		"alive],\n"
+		"          after: [alive], due: all, on_update: reload}\n"
 		"once: [{name: first, when: all, unless: [/bin/false], expect: no, exec: "
 		"[/bin/true]}]\n"
 		"env: [{name: ON, default: true}, {name: PW, secret: true}, {name: E, default: "
@@ -108,6 +112,7 @@ static void a_service_is_read_whole(void **state)
 	assert_int_equal(SERVICE_USAGE_SERVER | SERVICE_USAGE_CLIENT, cert->usage);
 	assert_null(cert->subject.ou);
 	assert_int_equal(SERVICE_RELOAD, cert->on_change);
+	assert_int_equal(SERVICE_RESTART, cert->on_ca_change);
 	assert_string_equal("yaml", ((struct service_file *)s->files.items)[0].format->name);
 	assert_string_equal("text", ((struct service_file *)s->files.items)[1].format->name);
 	units = s->units.items;
@@ -118,6 +123,11 @@ static void a_service_is_read_whole(void **state)
 	assert_int_equal(3, probe->timeout_s);
 	assert_string_equal("{{env.PW}}\n", probe->command.stdin_text);
 	assert_int_equal(60, probe[1].within_s);
+	assert_int_equal(SERVICE_RELOAD, s->restart.on_update);
+	assert_int_equal(9, s->restart.lock.within_s);
+	assert_string_equal("alive", s->restart.before.items[1]);
+	assert_string_equal("all", s->restart.due);
+	assert_true(service_is_guarded(s));
 	once = s->once.items;
 	assert_ptr_equal(&probe[1], once->when);
 	assert_true(service_has_secret(s, "PW"));
@@ -205,6 +215,15 @@ static void mistakes_are_told_with_their_position(void **state)
 		  "4:25: 'a' is one of this service's own packages" },
 		{ "ports: [{env: P, default: 1, when: '{{env.PW}}'}]",
 		  "3:36: secret 'PW' would be visible here: pass it by 'stdin' or 'env'" },
+		{ "restart: {before: [p]}", "3:20: this service has no probe 'p'" },
+		{ "restart: {after: [p]}", "3:19: this service has no probe 'p'" },
+		{ "restart: {due: p}", "3:16: this service has no probe 'p'" },
+		{ "restart: {on_update: start}", "3:22: this must be none, reload or restart" },
+		{ "restart: {lock: {exec: [/bin/x]}}", "3:17: key 'expect' is missing" },
+		{ "restart: {lock: {exec: [x], expect: y}}",
+		  "3:25: 'x' must be an absolute path: nothing is looked up in PATH" },
+		{ "restart: {lock: {exec: [/bin/x, '{{env.PW}}'], expect: y}}",
+		  "3:33: secret 'PW' would be visible here: pass it by 'stdin' or 'env'" },
 	};
 
 	(void)state;
@@ -224,6 +243,22 @@ static void mistakes_are_told_with_their_position(void **state)
 					       cases[i].message));
 		assert_string_equal(expected, err.msg);
 	}
+}
+
+static void without_a_word_about_it_units_restart_and_wait_for_nobody(void **state)
+{
+	CLEANUP(manifest_freep) struct manifest *m = NULL;
+	const struct service_certificate *cert = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	make_service("service: s\nlayer: l\nenv: [{name: PW, secret: true}]\n" CERT(
+		"0600", "subject: {O: o}, on_change: reload") "\n");
+	assert_ok(load("s", &m, &err));
+	cert = m->services[0]->certificates.items;
+	assert_int_equal(SERVICE_RESTART, m->services[0]->restart.on_update);
+	assert_int_equal(SERVICE_RELOAD, cert->on_ca_change);
+	assert_false(service_is_guarded(m->services[0]));
 }
 
 static void names_and_templates_of_a_service_are_checked(void **state)
@@ -323,6 +358,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_service_is_read_whole),
 		cmocka_unit_test(mistakes_are_told_with_their_position),
+		cmocka_unit_test(without_a_word_about_it_units_restart_and_wait_for_nobody),
 		cmocka_unit_test(names_and_templates_of_a_service_are_checked),
 		cmocka_unit_test(what_the_cluster_holds_names_a_step_or_says_what_to_do),
 		cmocka_unit_test(our_own_manifests_load),
