@@ -113,6 +113,7 @@ change_refused() {
 change_check() {
 	etcd_ctl "$1" user get root >"$DEMO/log/change" </dev/null
 	machine_exec "$OLD_LEADER" runuser -u postgres -- "$PSQL" --no-psqlrc --quiet --host=/run/postgresql \
+		--port="$(env_value "EXT_PG_PORT_${OLD_LEADER^^}")" \
 		--output=/dev/null --command='SELECT pg_terminate_backend(pid) FROM pg_stat_replication' </dev/null
 	machine_exec pgbouncer systemctl restart pgbouncer.service </dev/null
 	within 30 'the new password works through PgBouncer' change_login env >/dev/null 2>"$DEMO/log/change"

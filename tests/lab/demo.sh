@@ -112,8 +112,16 @@ demo_resolve() {
 	demo_bundler resolve -f build/demo/manifests/lab.yaml --cache "$PGHA_CACHE/artifacts" -o build/demo/pgha.lock "$@"
 }
 
+# The load balancer is no machine: closed/ comes from its address. PGHA_PORTS=SEED (or `random`) moves every port to another
+# number, PGHA_SETTINGS="NAME=VALUE …" sets variables.
 demo_settings() {
-	"$LAB_DIR/settings.py" env "$LAB_TOP/manifests/services" "$LAB_TOPOLOGY" "$LAB_SECRETS/env"
+	local ports=${PGHA_PORTS:-}
+	local -a chosen=()
+	read -ra chosen <<<"${PGHA_SETTINGS:-}"
+	[[ $ports != random ]] || ports=$((RANDOM * 32768 + RANDOM))
+	[[ -z $ports ]] || log "every port at another number (PGHA_PORTS=$ports)"
+	"$LAB_DIR/settings.py" env "$LAB_TOP/manifests/services" "$LAB_TOPOLOGY" "$LAB_SECRETS/env" \
+		HAPROXY_LB_ADDRESSES=10.77.0.250 "${chosen[@]}" "ports=$ports"
 	"$LAB_DIR/settings.py" passphrases "$LAB_TOPOLOGY" "$LAB_SECRETS/passphrases"
 }
 

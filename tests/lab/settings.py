@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings and secrets of a demonstration, made new each time. Files are 0600; nothing secret is printed.
 
-settings.py env SERVICES TOPOLOGY OUT          a .env with every variable that the manifests name: random
-                                               passwords, for the rest the default
+settings.py env SERVICES TOPOLOGY OUT [NAME=VALUE…] [ports=SEED]
+                                               a .env with every variable that the manifests name: random
+                                               passwords, for the rest the default, or VALUE; with ports=SEED
+                                               every port at another number, which SEED decides
 settings.py passphrases TOPOLOGY OUT           a line NODE=passphrase for each node, and OUT.NODE for the
                                                node itself
 settings.py secret-names SERVICES              the names of the variables that are secret
@@ -36,6 +38,25 @@ def write_private(path, text):
         file.write(text)
 
 
+def port_names(folder, topology):
+    """Every variable that is a port -> its default."""
+    found = {}
+    for service in services(folder):
+        for port in service.get("ports", []):
+            names = [port["env"]]
+            if port.get("per_node"):
+                nodes = [n for n in load(topology)["nodes"] if service["service"] in n["services"]]
+                names = [f"{port['env']}_{n['name'].upper().replace('-', '_')}" for n in nodes]
+            found.update(dict.fromkeys(names, str(port["default"])))
+    return found
+
+
+def moved(ports, seed):
+    """No port keeps its number or has another's; below those that the kernel gives to clients."""
+    numbers = random.Random(seed).sample(sorted(set(range(10000, 30000)) - set(map(int, ports.values()))), len(ports))
+    return dict(zip(sorted(ports), map(str, numbers)))
+
+
 def variables(folder, topology):
     """Name to value, a variable that two services read having one value."""
     values = {}
@@ -47,21 +68,22 @@ def variables(folder, topology):
                 default = variable["default"]
                 text = str(default).lower() if isinstance(default, bool) else str(default)
                 values.setdefault(variable["name"], text)
-        for port in service.get("ports", []):
-            names = [port["env"]]
-            if port.get("per_node"):
-                nodes = [n for n in load(topology)["nodes"] if service["service"] in n["services"]]
-                names = [f"{port['env']}_{n['name'].upper().replace('-', '_')}" for n in nodes]
-            for name in names:
-                values.setdefault(name, str(port["default"]))
+    for name, default in port_names(folder, topology).items():
+        values.setdefault(name, default)
     return values
 
 
 def main(verb, *arguments):
     if verb == "env":
-        folder, topology, out = arguments
-        found = variables(folder, topology).items()
-        write_private(out, "".join(f"{name}={value}\n" for name, value in found if value))
+        folder, topology, out, *chosen = arguments
+        chosen = dict(item.split("=", 1) for item in chosen)
+        found = variables(folder, topology)
+        if seed := chosen.pop("ports", ""):
+            found.update(moved(port_names(folder, topology), seed))
+        if unknown := set(chosen) - set(found):
+            sys.exit(f"no manifest has {', '.join(sorted(unknown))}")
+        found.update(chosen)
+        write_private(out, "".join(f"{name}={value}\n" for name, value in found.items() if value))
     elif verb == "passphrases":
         topology, out = arguments
         phrases = {name: secrets.token_urlsafe(18) for name in node_names(topology)}
