@@ -270,9 +270,20 @@ demo_use() {
 	step 'what was written before is still there' demo_read 'before'
 	step "$OLD_LEADER comes back as a replica" demo_return
 	step 'result' demo_result
+	step 'the cluster is closed' demo_closed
 	step 'what must be refused is refused' "$LAB_DIR/negative.sh"
 	cat "$DEMO/log/result"
 	log "$OLD_LEADER lost power, $NEW_LEADER took a write $FAILOVER_S s later; all in ${SECONDS} s"
+}
+
+# build/demo/closed.md is what a security officer keeps.
+demo_closed() {
+	"$LAB_DIR/closed/main.py" --state "$LAB_STATE" --topology "$LAB_TOPOLOGY" --demo "$DEMO" >"$DEMO/log/closed" && {
+		tail -n 1 "$DEMO/log/closed"
+		return
+	}
+	grep -A 5 '^FAIL' "$DEMO/log/closed" >&2 || tail -n 20 "$DEMO/log/closed" >&2
+	return 1
 }
 
 demo_write() {
