@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "deliver.h"
 #include "dotenv.h"
+#include "elf_needs.h"
 #include "file.h"
 #include "lock_fit.h"
 #include "metaopts.h"
@@ -112,15 +113,16 @@ static void build_release(struct build *b)
 	definition_release(&b->def);
 }
 
-static int check_installer(const char *path, struct err *err)
+static int check_installer(const struct definition *def, struct err *err)
 {
+	const char *path = def->installer;
 	struct stat st;
 
 	if (access(path, R_OK) < 0 || stat(path, &st) < 0)
 		return err_errno(err, ERR_CONFIG, errno, "cannot read the installer '%s'", path);
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, ERR_CONFIG, "the installer '%s' is not a regular file", path);
-	return 0;
+	return elf_check_installer(path, def->platform.arch, def->platform.glibc, err);
 }
 
 static int load_definition(struct build *b, const char *path, struct err *err)
@@ -134,7 +136,7 @@ static int load_definition(struct build *b, const char *path, struct err *err)
 	if (r == 0)
 		r = definition_need(def, "installer", def->installer, err);
 	if (r == 0)
-		r = check_installer(def->installer, err);
+		r = check_installer(def, err);
 	if (r == 0)
 		r = definition_need(def, "topology", def->topology, err);
 	if (r == 0)

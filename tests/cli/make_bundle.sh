@@ -123,4 +123,4 @@ done
 	printf 'ALPHA_PASSWORD=the password of alpha\nBETA_PASSWORD=the password of beta\n' >"$dir/.env"
 	printf 'one=correct horse battery\ntwo=battery horse correct\n' >"$dir/passphrases"
 )
-echo 'stands in for the installer' >"$dir/installer"
+printf '#!/bin/sh\n' >"$dir/installer"

@@ -42,7 +42,7 @@ EOF
 		echo "${name^^}_PASSWORD=the password of $name"
 	done >.env
 	printf 'one=correct horse battery\ntwo=battery horse correct\n' >passphrases
-	: >installer
+	printf '#!/bin/sh\n' >installer
 }
 build() {
 	expect "$1" "$2" "$3" "$bundle" build -f bundle.yaml --keys ../keys --passphrases passphrases --cache ../cache -o out
@@ -71,6 +71,13 @@ build "two services of a node cannot want one file" 3 "'/etc/alpha.conf' is want
 fresh
 rm installer
 build "an installer that is not there is the definition's mistake" 3 "installer': No such file or directory"
+fresh
+printf 'text' >installer
+build "an installer that is no program is refused" 3 "no ELF file"
+fresh
+cp "$bundle" installer
+sed -i 's/x86_64}/x86_64, glibc: "2.17"}/' bundle.yaml
+build "an installer that a minimal machine cannot start is refused" 3 "does not start on a minimal machine with glibc 2.17: it needs glibc 2."
 fresh
 chmod 640 .env
 build "an .env that others may read is refused" 3 "chmod 600"
