@@ -30,7 +30,8 @@ if [[ $err == *"'UNSAID_TWO'"* ]]; then ok "all of it"; else not_ok "all of it" 
 rm -rf "$d"
 cp -R manifests "$d"
 sed -i "0,/      fr: .*/s//      fr: \"one\\\\nEVIL=1\"/" "$d/services/etcd/service.yaml"
-expect "a description is one line" 3 "etcd/service.yaml:129:11: this must be one line of text" "$bundle" secrets example -f "$d/rhel8.yaml"
+line=$(grep -n EVIL "$d/services/etcd/service.yaml" | cut -d: -f1)
+expect "a description is one line" 3 "etcd/service.yaml:$line:11: this must be one line of text" "$bundle" secrets example -f "$d/rhel8.yaml"
 
 # --- init ----------------------------------------------------------------------------------------------------
 rm -rf "$d"
