@@ -30,6 +30,7 @@
 #include "record.h"
 #include "review.h"
 #include "revoked.h"
+#include "rootdev.h"
 #include "rpmtx.h"
 #include "setup.h"
 #include "stage.h"
@@ -639,10 +640,11 @@ static int install_staged(struct work *w, struct err *err)
 	if (w->in.dry_run)
 		return 0;
 	/* Everything was verified. */
-	if ((r = open_records(w, err)) || (r = test_step(w, err)) ||
-	    (r = accept_changes(&w->in, err)) || (r = place_note_directories(w->setup, err)) ||
-	    (r = packages_step(w, err)) || (r = held_begin(w->setup, err)) ||
-	    (r = place_steps(w, err)) || (r = probe_step(w, err)) || (r = commit_step(w, err)))
+	if ((r = open_records(w, err)) || (r = rootdev_provide(&w->in, err)) ||
+	    (r = test_step(w, err)) || (r = accept_changes(&w->in, err)) ||
+	    (r = place_note_directories(w->setup, err)) || (r = packages_step(w, err)) ||
+	    (r = held_begin(w->setup, err)) || (r = place_steps(w, err)) ||
+	    (r = probe_step(w, err)) || (r = commit_step(w, err)))
 		return r;
 	return cluster_steps(w, err);
 }

@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "json.h"
 #include "rollback.h"
+#include "rootdev.h"
 
 struct rollback_options {
 	const char *node;
@@ -61,6 +62,8 @@ static int take_back(struct work *w, struct err *err)
 	snprintf(text, sizeof(text), "sequence %" PRIu64, w->rollback.from);
 	if (!w->in.dry_run)
 		r = journal_open(&w->in, &w->state, err);
+	if (r == 0 && !w->in.dry_run)
+		r = rootdev_provide(&w->in, err);
 	if (r == 0)
 		r = install_step_begin(&w->in, "rollback", text, err);
 	if (r == 0)

@@ -13,6 +13,7 @@
 #include "json.h"
 #include "progress.h"
 #include "removal.h"
+#include "rootdev.h"
 #include "state.h"
 #include "unit.h"
 
@@ -181,6 +182,8 @@ static int run_uninstall(const void *options, int argc, char **argv, struct err 
 	(void)argv;
 	if (r == 0 && !o->dry_run)
 		r = journal_open(&w.in, &w.state, err);
+	if (r == 0 && !o->dry_run)
+		r = rootdev_provide(&w.in, err);
 	if (r == 0)
 		r = take_back(&w, err);
 	if (r < 0 && w.in.journal && journal_fail(w.in.journal, err->msg, &second))

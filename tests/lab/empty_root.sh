@@ -58,15 +58,20 @@ image_boot() {
 	machine_remove $IMAGE_BUILDER
 	# shellcheck disable=SC2034 # machine_start reads it
 	LAB_IMAGE=$LAB_RUN/image-root
-	machine_start "$node" "$(node_address "$node")"
+	machine_launch "$node" "$(node_address "$node")"
+	within 60 "$node is up" image_answers
 	lab_prove_isolated
 }
 
-image_active() {
+# Its start is over when Patroni's is, which waits for etcd's accounts: not "running" yet.
+image_answers() { machine_exec "${NODES[0]}" systemctl --quiet is-active etcd.service </dev/null 2>>"$DEMO/log/boot"; }
+
+image_active() { within 30 'its units are up' image_units && cat "$DEMO/log/units"; }
+
+image_units() {
 	local unit
 	for unit in etcd patroni haproxy pgbouncer; do
 		machine_exec "${NODES[0]}" systemctl show --property=Id,ActiveState,UnitFileState "$unit.service" </dev/null
 	done >"$DEMO/log/units"
-	cat "$DEMO/log/units"
 	[[ $(grep -c '^ActiveState=activ' "$DEMO/log/units") == 4 && $(grep -c '^UnitFileState=enabled' "$DEMO/log/units") == 4 ]]
 }

@@ -5,7 +5,9 @@
 # its machines, and used. On one machine everything is then taken away again; of three the leader loses its power. Needs
 # root; build/topologies/NAME keeps the bundle and the logs.
 #
-#   topologies.sh [single|three|image]...     PGHA_LAB_STATE=DIR: a lab to look into while it runs (tests/lab/lab shell NODE)
+# image: one machine whose root comes out of an empty directory. eight: how long the lab's eight machines take.
+#
+#   topologies.sh [single|three|image|eight]...     PGHA_LAB_STATE=DIR: a lab to look into while it runs (tests/lab/lab shell NODE)
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/lab/common.sh
 . "$here/common.sh"
@@ -23,6 +25,8 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 . "$here/uninstall.sh"
 # shellcheck source=tests/lab/empty_root.sh
 . "$here/empty_root.sh"
+# shellcheck source=tests/lab/eight.sh
+. "$here/eight.sh"
 need_root check-topologies
 
 [[ -n ${PGHA_LAB_STATE:-} ]] || LAB_STATE=$(mktemp -d /var/tmp/pgha-topologies-XXXXXX)
@@ -58,7 +62,10 @@ topology_use() {
 	LAB_TOPOLOGY=$LAB_TOP/manifests/topologies/$1.yaml
 	rm -rf "$DEMO"
 	mkdir -p "$DEMO/log"
-	[[ $1 != image ]] || image_topology
+	case $1 in
+	image) image_topology ;;
+	eight) LAB_TOPOLOGY=$LAB_DIR/topology.yaml ;;
+	esac
 	mapfile -t NODES < <("$here/topology.py" "$LAB_TOPOLOGY" | awk '{ print $1 }')
 	install -d -m 0700 "$LAB_SECRETS"
 }
@@ -78,7 +85,7 @@ topology_bundle() {
 # manifests/ as it is; what only this machine knows is filled in.
 topology_definition() {
 	demo_definition
-	sed -i "s,^topology: .*,topology: $1.yaml," "$DEMO/manifests/lab.yaml"
+	sed -i "s,^topology: .*,topology: ${LAB_TOPOLOGY##*/}," "$DEMO/manifests/lab.yaml"
 	sed -i 's,^installer: .*,installer: ../../../lab/pgha-install,' "$DEMO/manifests/lab.yaml"
 	[[ $1 != image ]] || image_definition
 }
@@ -104,13 +111,18 @@ topology_remove() {
 	for name in "${NODES[@]}"; do machine_remove "$name"; done
 }
 
-# topology_install NODE LOG [OPTION...]
-topology_install() {
+# topology_carry NODE: all that a node gets.
+topology_carry() {
 	local file
 	for file in "$DEMO_BUNDLE" "$DEMO/pgha-install" "$DEMO/ca.crt"; do
 		machine_put "$1" "$file" "$DEMO_MEDIA/${file##*/}"
 	done
 	machine_put "$1" "$LAB_SECRETS/passphrases.$1" "$DEMO_MEDIA/passphrase"
+}
+
+# topology_install NODE LOG [OPTION...]
+topology_install() {
+	topology_carry "$1"
 	demo_logged "$1" "$2" --bundle "$DEMO_MEDIA/${DEMO_BUNDLE##*/}" "${@:3}"
 }
 
