@@ -50,7 +50,7 @@ obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help tests check check-asan random-check random-docs check-el8 check-repro check-lab check-topologies demo lab lab-shell lab-down bench bench-docs bench-smoke \
+.PHONY: all help tests check check-asan random-check random-docs check-el8 check-repro check-lab check-topologies demo lab lab-shell lab-down bench bench-docs bench-cluster bench-smoke \
 	deps install lint \
 	format clean
 
@@ -162,6 +162,9 @@ bench: deps all $(BENCH_BINS) ## time and memory beside stock tools (RUNS=5, ONL
 
 bench-docs: deps all $(BENCH_BINS) ## the same, and write docs/benchmarks.md
 	$(Q)tests/bench/bench.sh $(B) --docs
+
+bench-cluster: deps ## how long eight machines take, in sequence and side by side, and where the time goes
+	$(Q)tests/lab/topologies.sh eight
 
 bench-smoke: deps all $(BENCH_BINS) ## one quick round: that everything still runs and agrees, not how fast
 	$(Q)RESULTS=smoke.json RUNS=1 ONLY='resolve fetch build verify packages' BUILD_MIB=64 tests/bench/bench.sh $(B)

@@ -10,6 +10,7 @@ import platform
 import subprocess
 import sys
 
+import cluster
 import plot
 from measure import verdict
 
@@ -53,6 +54,10 @@ one processor; openssl's shows what the processor's own instructions can do.
 made anew for each run, an overlay on the image. pgha-install does all that an installation does: it verifies the tarball, checks the vendors' signatures, plans, tries, installs. Its
 packages step is the test transaction and the transaction, with what lasts on the disk (`syncfs`). `rpm -U` checks digests and no signatures, `dnf install` (as
 above, from the repository that is in the bundle) neither. Then the same command again on what it has installed.
+""",
+    "cluster": """The eight machines of the lab, from the bundle on each of them until every probe of the cluster holds there (`topologies.sh eight`):
+containers on this one machine, so that side by side they share its processors. Each node is installed, and then asked again with `--wait`; the table adds
+both runs, step by step, over all nodes, and has the slowest node beside.
 """,
     "scale": """The same request to the same repositories made larger: their packages and renamed copies of them, each copy closed in itself
 (`tests/bench/grow.py`).
@@ -119,6 +124,8 @@ def kind(benchmark):
     if "factor" in benchmark:
         return "scale"
     words = benchmark["name"].split()
+    if words[0] == "cluster,":
+        return "cluster"
     if words[0].rstrip(",") == "resolve" and words[1] != "and":
         return "resolve"
     if words[0].rstrip(",") in ("verify", "packages"):
@@ -151,7 +158,7 @@ def document(results):
     yield ""
     yield from machine()
     yield ""
-    titles = {"resolve": "Resolve", "fetch": "Fetch", "files": "Nothing to fetch", "build": "Build", "verify": "Verify", "packages": "Packages", "scale": "Cost against size"}
+    titles = {"resolve": "Resolve", "fetch": "Fetch", "files": "Nothing to fetch", "build": "Build", "verify": "Verify", "packages": "Packages", "cluster": "A cluster", "scale": "Cost against size"}
     for name, title in titles.items():
         chosen = [b for b in results if kind(b) == name]
         if not chosen:
@@ -161,6 +168,9 @@ def document(results):
         yield NOTES[name]
         if name == "scale":
             yield from scale_table(chosen)
+        elif name == "cluster":
+            yield from cluster.table(chosen)
+            yield ""
         else:
             for benchmark in chosen:
                 yield from markdown(benchmark)
