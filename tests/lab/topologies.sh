@@ -176,8 +176,9 @@ as_superuser() {
 }
 
 # Where proxy and database share a machine, neither its own address nor the proxy makes a superuser local.
-test_superuser() {
-	local port
+test_superuser() { # NODE
+	local port CLIENT=$1
+	client_setup "$1"
 	for port in EXT_PGBOUNCER_PORT EXT_HAPROXY_RW_PORT EXT_HAPROXY_RO_PORT "EXT_PG_PORT_${CLIENT^^}"; do
 		refused "no superuser by $port of the same machine" 'pg_hba.conf rejects|SASL authentication failed|no such user' as_superuser "$port"
 	done
@@ -205,7 +206,7 @@ topology_single() {
 	uninstall_listing "$node" >"$DEMO/log/before"
 	works 'it is installed, and all probes of the cluster hold' '' topology_install "$node" first.log --wait
 	test_one "$node"
-	test_superuser
+	test_superuser "$node"
 	works 'a second run changes nothing' '' topology_again "$node"
 	test_check "$node"
 	test_uninstall "$node" "$DEMO/log/before" patroni.service /etc/patroni/patroni.yml /var/lib/etcd /var/lib/pgsql
@@ -246,7 +247,7 @@ topology_three() {
 		done
 		works "and reads on a replica (reader of $node)" '^rows=[1-9] replica=true$' counted reader "$node" %
 	done
-	test_superuser
+	test_superuser "${ways[0]}"
 	topology_failover
 }
 
