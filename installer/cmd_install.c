@@ -28,6 +28,8 @@
 #include "probe.h"
 #include "progress.h"
 #include "record.h"
+#include "removal.h"
+#include "restore.h"
 #include "review.h"
 #include "revoked.h"
 #include "rootdev.h"
@@ -39,6 +41,7 @@
 #include "topology.h"
 #include "unit.h"
 #include "unlock.h"
+#include "unpack.h"
 #include "vendor.h"
 #include "venv.h"
 #include "verify.h"
@@ -398,14 +401,15 @@ static int packages_step(struct work *w, struct err *err)
 
 	if ((r = install_step_begin(in, "packages", "", err)) ||
 	    (r = vendor_remember(in, &w->vendor, err)) ||
-	    (r = outdated_foresee(w->setup, &w->plan, true, err)))
+	    (r = outdated_foresee(w->setup, &w->plan, true, err)) ||
+	    (r = unpack_clean(in, err)))
 		return r;
 	for (size_t i = 0; !r && i < w->plan.count; i++)
 		r = strv_add(&names, w->plan.packages[i].nevra, err);
 	if (!r && names.count) {
 		if ((r = state_log_path(in, "packages", &log, err)) ||
 		    (r = state_list_save(in, STATE_DOUBTFUL, &names, err)) ||
-		    (r = record_packages(w, err)))
+		    (r = record_packages(w, err)) || (r = unpack_begin(in, &w->plan, err)))
 			return r;
 		r = hold_units(w->setup, err);
 		if (!r)
@@ -420,6 +424,8 @@ static int packages_step(struct work *w, struct err *err)
 	/* Also names that the plan found nothing to do for. */
 	if (!r)
 		r = state_list_save(in, STATE_DOUBTFUL, &none, err);
+	if (!r)
+		r = unpack_end(in, err);
 	return r ? r : end_step(in, "packages", w->plan.count, "installed", err);
 }
 
@@ -465,6 +471,19 @@ static int keep_ca(const struct install *in, struct err *err)
 	return file_write_atomic(path, 0644, data, size, err);
 }
 
+/* What a run that was killed behind its commit has not done any more. */
+static int forget_older(struct work *w, struct err *err)
+{
+	struct install *in = &w->in;
+	uint64_t before = 0;
+	int r = 0;
+
+	if ((r = state_kept_before(in, in->index.sequence, &before, err)) ||
+	    (r = state_prune(in, before, err)) || (r = record_squash(in, before, err)))
+		return r;
+	return end_step(in, "commit", 0, "", err);
+}
+
 static int commit_step(struct work *w, struct err *err)
 {
 	CLEANUP(state_committed_release) struct state_committed before = STATE_COMMITTED_INIT;
@@ -477,7 +496,7 @@ static int commit_step(struct work *w, struct err *err)
 		return r;
 	if (before.sequence == in->index.sequence) {
 		r = kept_save_settings(w->setup, err);
-		return r ? r : end_step(in, "commit", 0, "", err);
+		return r ? r : forget_older(w, err);
 	}
 	if ((r = keep_ca(in, err)) || (r = revoked_remember(in, err)) ||
 	    (r = state_commit(in, w->staged.index_sha256, err)) ||
@@ -605,12 +624,20 @@ static int print_results(const struct work *w, struct err *err)
 /* Whatever happens from here on is on record. */
 static int open_records(struct work *w, struct err *err)
 {
+	static const struct strv none = STRV_INIT;
+	char mark[RECORD_MARK_SIZE];
 	int r = journal_open(&w->in, &w->state, err);
 
+	/* Of a rollback or an uninstallation that was killed: forward again from here. */
+	record_mark(w->in.index.sequence, mark);
+	if (r == 0)
+		r = state_list_save(&w->in, mark, &none, err);
+	if (r == 0)
+		r = state_list_save(&w->in, REMOVAL_MARK, &none, err);
 	if (r == 0)
 		r = record_open(&w->in, w->in.index.sequence, &w->record, err);
 	w->in.record = w->record;
-	return r;
+	return r < 0 ? r : rpmtx_make_database(&w->in, err);
 }
 
 /* What was overridden is on record. */
@@ -653,6 +680,7 @@ int cmd_install_run(const struct install_options *o, struct err *err)
 {
 	CLEANUP(work_release) struct work w = { .state = STATE_INIT, .vendor = VENDOR_INIT };
 	struct err second = ERR_INIT;
+	bool changing = false;
 	int r = 0;
 
 	if ((r = prepare(&w, o, err)) || (!w.in.dry_run && (r = state_open(&w.in, &w.state, err))))
@@ -662,8 +690,14 @@ int cmd_install_run(const struct install_options *o, struct err *err)
 		r = install_staged(&w, err);
 	if (r && w.in.journal && journal_fail(w.in.journal, err->msg, &second))
 		err_detail(err, "and %s", second.msg);
+	changing = w.record != NULL;
+	record_free(w.record);
+	w.in.record = w.record = NULL;
+	/* Before anything is taken back: the disk may be full. */
 	if (stage_clear(&w.in, &second) && !r)
 		r = err_set(err, second.code, "%s", second.msg);
+	if (r && changing)
+		restore_failed(&w.in, o->keep_failed, err);
 	if (!r)
 		return print_results(&w, err);
 	if (w.in.json && preflight_count(&w.preflight, PREFLIGHT_PROBLEM) &&
@@ -685,6 +719,10 @@ static const struct cli_option options[] = {
 		       "do what was reviewed, or nothing: the digest that 'plan' printed", false),
 	INSTALL_OPTION(accept_irreversible, CLI_FLAG, "accept-irreversible", NULL,
 		       "go on although the plan has something that cannot be undone", false),
+	INSTALL_OPTION(
+		keep_failed, CLI_FLAG, "keep-failed", NULL,
+		"when it fails, leave what was changed to look at ('rollback' takes it back)",
+		false),
 	INSTALL_OPTION(dry_run, CLI_FLAG, "dry-run", NULL,
 		       "say what would change and change nothing, as 'plan'", false),
 	INSTALL_OPTION(wait, CLI_FLAG, "wait", NULL,

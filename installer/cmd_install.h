@@ -22,6 +22,7 @@ struct install_options {
 	struct cli_list keep_theirs;
 	struct cli_list ignore_preflight;
 	bool accept_irreversible;
+	bool keep_failed;
 	bool dry_run;
 	bool wait;
 	bool unguarded;

@@ -16,6 +16,7 @@
 #include "rootdev.h"
 #include "state.h"
 #include "unit.h"
+#include "unpack.h"
 
 struct uninstall_options {
 	const char *node;
@@ -84,6 +85,7 @@ static int prepare(struct work *w, const struct uninstall_options *o, struct err
 	w->removal = (struct removal){ .in = &w->in,
 				       .entries = &w->entries,
 				       .data = o->remove_data.items,
+				       .mark = REMOVAL_MARK,
 				       .apply = !o->dry_run,
 				       .root_fd = w->root_fd };
 	return r < 0 ? r : removal_check_data(&w->removal, err);
@@ -95,6 +97,8 @@ static int packages(struct removal *removal, struct err *err)
 	int r = removal->apply ? state_log_path(removal->in, "packages", &log, err) : 0;
 
 	r = r < 0 ? r : removal_packages(removal, log, err);
+	if (r == 0 && removal->apply)
+		r = unpack_take_back(removal->in, err);
 	if (r < 0 && log)
 		err_detail(err, "log: %s", log);
 	return r;

@@ -3,7 +3,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "cleanup.h"
+#include "file.h"
 #include "record.h"
 #include "state.h"
 #include "verifier.h"
@@ -18,6 +21,7 @@ struct secret {
 	bool changing;                           /* a step may have changed it */
 	bool differs;                            /* the bundle has another value */
 	bool held;                               /* the cluster has the old value, or had it */
+	bool by_hand;                            /* the operator has changed it there */
 	size_t due;                              /* steps that have still to change it */
 };
 
@@ -206,7 +210,8 @@ static int plan_change(struct setup *setup, const struct service *service,
 		       struct err *refused, struct err *err)
 {
 	if (!v->held.step) {
-		if (!is_accepted(setup->in->accept_change, v->name))
+		s->by_hand = is_accepted(setup->in->accept_change, v->name);
+		if (!s->by_hand)
 			refuse(service, v, refused);
 		return 0;
 	}
@@ -263,6 +268,42 @@ int held_plan(struct setup *setup, bool same_bundle, struct strv *notices, struc
 	return r;
 }
 
+static int copy(const char *from, const char *to, struct err *err)
+{
+	cleanup_free char *text = NULL;
+	size_t size = 0;
+	int r = 0;
+
+	if (access(from, F_OK) == 0)
+		r = file_read(from, 0, ERR_FAILED, &text, &size, err);
+	return r < 0 ? r : file_write_atomic(to, 0600, text ? text : "", size, err);
+}
+
+/* Once: a run that follows a killed one finds the new values already. */
+static int keep(const struct setup *setup, struct err *err)
+{
+	const struct install *in = setup->in;
+	cleanup_free char *remembered = NULL;
+	cleanup_free char *kept = NULL;
+	int r = in->record ? path_join(in->state_dir, REMEMBERED, &remembered, err) : 0;
+
+	if (r < 0 || !in->record)
+		return r;
+	r = record_path(in, record_sequence(in->record), REMEMBERED, &kept, err);
+	return r < 0 || access(kept, F_OK) == 0 ? r : copy(remembered, kept, err);
+}
+
+int held_restore(const struct install *in, uint64_t sequence, struct err *err)
+{
+	cleanup_free char *remembered = NULL;
+	cleanup_free char *kept = NULL;
+	int r = path_join(in->state_dir, REMEMBERED, &remembered, err);
+
+	if (r == 0)
+		r = record_path(in, sequence, REMEMBERED, &kept, err);
+	return r < 0 || access(kept, F_OK) < 0 ? r : copy(kept, remembered, err);
+}
+
 int held_begin(const struct setup *setup, struct err *err)
 {
 	struct held *held = setup->held;
@@ -270,12 +311,13 @@ int held_begin(const struct setup *setup, struct err *err)
 
 	if (held->same)
 		return 0;
+	r = keep(setup, err);
 	for (size_t i = 0; r == 0 && i < held->count; i++) {
 		struct secret *s = &held->secrets[i];
 
 		if (s->held)
 			r = record_add(setup->in->record, RECORD_HELD, s->variable->name, "old",
-				       "new", err);
+				       s->by_hand ? RECORD_HELD_BY_HAND : "new", err);
 		if (r < 0)
 			break;
 		if (s->due)

@@ -28,8 +28,11 @@ int held_plan(struct setup *setup, bool same_bundle, struct strv *notices,
 	      struct err *err) MUST_CHECK;
 void held_free(struct held *held);
 
-/* Remembers the values, and which of them are changing: before the first file is written. */
+/* Remembers the values, and which of them are changing: before the first file is written. What was remembered
+ * before goes with the record. */
 int held_begin(const struct setup *setup, struct err *err) MUST_CHECK;
+/* What was remembered before the record of SEQUENCE was begun is remembered again. */
+int held_restore(const struct install *in, uint64_t sequence, struct err *err) MUST_CHECK;
 /* The steps that are due here: "SERVICE: STEP" each. */
 int held_describe(const struct setup *setup, struct strv *lines, struct err *err) MUST_CHECK;
 /* True when a secret that STEP changes has changed, or may have. */

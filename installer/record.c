@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -15,6 +16,7 @@
 #define RECORD_DIR "record" /* below STATE */
 #define ENTRIES "entries"
 #define FILES "files"
+#define BEGUN "begun"
 #define ENTRIES_BYTES_MAX (16U << 20)
 
 static const char *const kinds[RECORD_KINDS] = {
@@ -122,8 +124,8 @@ bool record_parse(const char *text, mode_t *ret_mode, uid_t *ret_uid, gid_t *ret
 
 /* -- reading -- */
 
-static int record_path(const struct install *in, uint64_t sequence, const char *name, char **ret,
-		       struct err *err)
+int record_path(const struct install *in, uint64_t sequence, const char *name, char **ret,
+		struct err *err)
 {
 	return str_printf(ret, err, "%s/" RECORD_DIR "/%" PRIu64 "/%s", in->state_dir, sequence,
 			  name);
@@ -287,7 +289,57 @@ int record_load_one(const struct install *in, uint64_t sequence, struct record_e
 	return load_one(in, sequence, ret, &size, err);
 }
 
+/* -- its beginning -- */
+
+static int boot_id(char ret[64], struct err *err)
+{
+	cleanup_fclose FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	if (!f || !fgets(ret, 64, f))
+		return err_errno(err, ERR_FAILED, errno, "cannot tell which boot this is");
+	ret[strcspn(ret, "\n")] = '\0';
+	return 0;
+}
+
+static int write_begun(const struct record *record, struct err *err)
+{
+	cleanup_free char *path = NULL;
+	char boot[64] = "", text[128];
+	struct timespec now = { .tv_sec = 0 };
+	int r = record_path(record->in, record->sequence, BEGUN, &path, err);
+
+	if (r < 0 || access(path, F_OK) == 0)
+		return r;
+	r = boot_id(boot, err);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	snprintf(text, sizeof(text), "%s %" PRIu64 "\n", boot,
+		 (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+	return r < 0 ? r : file_write_atomic(path, 0600, text, strlen(text), err);
+}
+
+int record_begun(const struct install *in, uint64_t sequence, uint64_t *ret_us, struct err *err)
+{
+	cleanup_free char *path = NULL;
+	cleanup_free char *text = NULL;
+	char boot[64] = "";
+	int r = record_path(in, sequence, BEGUN, &path, err);
+
+	*ret_us = 0;
+	if (r < 0 || access(path, F_OK) < 0)
+		return r;
+	if ((r = file_read(path, 128, ERR_FAILED, &text, NULL, err)) || (r = boot_id(boot, err)))
+		return r;
+	if (str_starts(text, boot) && sscanf(text + strlen(boot), " %" SCNu64, ret_us) != 1)
+		*ret_us = 0;
+	return 0;
+}
+
 /* -- writing -- */
+
+uint64_t record_sequence(const struct record *record)
+{
+	return record->sequence;
+}
 
 void record_free(struct record *record)
 {
@@ -313,6 +365,8 @@ static int open_entries(struct record *record, struct err *err)
 		r = dir_make(dir, 0700, err);
 	if (r == 0)
 		r = load_one(record->in, record->sequence, &record->entries, &size, err);
+	if (r == 0)
+		r = write_begun(record, err);
 	if (r < 0)
 		return r;
 	record->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -461,18 +515,40 @@ int record_squash(const struct install *in, uint64_t before, struct err *err)
 	return r;
 }
 
+/* At once: entries without what their files held would mislead who reads them (sweep.h knows the name). */
 int record_remove(const struct install *in, uint64_t sequence, struct err *err)
 {
 	cleanup_free char *dir = NULL;
+	cleanup_free char *gone = NULL;
 	int r = str_printf(&dir, err, "%s/" RECORD_DIR "/%" PRIu64, in->state_dir, sequence);
 
-	return r < 0 ? r : tree_remove(dir, err);
+	if (r == 0)
+		r = str_printf(&gone, err, "%s.gone", dir);
+	if (r == 0)
+		r = tree_remove(gone, err);
+	if (r < 0)
+		return r;
+	if (rename(dir, gone) < 0)
+		return errno == ENOENT
+			       ? 0
+			       : err_errno(err, ERR_FAILED, errno, "cannot remove '%s'", dir);
+	return tree_remove(gone, err);
+}
+
+void record_mark(uint64_t sequence, char ret[RECORD_MARK_SIZE])
+{
+	snprintf(ret, RECORD_MARK_SIZE, RECORD_DIR "/%" PRIu64 "/undone", sequence);
 }
 
 int record_remove_all(const struct install *in, struct err *err)
 {
+	CLEANUP(sequences_release) struct sequences all = { .items = NULL };
 	cleanup_free char *dir = NULL;
-	int r = str_printf(&dir, err, "%s/" RECORD_DIR, in->state_dir);
+	int r = list_sequences(in, &all, err);
 
+	for (size_t i = 0; r == 0 && i < all.count; i++)
+		r = record_remove(in, all.items[i], err);
+	if (r == 0)
+		r = str_printf(&dir, err, "%s/" RECORD_DIR, in->state_dir);
 	return r < 0 ? r : tree_remove(dir, err);
 }

@@ -7,6 +7,9 @@
  *	              change is made. A last line that was cut short by a kill counts for nothing:
  *	              its change was not made.
  *	files/PATH    what a file held before (0600)
+ *	begun         when it was begun: the boot, and microseconds of its monotonic clock
+ *	undone        how far a rollback has come (installer/removal.h)
+ *	secrets       STATE/secrets as it was before (installer/held.h)
  *
  * Attributes are text: "MODE:UID:GID" of a directory, "MODE:UID:GID:SHA256" of a file (the mode is
  * octal), ">TARGET" of a symbolic link, "-" of what was not there.
@@ -40,6 +43,8 @@ enum record_kind {
 };
 #define RECORD_KINDS (RECORD_HELD + 1)
 
+#define RECORD_HELD_BY_HAND "by hand" /* the operator has changed it in the cluster */
+
 #define RECORD_UNIT_OFF "off"
 #define RECORD_UNIT_ENABLED "enabled"
 #define RECORD_UNIT_ACTIVE "active"
@@ -70,6 +75,7 @@ struct record; /* of one bundle, open for more */
 int record_open(const struct install *in, uint64_t sequence, struct record **ret,
 		struct err *err) MUST_CHECK;
 void record_free(struct record *record);
+uint64_t record_sequence(const struct record *record);
 
 /*
  * Call it before the change is made. What stands there already is not written again; of an object
@@ -109,6 +115,15 @@ int record_newest(const struct install *in, uint64_t *ret, struct err *err) MUST
 /* That of SEQUENCE alone. */
 int record_load_one(const struct install *in, uint64_t sequence, struct record_entries *ret,
 		    struct err *err) MUST_CHECK;
+/* When the record of SEQUENCE was begun, in microseconds of CLOCK_MONOTONIC; 0: before this boot, or nobody knows. */
+int record_begun(const struct install *in, uint64_t sequence, uint64_t *ret_us,
+		 struct err *err) MUST_CHECK;
+/* Where FILE of that record is ("secrets"); the caller frees. */
+int record_path(const struct install *in, uint64_t sequence, const char *file, char **ret,
+		struct err *err) MUST_CHECK;
+/* The name below STATE of that record's file "undone". */
+#define RECORD_MARK_SIZE 64
+void record_mark(uint64_t sequence, char ret[RECORD_MARK_SIZE]);
 /* Forgets SEQUENCE. */
 int record_remove(const struct install *in, uint64_t sequence, struct err *err) MUST_CHECK;
 /* Where the content of ENTRY's file, as it was, is kept; the caller frees. */

@@ -15,6 +15,7 @@
 #include "plan.h"
 #include "present.h"
 #include "rpmtx.h"
+#include "state.h"
 #include "unit.h"
 
 #define SAVED ".pgha-save" /* behind the name of a file that somebody has changed */
@@ -75,20 +76,25 @@ static int restore_temp(const struct removal *removal, const struct record_entry
 	return r;
 }
 
-static int put_back(const struct removal *removal, const struct record_entry *e, int parent,
-		    const char *name, struct err *err)
+/* What a run that was killed has not renamed into place. */
+static int remove_temp(int parent, const char *name, char **ret_temp, struct err *err)
 {
-	cleanup_free char *temp = NULL;
-	int r = str_printf(&temp, err, ".%s.pgha-new", name);
+	int r = str_printf(ret_temp, err, ".%s.pgha-new", name);
 
-	if (r < 0)
-		return r;
+	if (r == 0 && unlinkat(parent, *ret_temp, 0) < 0 && errno != ENOENT)
+		r = err_errno(err, ERR_FAILED, errno, "cannot remove '%s' beside it", *ret_temp);
+	return r;
+}
+
+static int put_back(const struct removal *removal, const struct record_entry *e, int parent,
+		    const char *name, const char *temp, struct err *err)
+{
+	int r = 0;
+
 	if (!strcmp(e->was, RECORD_ABSENT))
 		return unlinkat(parent, name, 0) < 0 && errno != ENOENT
 			       ? err_errno(err, ERR_FAILED, errno, "cannot remove it")
 			       : 0;
-	if (unlinkat(parent, temp, 0) < 0 && errno != ENOENT)
-		return err_errno(err, ERR_FAILED, errno, "cannot remove '%s' beside it", temp);
 	if (*e->was != '>')
 		r = restore_temp(removal, e, parent, temp, err);
 	else if (symlinkat(e->was + 1, parent, temp) < 0)
@@ -118,11 +124,15 @@ static int take_back(struct removal *removal, const struct record_entry *e, stru
 	const char *name = path_basename(e->object);
 	cleanup_close int parent = -1;
 	cleanup_free char *is = NULL;
+	cleanup_free char *temp = NULL;
 	int r = present_open_parent(removal->root_fd, e->object, &parent, err);
 
 	if (r < 0 || parent < 0)
 		return r;
-	r = present_look(parent, name, &is, err);
+	if (removal->apply)
+		r = remove_temp(parent, name, &temp, err);
+	if (r == 0)
+		r = present_look(parent, name, &is, err);
 	/* Undone already; the attributes count here. */
 	if (r < 0 || !strcmp(is, e->was))
 		return r;
@@ -132,7 +142,7 @@ static int take_back(struct removal *removal, const struct record_entry *e, stru
 	if (r == 0)
 		r = strv_addf(&removal->changes, err, "%s %s",
 			      strcmp(e->was, RECORD_ABSENT) ? "restore" : "remove", e->object);
-	return r < 0 || !removal->apply ? r : put_back(removal, e, parent, name, err);
+	return r < 0 || !removal->apply ? r : put_back(removal, e, parent, name, temp, err);
 }
 
 static int remove_tree(struct removal *removal, const char *path, struct err *err)
@@ -149,9 +159,12 @@ static int remove_tree(struct removal *removal, const char *path, struct err *er
 
 int removal_files(struct removal *removal, struct err *err)
 {
+	CLEANUP(strv_release) struct strv undone = STRV_INIT;
 	const struct record_entries *all = removal->entries;
-	int r = 0;
+	int r = removal->mark ? state_list_load(removal->in, removal->mark, &undone, err) : 0;
 
+	if (r < 0 || undone.count)
+		return r;
 	for (size_t i = all->count; r == 0 && i-- > 0;) {
 		const struct record_entry *e = &all->items[i];
 
@@ -162,13 +175,17 @@ int removal_files(struct removal *removal, struct err *err)
 		if (r < 0)
 			return err_prefix(err, "'%s'", e->object);
 	}
-	return 0;
+	if (r < 0 || !removal->apply || !removal->mark)
+		return r;
+	r = strv_add(&undone, "files", err);
+	return r < 0 ? r : state_list_save(removal->in, removal->mark, &undone, err);
 }
 
 /* -- packages -- */
 
 static int list_packages(struct removal *removal, struct strv *ret, struct err *err)
 {
+	CLEANUP(strv_release) struct strv names = STRV_INIT;
 	const struct record_entries *all = removal->entries;
 	int r = 0;
 
@@ -178,11 +195,12 @@ static int list_packages(struct removal *removal, struct strv *ret, struct err *
 		if (e->kind != RECORD_PACKAGE)
 			continue;
 		if (!strcmp(e->was, RECORD_ABSENT))
-			r = strv_add(ret, e->now, err);
+			r = strv_add(&names, e->object, err);
 		else
 			r = strv_addf(&removal->stays, err, "%s: it was %s before", e->now, e->was);
 	}
-	return r;
+	/* A killed upgrade may have left two of one name. */
+	return r < 0 || !names.count ? r : plan_installed(removal->in, &names, ret, err);
 }
 
 int removal_packages(struct removal *removal, const char *log, struct err *err)
@@ -220,7 +238,7 @@ static bool is_data(const struct removal *removal, const char *path)
 int removal_check_data(const struct removal *removal, struct err *err)
 {
 	for (const char *const *d = removal->data; d && *d; d++) {
-		bool known = false;
+		bool known = !removal->entries->count;
 
 		for (size_t i = 0; !known && i < removal->entries->count; i++)
 			known = removal->entries->items[i].kind == RECORD_DIRECTORY &&

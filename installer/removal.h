@@ -17,6 +17,10 @@ struct removal {
 	const struct record_entries *entries; /* borrowed */
 	const char *const *data;              /* directories that go with all that is in them; ends
 						  with NULL; borrowed */
+	const char *mark;                     /* the list of STATE that remembers that the files
+						  are undone: what a package held goes with it, and
+						  is not put back by a run that follows a killed
+						  one; borrowed, or NULL */
 	bool apply;                           /* or only say it */
 	int root_fd;                          /* borrowed */
 	struct strv changes;                  /* a line for each thing that is undone */
@@ -25,7 +29,9 @@ struct removal {
 
 void removal_release(struct removal *removal);
 
-/* A path of removal->data that is no directory of the record is ERR_USAGE. */
+#define REMOVAL_MARK "undone" /* of an uninstallation; a rollback's is with the record */
+
+/* A path of removal->data that is no directory of the record is ERR_USAGE; without a record none is asked for. */
 int removal_check_data(const struct removal *removal, struct err *err) MUST_CHECK;
 
 /* In this order. LOG gets what the packages' scriptlets say. */

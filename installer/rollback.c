@@ -4,15 +4,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "file.h"
+#include "held.h"
 #include "interrupt.h"
 #include "rpmtx.h"
 #include "unit.h"
+#include "unpack.h"
 
 void rollback_release(struct rollback *r)
 {
@@ -82,13 +85,33 @@ static int load_kept(struct rollback *r, struct err *err)
 	return ret < 0 ? ret : vendor_load(in, &r->vendor, err);
 }
 
+/* Of a transaction that began and did not end, both may be there, and the files be those of either. */
+static int split_package(struct rollback *r, const struct record_entry *e, const struct strv *there,
+			 const struct strv *doubtful, struct strv *former, struct err *err)
+{
+	bool absent = !strcmp(e->was, RECORD_ABSENT);
+	bool in_doubt = strv_has(doubtful, e->now) || strv_has(doubtful, e->was);
+	int ret = 0;
+
+	if (absent)
+		return strv_add(&r->erase, e->now, err);
+	if (strv_has(there, e->was) && !in_doubt && !strv_has(there, e->now))
+		return 0;
+	ret = strv_add(former, e->was, err);
+	/* Put back as an older version, it takes the newer one's place by itself. */
+	if (ret == 0 && strv_has(there, e->was) && strv_has(there, e->now))
+		ret = strv_add(&r->erase, e->now, err);
+	return ret;
+}
+
 /* Those that are not as they were: a transaction that was on record may never have run. */
 static int split_packages(struct rollback *r, struct err *err)
 {
+	CLEANUP(strv_release) struct strv doubtful = STRV_INIT;
 	CLEANUP(strv_release) struct strv former = STRV_INIT;
 	CLEANUP(strv_release) struct strv names = STRV_INIT;
 	CLEANUP(strv_release) struct strv there = STRV_INIT;
-	int ret = 0;
+	int ret = state_list_load(r->in, STATE_DOUBTFUL, &doubtful, err);
 
 	for (size_t i = 0; ret == 0 && i < r->entries.count; i++)
 		if (r->entries.items[i].kind == RECORD_PACKAGE)
@@ -96,19 +119,18 @@ static int split_packages(struct rollback *r, struct err *err)
 	if (ret == 0 && names.count)
 		ret = plan_installed(r->in, &names, &there, err);
 
-	for (size_t i = 0; ret == 0 && i < r->entries.count; i++) {
-		const struct record_entry *e = &r->entries.items[i];
-
-		if (e->kind != RECORD_PACKAGE || strv_has(&there, e->was))
-			continue;
-		ret = strcmp(e->was, RECORD_ABSENT) ? strv_add(&former, e->was, err)
-						    : strv_add(&r->erase, e->now, err);
-	}
+	for (size_t i = 0; ret == 0 && i < r->entries.count; i++)
+		if (r->entries.items[i].kind == RECORD_PACKAGE)
+			ret = split_package(r, &r->entries.items[i], &there, &doubtful, &former,
+					    err);
 	if (ret < 0 || !former.count)
 		return ret;
 	if (r->to)
-		return plan_restore(r->in, &former, &r->back, &r->stay, err);
-	for (size_t i = 0; ret == 0 && i < former.count; i++)
+		ret = plan_restore(r->in, &former, &r->back, &r->stay, err);
+	for (size_t i = 0; ret == 0 && i < r->back.count; i++)
+		if (strv_has(&there, r->back.packages[i].nevra))
+			r->back.packages[i].action = PLAN_REINSTALL;
+	for (size_t i = 0; ret == 0 && !r->to && i < former.count; i++)
 		ret = strv_add(&r->stay, former.items[i], err);
 	return ret;
 }
@@ -139,13 +161,15 @@ static int check_links(const struct rollback *r, struct err *err)
 	return 0;
 }
 
-/* The former files would not fit what the cluster has now. */
+/* The former files would not fit what the cluster has now. Before the commit it has it by hand only. */
 static int check_held(const struct rollback *r, struct err *err)
 {
+	bool committed = r->from == r->committed.sequence;
 	int ret = 0;
 
 	for (size_t i = 0; i < r->entries.count; i++) {
-		if (r->entries.items[i].kind != RECORD_HELD)
+		if (r->entries.items[i].kind != RECORD_HELD ||
+		    (!committed && strcmp(r->entries.items[i].now, RECORD_HELD_BY_HAND) != 0))
 			continue;
 		if (ret == 0)
 			ret = err_set(err, ERR_CONFIG,
@@ -177,6 +201,22 @@ int rollback_open(struct install *in, struct rollback *ret, struct err *err)
 
 /* -- doing it -- */
 
+/* Killed from here on, the next rollback puts them back again. */
+static int doubt(const struct rollback *r, struct err *err)
+{
+	CLEANUP(strv_release) struct strv names = STRV_INIT;
+	int ret = state_list_load(r->in, STATE_DOUBTFUL, &names, err);
+
+	for (size_t i = 0; ret == 0 && i < r->back.count; i++)
+		if (!strv_has(&names, r->back.packages[i].nevra))
+			ret = strv_add(&names, r->back.packages[i].nevra, err);
+	if (ret == 0)
+		ret = state_list_save(r->in, STATE_DOUBTFUL, &names, err);
+	if (ret == 0)
+		ret = unpack_clean(r->in, err);
+	return ret < 0 ? ret : unpack_begin(r->in, &r->back, err);
+}
+
 static int packages(struct rollback *r, bool apply, struct strv *changes, struct strv *stays,
 		    struct err *err)
 {
@@ -200,6 +240,8 @@ static int packages(struct rollback *r, bool apply, struct strv *changes, struct
 	ret = rpmtx_back(r->in, &there, &r->back, &r->vendor, true, NULL, err);
 	if (ret == 0 && apply)
 		ret = state_log_path(r->in, "rollback", &log, err);
+	if (ret == 0 && apply)
+		ret = doubt(r, err);
 	if (ret == 0 && apply) {
 		ret = rpmtx_back(r->in, &there, &r->back, &r->vendor, false, log, err);
 		if (ret < 0)
@@ -208,15 +250,30 @@ static int packages(struct rollback *r, bool apply, struct strv *changes, struct
 	return ret;
 }
 
-/* What runs has read what is gone now. */
+static bool ran_before(const struct rollback *r, const char *unit)
+{
+	for (size_t i = 0; i < r->entries.count; i++)
+		if (r->entries.items[i].kind == RECORD_UNIT &&
+		    !strcmp(r->entries.items[i].object, unit))
+			return strstr(r->entries.items[i].was, RECORD_UNIT_ACTIVE) != NULL;
+	return false;
+}
+
+/* What has started since has read what is gone now. */
 static int restart(const struct rollback *r, bool apply, struct strv *changes, struct err *err)
 {
-	int ret = apply ? unit_reload_manager(r->in, err) : 0;
+	uint64_t since_us = 0;
+	int ret = record_begun(r->in, r->from, &since_us, err);
 
-	for (size_t i = 0; ret == 0 && i < r->all.count; i++)
+	if (ret == 0 && apply)
+		ret = unit_reload_manager(r->in, err);
+	for (size_t i = 0; ret == 0 && i < r->all.count; i++) {
+		const char *unit = r->all.items[i].object;
+
 		if (r->all.items[i].kind == RECORD_UNIT)
-			ret = unit_restart_active(r->in, r->all.items[i].object, apply, changes,
-						  err);
+			ret = unit_bring_back(r->in, unit, ran_before(r, unit), since_us, apply,
+					      changes, err);
+	}
 	return ret;
 }
 
@@ -229,19 +286,27 @@ static int forget(const struct rollback *r, struct err *err)
 	int ret = state_list_save(r->in, STATE_DOUBTFUL, &none, err);
 
 	if (ret == 0)
+		ret = unpack_end(r->in, err);
+	if (ret == 0)
 		ret = path_join(r->in->state_dir, "changed", &marks, err);
 	if (ret == 0)
 		ret = tree_remove(marks, err);
 	if (ret < 0)
 		return ret;
+	/* Of the first installation nothing stays but its logs. */
+	if (!r->to)
+		return state_forget(r->in, err);
 
-	if (r->to && r->to != r->committed.sequence)
+	if (r->to != r->committed.sequence)
 		ret = state_commit_again(r->in, r->to, r->index_sha256, err);
 	if (ret == 0)
-		ret = record_remove(r->in, r->from, err);
+		ret = held_restore(r->in, r->from, err);
 	if (ret == 0)
 		ret = state_kept_path(r->in, r->from, &kept, err);
-	return ret < 0 ? ret : tree_remove(kept, err);
+	if (ret == 0)
+		ret = tree_remove(kept, err);
+	/* As long as it is there, the next rollback ends this one. */
+	return ret < 0 ? ret : record_remove(r->in, r->from, err);
 }
 
 /* What librpm refuses is known before anything is changed. */
@@ -256,15 +321,21 @@ static int try_packages(struct rollback *r, struct err *err)
 int rollback_run(struct rollback *r, bool apply, struct strv *changes, struct strv *stays,
 		 struct err *err)
 {
-	struct removal removal = {
-		.in = r->in, .entries = &r->entries, .apply = apply, .root_fd = r->root_fd
-	};
+	char mark[RECORD_MARK_SIZE];
+	struct removal removal = { .in = r->in,
+				   .entries = &r->entries,
+				   .mark = mark,
+				   .apply = apply,
+				   .root_fd = r->root_fd };
 	int ret = 0;
 
+	record_mark(r->from, mark);
 	if ((ret = interrupt_check(err)) || (ret = try_packages(r, err)) ||
 	    (ret = removal_units(&removal, err)) || (ret = removal_files(&removal, err)))
 		goto out;
 	ret = packages(r, apply, &removal.changes, &removal.stays, err);
+	if (ret == 0 && apply)
+		ret = unpack_take_back(r->in, err);
 	if (ret == 0)
 		ret = removal_directories(&removal, err);
 	if (ret == 0)

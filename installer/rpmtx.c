@@ -21,6 +21,8 @@
 #include "cleanup.h"
 #include "file.h"
 #include "progress.h"
+#include "record.h"
+#include "state.h"
 
 #define DBPATH_FALLBACK "/var/lib/rpm"
 #define DESCRIPTORS 1024 /* what systemd gives a service */
@@ -90,6 +92,50 @@ bool rpmtx_has_database(const struct install *in)
 	}
 	free(dbpath);
 	return found;
+}
+
+#define MAKING "rpmdb" /* of STATE: there while the database is made */
+
+int rpmtx_make_database(const struct install *in, struct err *err)
+{
+	static const struct strv none = STRV_INIT;
+	CLEANUP(strv_release) struct strv mark = STRV_INIT;
+	CLEANUP(ts_free) rpmts ts = NULL;
+	int r = rpmtx_configure(in, err);
+
+	if (r < 0 || rpmtx_has_database(in))
+		return r;
+	r = strv_add(&mark, "making", err);
+	if (r == 0)
+		r = state_list_save(in, MAKING, &mark, err);
+	if (r < 0)
+		return r;
+	ts = rpmtsCreate();
+	if (rpmtsSetRootDir(ts, in->root) || rpmtsInitDB(ts, 0644))
+		return err_set(err, ERR_FAILED, "librpm cannot make a database below '%.200s'",
+			       in->root);
+	rpmtsCloseDB(ts);
+	return state_list_save(in, MAKING, &none, err);
+}
+
+int rpmtx_drop_half(const struct install *in, struct err *err)
+{
+	static const struct strv none = STRV_INIT;
+	CLEANUP(strv_release) struct strv mark = STRV_INIT;
+	cleanup_free char *dir = NULL;
+	char *dbpath = NULL;
+	int r = state_list_load(in, MAKING, &mark, err);
+
+	if (r == 0 && mark.count)
+		r = rpmtx_configure(in, err);
+	if (r < 0 || !mark.count)
+		return r;
+	dbpath = rpmExpand("%{_dbpath}", NULL);
+	r = install_path(in, dbpath, &dir, err);
+	free(dbpath);
+	if (r == 0)
+		r = tree_remove(dir, err);
+	return r < 0 ? r : state_list_save(in, MAKING, &none, err);
 }
 
 void rpmtx_hold_signals(sigset_t *ret_old)
@@ -282,6 +328,22 @@ static int add_erasure(rpmts ts, const char *nevra, struct err *err)
 	return 0;
 }
 
+/* A killed transaction may have left the one that it was to replace in the database, beside the new one. */
+static int add_duplicate(const struct run *run, rpmts ts, const struct plan_package *p,
+			 struct err *err)
+{
+	cleanup_free char *name = NULL;
+	const char *was = NULL;
+	int r = p->action == PLAN_REINSTALL ? plan_nevra_name(p->nevra, &name, err) : 0;
+
+	if (r < 0 || !name)
+		return r;
+	was = record_was(run->in->record, RECORD_PACKAGE, name);
+	return was && strcmp(was, RECORD_ABSENT) != 0 && strcmp(was, p->nevra) != 0
+		       ? add_erasure(ts, was, err)
+		       : 0;
+}
+
 static void add_complaints(const struct run *run, struct err *err)
 {
 	for (size_t i = 0; i < run->complaints.count; i++)
@@ -337,8 +399,11 @@ static int run_transaction(struct run *run, rpmts ts, struct err *err)
 	int rc = 0;
 	int r = 0;
 
-	for (size_t i = 0; !r && i < plan->count; i++)
+	for (size_t i = 0; !r && i < plan->count; i++) {
 		r = add_element(run, ts, &plan->packages[i], err);
+		if (!r)
+			r = add_duplicate(run, ts, &plan->packages[i], err);
+	}
 	for (size_t i = 0; !r && run->erase && i < run->erase->count; i++)
 		r = add_erasure(ts, run->erase->items[i], err);
 	if (r) {

@@ -22,6 +22,11 @@ int rpmtx_configure(const struct install *in, struct err *err) MUST_CHECK;
 /* Whether the root has an rpm database yet: opening one makes it. After rpmtx_configure(). */
 bool rpmtx_has_database(const struct install *in);
 
+/* Makes one where there is none (another root), so that a run that is killed meanwhile leaves none that nobody can read: the next
+ * one removes it, with rpmtx_drop_half(), before anything reads it. */
+int rpmtx_make_database(const struct install *in, struct err *err) MUST_CHECK;
+int rpmtx_drop_half(const struct install *in, struct err *err) MUST_CHECK;
+
 /*
  * librpm before 4.19 puts its own handlers in place while its database is open and ends the process
  * from there. Between these two a signal waits: it reaches our handler afterwards.

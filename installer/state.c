@@ -14,7 +14,9 @@
 #include "clock.h"
 #include "file.h"
 #include "progress.h"
+#include "record.h"
 #include "schema.h"
+#include "sweep.h"
 #include "yaml.h"
 
 #define LIST_BYTES_MAX (1U << 20)
@@ -127,7 +129,7 @@ int state_open(struct install *in, struct state *st, struct err *err)
 	}
 	st->dir_fd = steal_fd(&dir_fd);
 	in->journal = &st->journal;
-	return 0;
+	return sweep_state(in, err);
 }
 
 int journal_open(const struct install *in, struct state *st, struct err *err)
@@ -391,8 +393,11 @@ int state_forget(const struct install *in, struct err *err)
 	static const char *const stay[] = { "journal", "log", "committed" };
 	CLEANUP(strv_release) struct strv names = STRV_INIT;
 	cleanup_free char *committed = NULL;
-	int r = dir_list(in->state_dir, &names, err);
+	/* Half of a record would mislead the next installation. */
+	int r = record_remove_all(in, err);
 
+	if (r == 0)
+		r = dir_list(in->state_dir, &names, err);
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
 		cleanup_free char *path = NULL;
 		bool stays = false;

@@ -11,6 +11,9 @@
  *	secrets              verifiers of this node's secrets (installer/held.h)
  *	revoked              serial numbers of certificates that a bundle's list has named
  *	packages             names of the packages whose transaction has begun and not ended
+ *	rpmdb                there while librpm makes its database in an empty root
+ *	unpacking            the paths that this transaction brings (installer/unpack.h)
+ *	undone               how far an uninstallation has come (installer/removal.h)
  *	ca.crt               the cluster's CA, as given at the first installation
  *	log/, staging/
  *
@@ -63,8 +66,9 @@ struct state {
 	}
 
 /*
- * Makes STATE where it is missing and locks it (in->journal is borrowed from ST). ERR_FAILED when
- * another installer holds the lock. Release with state_close().
+ * Makes STATE where it is missing and locks it (in->journal is borrowed from ST), and removes what a
+ * killed run has left half written there. ERR_FAILED when another installer holds the lock. Release with
+ * state_close().
  */
 int state_open(struct install *in, struct state *st, struct err *err) MUST_CHECK;
 /* From here on the node is changed: opens STATE/journal and writes the lines that waited. */

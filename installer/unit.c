@@ -2,6 +2,8 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -240,9 +242,10 @@ static int record_unit(struct setup *setup, const struct service_unit *unit,
 	const char *was = record_words(state->enabled, state->running);
 	const char *now = record_words(state->enabled || unit->enable, state->running || starts);
 
+	/* One that runs already is noted too: a rollback sees to it that it does again. */
 	return strcmp(was, now)
 		       ? record_add(setup->in->record, RECORD_UNIT, unit->name, was, now, err)
-		       : 0;
+		       : record_note(setup->in->record, RECORD_UNIT, unit->name, was, err);
 }
 
 static int turn_unit(struct turn *turn, const struct service_unit *unit, struct strv *changes,
@@ -422,16 +425,39 @@ int unit_take_back(const struct install *in, const char *unit, const char *was, 
 	return r;
 }
 
-int unit_restart_active(const struct install *in, const char *unit, bool apply,
-			struct strv *changes, struct err *err)
+static int changed_since(const char *unit, uint64_t since_us, bool *ret, struct err *err)
 {
-	const char *is = NULL;
-	int r = unit_words(in, unit, &is, err);
+	const char *const argv[] = {
+		"systemctl", "show", "--property=StateChangeTimestampMonotonic", "--", unit, NULL
+	};
+	cleanup_free char *text = NULL;
+	uint64_t us = 0;
+	int r = systemctl(argv, QUICK_MS, &text, err);
 
-	if (r < 0 || !strstr(is, RECORD_UNIT_ACTIVE))
+	*ret = r == 0 &&
+	       (sscanf(text, "StateChangeTimestampMonotonic=%" SCNu64, &us) != 1 || us >= since_us);
+	return r;
+}
+
+int unit_bring_back(const struct install *in, const char *unit, bool ran, uint64_t since_us,
+		    bool apply, struct strv *changes, struct err *err)
+{
+	const char *const reset[] = { "systemctl", "reset-failed", "--", unit, NULL };
+	struct state state = { .running = false };
+	const char *verb = "restart";
+	bool changed = true;
+	int r = install_is_live(in) ? look(unit, &state, err) : 0;
+
+	if (r == 0 && state.running)
+		r = changed_since(unit, since_us, &changed, err);
+	if (r < 0 || (state.running ? !changed : !ran) || !install_is_live(in))
 		return r;
-	r = strv_addf(changes, err, "restart %s", unit);
-	return r < 0 || !apply ? r : of_unit(in, "restart", unit, err);
+	if (!state.running)
+		verb = "start";
+	r = strv_addf(changes, err, "%s %s", verb, unit);
+	if (r == 0 && apply && state.failed)
+		r = systemctl(reset, QUICK_MS, NULL, err);
+	return r < 0 || !apply ? r : of_unit(in, verb, unit, err);
 }
 
 int unit_reload_manager(const struct install *in, struct err *err)

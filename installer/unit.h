@@ -33,9 +33,12 @@ int unit_restart_due(struct setup *setup, struct strv *changes, struct err *err)
 int unit_take_back(const struct install *in, const char *unit, const char *was, bool apply,
 		   struct strv *changes, struct err *err) MUST_CHECK;
 
-/* Restarts UNIT if it runs. Nothing in another root. */
-int unit_restart_active(const struct install *in, const char *unit, bool apply,
-			struct strv *changes, struct err *err) MUST_CHECK;
+/*
+ * UNIT goes on with what it had before, which is back: one that runs and has started or reloaded after SINCE_US (CLOCK_MONOTONIC; 0:
+ * who knows) is restarted, and one that ran (RAN) and does not is started. Nothing in another root.
+ */
+int unit_bring_back(const struct install *in, const char *unit, bool ran, uint64_t since_us,
+		    bool apply, struct strv *changes, struct err *err) MUST_CHECK;
 
 /* What UNIT is now, in the same words; in another root than "/" it is never active. */
 int unit_words(const struct install *in, const char *unit, const char **ret,

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "restore.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "progress.h"
+#include "rollback.h"
+#include "state.h"
+
+/* Behind the reason, in the same line; what does not fit is in the journal. */
+static void tell(struct err *failure, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void tell(struct err *failure, const char *fmt, ...)
+{
+	size_t len = strlen(failure->msg);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(failure->msg + len, sizeof(failure->msg) - len, fmt, ap);
+	va_end(ap);
+}
+
+static int take_back(struct install *in, struct rollback *back, struct strv *stays, struct err *err)
+{
+	CLEANUP(strv_release) struct strv changes = STRV_INIT;
+	char text[64];
+	int r = rollback_open(in, back, err);
+
+	snprintf(text, sizeof(text), "sequence %" PRIu64, back->from);
+	if (r == 0)
+		r = install_step_begin(in, "rollback", text, err);
+	if (r == 0)
+		r = rollback_run(back, true, &changes, stays, err);
+	snprintf(text, sizeof(text), "%zu undone", changes.count);
+	return r < 0 ? r : install_step_end(in, "rollback", text, err);
+}
+
+void restore_failed(const struct install *in, bool keep, struct err *failure)
+{
+	CLEANUP(install_release)
+	struct install again = { .node = in->node, .root = in->root, .journal = in->journal };
+	CLEANUP(state_committed_release) struct state_committed last = STATE_COMMITTED_INIT;
+	CLEANUP(rollback_release) struct rollback back = ROLLBACK_INIT;
+	CLEANUP(strv_release) struct strv stays = STRV_INIT;
+	struct err err = ERR_INIT;
+	int r = 0;
+
+	if (failure->code == ERR_INTERRUPTED)
+		return;
+	r = state_committed_load(in, &last, &err);
+	if (r == 0 && last.sequence == in->index.sequence) {
+		tell(failure, "; sequence %" PRIu64 " stays installed: run the same again",
+		     last.sequence);
+		return;
+	}
+	if (r == 0 && keep) {
+		tell(failure,
+		     "; what was changed stays: 'pgha-install rollback --node %s' takes it back",
+		     in->node);
+		return;
+	}
+	if (r == 0)
+		r = install_init(&again, &err);
+	if (r == 0)
+		r = take_back(&again, &back, &stays, &err);
+	for (size_t i = 0; i < stays.count; i++)
+		notice("stays: %s", stays.items[i]);
+	if (r < 0) {
+		warning("the earlier state is not back: %s", err.msg);
+		tell(failure,
+		     "; the earlier state is not back: 'pgha-install rollback --node %s' goes on "
+		     "with it",
+		     in->node);
+	} else if (back.to) {
+		tell(failure, "; the earlier state is back: sequence %" PRIu64, back.to);
+	} else {
+		tell(failure, "; the earlier state is back: nothing is installed");
+	}
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An installation that failed before its commit takes back what it has changed, as `rollback` would. */
+#ifndef PGHA_RESTORE_H
+#define PGHA_RESTORE_H
+
+#include <stdbool.h>
+
+#include "err.h"
+#include "install.h"
+
+/*
+ * After IN's installation has ended with FAILURE, whose message gets what became of the node. IN's record is closed and its staging
+ * directory is empty; its journal is open. With KEEP nothing is taken back. Neither is it after an interruption (the next run goes on),
+ * nor when IN's bundle is the committed one (the next run repairs).
+ */
+void restore_failed(const struct install *in, bool keep, struct err *failure);
+
+#endif

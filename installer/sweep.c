@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sweep.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cleanup.h"
+#include "file.h"
+
+/* As file_write_atomic() names what it has not finished. */
+static bool is_temporary(const char *name)
+{
+	const char *tail = strstr(name, ".tmp-");
+
+	return tail && strlen(tail) == strlen(".tmp-XXXXXX");
+}
+
+static bool is_half(const char *name)
+{
+	return str_ends(name, ".new") || str_ends(name, ".gone");
+}
+
+/* Goes through DIR with all that is below it when DEEP. */
+static int sweep(const char *dir, bool (*is_left)(const char *name), bool deep, struct err *err)
+{
+	CLEANUP(strv_release) struct strv names = STRV_INIT;
+	struct stat st;
+	int r = 0;
+
+	if (lstat(dir, &st) < 0)
+		return errno == ENOENT
+			       ? 0
+			       : err_errno(err, ERR_FAILED, errno, "cannot look at '%s'", dir);
+	if (!S_ISDIR(st.st_mode))
+		return 0;
+	r = dir_list(dir, &names, err);
+	for (size_t i = 0; r == 0 && i < names.count; i++) {
+		cleanup_free char *path = NULL;
+
+		r = path_join(dir, names.items[i], &path, err);
+		if (r == 0 && is_left(names.items[i]))
+			r = tree_remove(path, err);
+		else if (r == 0 && deep)
+			r = sweep(path, is_left, deep, err);
+	}
+	return r;
+}
+
+int sweep_state(const struct install *in, struct err *err)
+{
+	static const struct {
+		const char *name;
+		bool (*is_left)(const char *name);
+		bool deep;
+	} places[] = {
+		{ ".", is_temporary, false },       { "bundles", is_half, false },
+		{ "bundles", is_temporary, true },  { "record", is_half, false },
+		{ "record", is_temporary, true },   { "previous", is_temporary, true },
+		{ "changed", is_temporary, false },
+	};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(places); i++) {
+		cleanup_free char *dir = NULL;
+
+		r = path_join(in->state_dir, places[i].name, &dir, err);
+		if (r == 0)
+			r = sweep(dir, places[i].is_left, places[i].deep, err);
+	}
+	return r;
+}

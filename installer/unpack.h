@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What librpm leaves behind when it is killed: files that it has not renamed yet ("NAME;6b020dad"), and files of packages that its
+ * database does not know. STATE/unpacking has the paths of a transaction that has begun, until it has ended or was taken back.
+ */
+#ifndef PGHA_UNPACK_H
+#define PGHA_UNPACK_H
+
+#include "err.h"
+#include "install.h"
+#include "plan.h"
+#include "str.h"
+
+/* Before PLAN's transaction: notes the paths that its packages bring, and which of them are there. Of a transaction that
+ * was killed what was new stays new. */
+int unpack_begin(const struct install *in, const struct plan *plan, struct err *err) MUST_CHECK;
+/* Removes the files that were not renamed. Nothing without STATE/unpacking. */
+int unpack_clean(const struct install *in, struct err *err) MUST_CHECK;
+/* After the packages were taken back: removes also what was new and is no package's. */
+int unpack_take_back(const struct install *in, struct err *err) MUST_CHECK;
+/* It ended well, or was taken back. */
+int unpack_end(const struct install *in, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What survives: an installation, its successor, a rollback and an uninstallation, killed at each point where they reach the disk or
+# start a process; the machine itself, killed at random instants; and everything that can fail, failing. Each case begins
+# with a machine of its own, in the same state, and its end is compared with that of a run that nobody disturbed. Needs root;
+# build/soak keeps logs and results.
+#
+#	soak.sh [--sample N] [--only PATTERN] [--parts 'kills faults']
+#
+# SEED=N repeats the random choices, which are printed. With --sample N cases of each kind are taken at random.
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/lab/common.sh
+. "$here/common.sh"
+# shellcheck source=tests/lab/machines.sh
+. "$here/machines.sh"
+# shellcheck source=tests/lab/prepare.sh
+. "$here/prepare.sh"
+# shellcheck source=tests/lab/demo.sh
+. "$here/demo.sh"
+# shellcheck source=tests/lab/soak/scene.sh
+. "$here/soak/scene.sh"
+# shellcheck source=tests/lab/soak/cases.sh
+. "$here/soak/cases.sh"
+# shellcheck source=tests/lab/soak/faults.sh
+. "$here/soak/faults.sh"
+need_root soak
+
+DEMO=$LAB_TOP/build/soak
+LAB_SECRETS=$DEMO/secrets
+LAB_TOPOLOGY=$here/soak/topology.yaml
+LAB_STATE=$(mktemp -d /var/tmp/pgha-soak-XXXXXX)
+SEED=${SEED:-$((SRANDOM % 1000000))}
+sample='' only='' parts='kills faults'
+read -r NODE ADDRESS _ < <("$here/topology.py" "$LAB_TOPOLOGY")
+
+cleanup() {
+	local status=$?
+	trap - EXIT
+	[[ -z ${LAB_RUN:-} ]] || serve_stop "$LAB_RUN"
+	lab_down || status=1
+	rm -rf --one-file-system "$LAB_STATE"
+	exit "$status"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+while (($# > 0)); do
+	case $1 in
+	--sample | --only | --parts)
+		declare "${1#--}=${2:?}"
+		shift
+		;;
+	*)
+		log "unknown option '$1'"
+		exit 2
+		;;
+	esac
+	shift
+done
+
+main() {
+	lab_begin
+	scene_build
+	lab_need_inotify 1
+	lab_net_up
+	log "SEED=$SEED"
+	cases_run
+}
+main

@@ -1,0 +1,121 @@
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016
+# SPDX-License-Identifier: Apache-2.0
+#
+# The fault table of the soak test: what can fail does, in a first installation and in its successor. The run ends with a reason in one
+# line, and the machine is what it was before, but for what the run says that it leaves. Sourced by soak.sh after cases.sh.
+
+# NAME|STATUS|REASON|what is done before: a line for /run/drill/SCRIPTLET, a point, or a function.
+FAULTS=(
+	'%pre fails|1|PREIN|drill pre exit 1'
+	'%pre fails in the middle|1|PREIN|drill pre false; exit 3'
+	'%post fails|1|POSTIN|drill post exit 1'
+	'%post is killed|1|POSTIN|drill post kill -KILL $$'
+	'%posttrans fails|1|POSTTRANS|drill posttrans exit 1'
+	'the port is taken|6|port|fault_listen'
+	'the port is taken while packages are installed|8|redis.service|drill posttrans systemd-run --quiet --unit=taker --socket-property=ListenStream=@ADDRESS@:6379 cat'
+	'the unit does not come up|8|drill|drill start exit 1'
+	'the unit cannot be executed|8|drill|fault_noexec'
+	'the node probe does not hold|8|drill is well|drill probe :'
+	'no groupadd|[16]|groupadd|fault_missing groupadd'
+	'/etc cannot be written|[16]|Read-only|fault_readonly'
+	'/etc cannot be written, from the files on|[16]|Read-only|drill posttrans mount --bind /etc /etc; mount -o remount,ro,bind /etc'
+	'no systemctl, from the packages on|[168]|systemctl|drill posttrans mv /usr/bin/systemctl /usr/bin/systemctl.away'
+)
+
+cases_faults() {
+	local verb line name status reason act
+	for verb in install upgrade; do
+		for line in "${FAULTS[@]}"; do
+			IFS='|' read -r name status reason act <<<"$line"
+			! grep -qvE -- "${only:-.}" <<<"fault $verb $name" || continue
+			case_fault "$verb" "$name" "$status" "$reason" "$act"
+		done
+		cases_full "$verb"
+	done
+}
+
+# --- what is done to the machine --------------------------------------------------------------------------
+
+# drill SCRIPTLET LINE: what it does besides its work.
+fault_drill() {
+	printf '%s\n' "${*:2}" | sed "s/@ADDRESS@/$ADDRESS/" |
+		machine_exec "$NODE" sh -c 'mkdir -p /run/drill; cat >"/run/drill/$0"' "$1"
+}
+fault_listen() {
+	machine_exec "$NODE" sh -c "systemctl stop redis 2>/dev/null; systemd-run --quiet --unit=taker \\
+		--socket-property=ListenStream=$ADDRESS:6379 cat" </dev/null
+}
+fault_noexec() { fault_drill posttrans 'chmod 0644 /usr/libexec/drill'; }
+fault_readonly() { machine_exec "$NODE" sh -c 'mount --bind /etc /etc && mount -o remount,ro,bind /etc' </dev/null; }
+fault_missing() { machine_exec "$NODE" mv "/usr/sbin/$1" "/usr/sbin/$1.away" </dev/null; }
+
+# All of that is gone, and with it what was not the installer's to mend.
+fault_end() {
+	# shellcheck disable=SC2016 # the machine's shell expands it
+	machine_exec "$NODE" sh -c 'rm -rf /run/drill /ballast; systemctl stop taker.socket taker.service 2>/dev/null; ! mountpoint -q /etc || umount /etc
+		for file in /usr/sbin/groupadd /usr/bin/systemctl; do [ ! -e $file.away ] || mv $file.away $file; done
+		systemctl reset-failed' </dev/null
+}
+
+# --- judging ----------------------------------------------------------------------------------------------
+
+# What a failed run may leave: accounts, data, logs, and the memory that it had a try.
+fault_promised() {
+	grep -vE '^(passwd|shadow|group) |^rpmdb |^verify .* /etc/(passwd|group|g?shadow|sub[ug]id)-?$|^state (\.|\./journal|\./log) |/var/lib/(redis|drill)( |$)|\./changed ' "$1"
+}
+
+# back_again VERB SNAPSHOT: prints what differs from before.
+back_again() { diff <(fault_promised "$DEMO/before.$1") <(fault_promised "$2"); }
+
+# case_fault VERB NAME STATUS REASON ACT [SETTING…]
+case_fault() {
+	local verb=$1 name=$2 want=$3 reason=$4 act=$5 status=0 log good=true seen='' line='' end=before
+	log=$DEMO/log/fault-$verb-${name//[^a-z0-9]/-}
+	case_start=$SECONDS
+	scene_machine "${BEGINS[$verb]}"
+	# shellcheck disable=SC2086 # words
+	if [[ $act == drill\ * ]]; then fault_drill ${act#drill }; elif [[ $act ]]; then $act; fi
+	verb_command "$verb" "${@:6}" >"$log" 2>&1 || status=$?
+	line=$(grep '^pgha-install: ' "$log" | tail -n 1)
+	# shellcheck disable=SC2053 # a pattern
+	[[ $status == $want ]] || { good=false seen="ended with $status, not $want;"; }
+	grep -qE "$reason" "$log" || { good=false seen+=" '$reason' is not told;"; }
+	fault_end
+	# What was in the way of the restoring too is gone now.
+	if [[ $line == *'is not back'* ]]; then
+		scene_command rollback >>"$log" 2>&1 || { good=false seen+=" rollback ended with $?;"; }
+	elif ((status == 0)) || [[ $line == *'stays installed'* ]]; then
+		end=''
+	fi
+	scene_snapshot >"$log.snap"
+	: >"$log.diff"
+	if [[ $end ]] && ! back_again "$verb" "$log.snap" >"$log.diff"; then
+		good=false seen+=" $(grep -c '^[<>]' "$log.diff") lines differ from before;"
+	fi
+	# The same run comes to its end then.
+	status=0
+	verb_command "$verb" >>"$log" 2>&1 || status=$?
+	((status == 0)) || { good=false seen+=" the run after it ended with $status;"; }
+	scene_snapshot >"$log.snap"
+	if ! diff <(fault_promised "$DEMO/after.$verb") <(fault_promised "$log.snap") >"$log.diff2"; then
+		good=false seen+=" $(grep -c '^[<>]' "$log.diff2") lines differ after that"
+	fi
+	case_result "fault, $verb" "$name" "$good" "${seen:-${line#pgha-install: }}"
+}
+
+# --- a disk that is full, from the beginning of each step ---------------------------------------------------
+
+# The points with which steps begin: lines of the journal come in pairs.
+full_points() {
+	awk '$2 == "fsync" && $3 ~ /\/journal$/ { n++; print $1 }' "$DEMO/points.$1"
+}
+
+cases_full() {
+	local verb=$1 number
+	[[ "fault $verb disk full" =~ ${only:-.} ]] || return 0
+	SCENE_DISK=400m
+	while read -r number <&3; do
+		case_fault "$verb" "the disk is full from point $number on" '[0168]' '' '' "POINT_AT=$number" POINT_DO=fill
+	done 3< <(full_points "$verb" | { if [[ $sample ]]; then shuf -n 2 --random-source=<(yes "$SEED"); else cat; fi; })
+	SCENE_DISK=''
+}
