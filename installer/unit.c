@@ -15,7 +15,6 @@
 
 #define QUICK_MS 60000
 #define START_MS 600000 /* the units' own TimeoutStartSec ends it before */
-#define JOURNAL_LINES "15"
 
 /* What systemd says about a unit. */
 struct state {
@@ -84,27 +83,6 @@ static int look(const char *unit, struct state *ret, struct err *err)
 		.outdated = PROPERTY(text, "NeedDaemonReload", "yes"),
 	};
 	return 0;
-}
-
-void unit_journal(const struct setup_service *service, struct err *err)
-{
-	SERVICE_EACH(struct service_unit, unit, service->service->units)
-	{
-		CLEANUP(proc_result_release) struct proc_result res = PROC_RESULT_INIT;
-		const char *const argv[] = { "journalctl", "--no-pager",  "--quiet",
-					     "--lines",    JOURNAL_LINES, "--output=short",
-					     "--unit",     unit->name,    NULL };
-		const struct proc proc = { .argv = argv, .timeout_ms = QUICK_MS };
-		struct err ignored = ERR_INIT; /* no journal: the failure itself is told */
-		char *save = NULL;
-
-		if (proc_run(&proc, &res, &ignored) < 0 || res.status || !res.out.len)
-			continue;
-		err_detail(err, "the journal of %s:", unit->name);
-		for (char *l = strtok_r(res.out.buf, "\n", &save); l;
-		     l = strtok_r(NULL, "\n", &save))
-			err_detail(err, "  %s", l);
-	}
 }
 
 /* --- what is done to one unit --------------------------------------------------------------- */

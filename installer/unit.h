@@ -47,7 +47,9 @@ int unit_words(const struct install *in, const char *unit, const char **ret,
 /* daemon-reload, after units' files have changed. Nothing in another root. */
 int unit_reload_manager(const struct install *in, struct err *err) MUST_CHECK;
 
-/* Appends the last journal lines of the service's units to ERR's details. */
+/* Appends the last journal lines of the service's units to ERR's details, their secrets masked. */
 void unit_journal(const struct setup_service *service, struct err *err);
+/* Replaces the secrets of this node in LINE. */
+void unit_mask_secrets(const struct setup *setup, char *line);
 
 #endif

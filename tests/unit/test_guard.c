@@ -4,6 +4,8 @@
 
 #include "guard.h"
 
+#include "../../installer/unit.h"
+
 static char base[] = "/tmp/pgha-guard-XXXXXX";
 
 /* flock(1) stands for the cluster's lock. */
@@ -186,6 +188,17 @@ static void an_operator_may_do_without(void **state)
 	guard_release(&guard);
 }
 
+static void what_a_unit_said_is_shown_without_secrets(void **state)
+{
+	CLEANUP(scene_release) struct scene s = SCENE_INIT;
+	char line[] = "geheim: no user 'geheimgeheim', ge heim";
+
+	(void)state;
+	open_scene(&s, SERVICE("  before: [friend]\n"));
+	unit_mask_secrets(s.setup, line);
+	assert_string_equal("***: no user '******', ge heim", line);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +209,7 @@ int main(void)
 		cmocka_unit_test(what_must_hold_before_is_waited_for_and_told),
 		cmocka_unit_test(what_does_not_come_back_is_unhealthy),
 		cmocka_unit_test(an_operator_may_do_without),
+		cmocka_unit_test(what_a_unit_said_is_shown_without_secrets),
 	};
 
 	return cmocka_run_group_tests(tests, make_base, remove_base);
