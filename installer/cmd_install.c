@@ -39,6 +39,7 @@
 #include "state.h"
 #include "steps.h"
 #include "topology.h"
+#include "trust.h"
 #include "unit.h"
 #include "unlock.h"
 #include "unpack.h"
@@ -61,7 +62,8 @@ struct work {
 	struct strv changes;
 	struct strv pending;
 	struct strv bundle, base;
-	char *root, *ca;           /* owned, as the two above; IN borrows them */
+	struct trust trust;
+	char *root;                /* owned, as the above; IN borrows them */
 	const char *const *ignore; /* names of checks, borrowed */
 	const char *demanded;      /* --plan, borrowed, or NULL */
 	bool accept_irreversible;
@@ -82,21 +84,25 @@ static void work_release(struct work *w)
 	free(w->root);
 	strv_release(&w->bundle);
 	strv_release(&w->base);
-	free(w->ca);
+	trust_release(&w->trust);
 }
 
 /* Where everything is */
 
-static int find_ca(struct work *w, const char *given, struct err *err)
+static int find_ca(struct work *w, const struct install_options *o, struct err *err)
 {
+	struct trust_source from = { .ca = o->ca, .sha256 = o->ca_sha256, .beside = &w->bundle };
+	cleanup_free char *known = NULL;
+	cleanup_free char *place = NULL;
 	int r = 0;
 
-	if (given)
-		return str_dup(&w->ca, given, err);
-	r = path_join(w->in.state_dir, INSTALL_CA_NAME, &w->ca, err);
-	if (!r && access(w->ca, F_OK) < 0)
-		return err_set(err, ERR_USAGE,
-			       "name the cluster's CA with --ca: this machine knows none yet");
+	if ((r = path_join(w->in.state_dir, INSTALL_CA_NAME, &known, err)) ||
+	    (r = install_path(&w->in, TRUST_PLACE, &place, err)))
+		return r;
+	from.known = known;
+	from.place = place;
+	r = trust_find(&from, &w->trust, err);
+	w->in.ca_path = w->trust.path;
 	return r;
 }
 
@@ -134,14 +140,13 @@ static int prepare(struct work *w, const struct install_options *o, struct err *
 		.unguarded = o->unguarded,
 		.json = o->json,
 	};
-	if ((r = install_init(&w->in, err)) || (r = find_ca(w, o->ca, err)))
-		return r;
 	w->in.bundle_files = &w->bundle;
 	w->in.base_files = &w->base;
-	w->in.ca_path = w->ca;
-	r = o->bundle.items[0] ? archives_find(o->bundle.items, &w->bundle, err)
-			       : archives_find_default(&w->bundle, err);
-	return r ? r : archives_find(o->base.items, &w->base, err);
+	if ((r = install_init(&w->in, err)) ||
+	    (r = archives_find_or_newest(o->bundle.items, &w->bundle, err)) ||
+	    (r = archives_find(o->base.items, &w->base, err)))
+		return r;
+	return find_ca(w, o, err);
 }
 
 /* Steps */
@@ -678,7 +683,8 @@ static int install_staged(struct work *w, struct err *err)
 
 int cmd_install_run(const struct install_options *o, struct err *err)
 {
-	CLEANUP(work_release) struct work w = { .state = STATE_INIT, .vendor = VENDOR_INIT };
+	CLEANUP(work_release)
+	struct work w = { .state = STATE_INIT, .vendor = VENDOR_INIT, .trust = TRUST_INIT };
 	struct err second = ERR_INIT;
 	bool changing = false;
 	int r = 0;

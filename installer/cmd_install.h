@@ -12,6 +12,7 @@ struct install_options {
 	struct cli_list bundle;
 	struct cli_list base;
 	const char *ca;
+	const char *ca_sha256;
 	const char *passphrase_file;
 	const char *passphrase_fd;
 	const char *root;
@@ -44,7 +45,7 @@ int cmd_install_run(const struct install_options *o, struct err *err) MUST_CHECK
 		INSTALL_OPTION(                                                                   \
 			bundle, CLI_LIST, "bundle", "FILE|DIR",                                   \
 			"the tarball; of a bundle in volumes several, or their directories "      \
-			"(default: the pgha-*.tar beside this program)",                          \
+			"(default: the newest beside this program or in the current directory)",  \
 			false),                                                                   \
 		INSTALL_OPTION(                                                                   \
 			base, CLI_LIST, "base", "FILE|DIR",                                       \
@@ -54,6 +55,10 @@ int cmd_install_run(const struct install_options *o, struct err *err) MUST_CHECK
 		INSTALL_OPTION(ca, CLI_VALUE, "ca", "FILE",                                       \
 			       "the cluster's CA, PEM (default: the one of this machine's first " \
 			       "installation)",                                                   \
+			       false),                                                            \
+		INSTALL_OPTION(ca_sha256, CLI_VALUE, "ca-sha256", "FPR",                          \
+			       "its SHA-256 fingerprint: without --ca the ca.crt beside the "     \
+			       "bundle must have it",                                             \
 			       false),                                                            \
 		INSTALL_OPTION(passphrase_file, CLI_VALUE, "passphrase-file", "FILE",             \
 			       "the node's passphrase (default: ask on the terminal)", false),    \

@@ -5,12 +5,15 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "commands.h"
+#include "install.h"
+#include "trust.h"
 #include "verify.h"
 
 struct verify_options {
 	struct cli_list bundle;
 	struct cli_list base;
 	const char *ca;
+	const char *ca_sha256;
 };
 
 /* One line for what was looked at, and one for what was not. */
@@ -60,16 +63,23 @@ static void print_index(const struct verify *v)
 static int run_verify(const void *options, int argc, char **argv, struct err *err)
 {
 	const struct verify_options *o = options;
+	CLEANUP(trust_release) struct trust trust = TRUST_INIT;
 	CLEANUP(verify_release) struct verify v = VERIFY_INIT;
 	CLEANUP(strv_release) struct strv files = STRV_INIT;
 	CLEANUP(strv_release) struct strv base = STRV_INIT;
+	const struct trust_source from = { .ca = o->ca,
+					   .sha256 = o->ca_sha256,
+					   .known = INSTALL_STATE_DIR "/" INSTALL_CA_NAME,
+					   .place = TRUST_PLACE,
+					   .beside = &files };
 	int r = 0;
 
 	(void)argc;
 	(void)argv;
-	if ((r = archives_find(o->bundle.items, &files, err)) ||
+	if ((r = archives_find_or_newest(o->bundle.items, &files, err)) ||
 	    (r = archives_find(o->base.items, &base, err)) ||
-	    (r = verify_open(&v, &files, o->ca, err)) ||
+	    (r = trust_find(&from, &trust, err)) ||
+	    (r = verify_open(&v, &files, trust.path, err)) ||
 	    (r = verify_open_base(&v, &base, NULL, err)) || (r = verify_members(&v, -1, NULL, err)))
 		return r;
 	print_parts(&v);
@@ -81,8 +91,9 @@ static const struct cli_option options[] = {
 	{ .name = "bundle",
 	  .type = CLI_LIST,
 	  .value = "FILE|DIR",
-	  .help = "the bundle's tarball; or volumes, all or some, or their directories",
-	  .required = true,
+	  .help = "the bundle's tarball; or volumes, all or some, or their directories (default: "
+		  "the "
+		  "newest beside this program or in the current directory)",
 	  .offset = offsetof(struct verify_options, bundle) },
 	{ .name = "base",
 	  .type = CLI_LIST,
@@ -92,9 +103,13 @@ static const struct cli_option options[] = {
 	{ .name = "ca",
 	  .type = CLI_VALUE,
 	  .value = "FILE",
-	  .help = "the cluster's CA, PEM",
-	  .required = true,
+	  .help = "the cluster's CA, PEM (default: the one that this machine knows)",
 	  .offset = offsetof(struct verify_options, ca) },
+	{ .name = "ca-sha256",
+	  .type = CLI_VALUE,
+	  .value = "FPR",
+	  .help = "its SHA-256 fingerprint: without --ca the ca.crt beside the bundle must have it",
+	  .offset = offsetof(struct verify_options, ca_sha256) },
 	CLI_OPTION_END,
 };
 

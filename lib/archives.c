@@ -66,18 +66,132 @@ int archives_find(const char *const *paths, struct strv *ret, struct err *err)
 	return r;
 }
 
-int archives_find_default(struct strv *ret, struct err *err)
+/* pgha-CLUSTER-SEQUENCE[-from-BASE][.NofM].tar in parts. */
+struct file_name {
+	size_t cluster_len; /* with the prefix */
+	uint64_t sequence;
+	uint64_t base; /* 0: complete */
+};
+
+/* The number at the end of NAME's first *LEN bytes, behind WHAT; both are cut off. */
+static bool cut_number(const char *name, size_t *len, const char *what, uint64_t *ret)
+{
+	struct err ignored = ERR_INIT;
+	char digits[24] = "";
+	size_t n = 0, behind = strlen(what);
+
+	while (n < *len && n < sizeof(digits) - 1 && strchr("0123456789", name[*len - n - 1]))
+		n++;
+	if (!n || *len < n + behind || strncmp(name + *len - n - behind, what, behind) != 0)
+		return false;
+	memcpy(digits, name + *len - n, n);
+	if (str_u64(ret, digits, 1, UINT64_MAX, &ignored) < 0)
+		return false;
+	*len -= n + behind;
+	return true;
+}
+
+static bool parse_name(const char *path, struct file_name *ret)
+{
+	const char *name = path_basename(path);
+	size_t len = strlen(name) - strlen(".tar");
+	uint64_t ignored = 0;
+	size_t volume = len;
+
+	*ret = (struct file_name){ .base = 0 };
+	if (cut_number(name, &volume, "of", &ignored) && cut_number(name, &volume, ".", &ignored))
+		len = volume;
+	if (!cut_number(name, &len, "-from-", &ret->base))
+		ret->base = 0;
+	ret->cluster_len = len;
+	if (!cut_number(name, &ret->cluster_len, "-", &ret->sequence))
+		return false;
+	return ret->cluster_len > strlen("pgha-");
+}
+
+static bool is_newer(const struct file_name *a, const struct file_name *b)
+{
+	if (a->sequence != b->sequence)
+		return a->sequence > b->sequence;
+	return !a->base && b->base;
+}
+
+/* Where the newest is found twice, once is enough. */
+static bool stands_before(const struct strv *files, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (!strcmp(path_basename(files->items[j]), path_basename(files->items[i])))
+			return true;
+	return false;
+}
+
+int archives_keep_newest(struct strv *files, struct err *err)
+{
+	CLEANUP(strv_release) struct strv kept = STRV_INIT;
+	struct file_name newest = { .sequence = 0 };
+	struct file_name name;
+	const char *of = files->items[0];
+	int r = 0;
+
+	if (files->count == 1)
+		return 0;
+	for (size_t i = 0; i < files->count; i++) {
+		const char *path = files->items[i];
+
+		if (!parse_name(path, &name))
+			return err_set(err, ERR_USAGE,
+				       "name the bundle with --bundle: what '%.300s' is its name "
+				       "does not say",
+				       path);
+		if (i && (name.cluster_len != newest.cluster_len ||
+			  strncmp(path_basename(path), path_basename(of), name.cluster_len) != 0))
+			return err_set(
+				err, ERR_USAGE,
+				"name the bundle with --bundle: '%.200s' and '%.200s' are of "
+				"two clusters",
+				of, path);
+		if (!i || is_newer(&name, &newest)) {
+			newest = name;
+			of = path;
+		}
+	}
+	for (size_t i = 0; !r && i < files->count; i++)
+		if (parse_name(files->items[i], &name) && name.sequence == newest.sequence &&
+		    name.base == newest.base && !stands_before(files, i))
+			r = strv_add(&kept, files->items[i], err);
+	if (!r) {
+		strv_release(files);
+		*files = kept;
+		kept = (struct strv)STRV_INIT;
+	}
+	return r;
+}
+
+int archives_find_or_newest(const char *const *paths, struct strv *ret, struct err *err)
 {
 	char self[PATH_MAX] = "";
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash = len > 0 ? strrchr(self, '/') : NULL;
+	struct err none = ERR_INIT;
 	int r = 0;
 
-	if (!slash)
-		return err_set(err, ERR_USAGE, "name the bundle with --bundle");
-	*slash = '\0';
-	r = find_in(self, ret, err);
-	return r < 0 ? err_prefix(err, "name the bundle with --bundle") : 0;
+	if (*paths)
+		return archives_find(paths, ret, err);
+	if (slash)
+		*slash = '\0';
+	/* One of the two is enough. */
+	r = slash ? find_in(*self ? self : "/", ret, &none) : 0;
+	if (!r || none.code == ERR_USAGE)
+		r = find_in(".", ret, &none);
+	if (r && none.code != ERR_USAGE) {
+		*err = none;
+		return r;
+	}
+	if (!ret->count)
+		return err_set(err, ERR_USAGE,
+			       "name the bundle with --bundle: no pgha-*.tar lies beside this "
+			       "program or in the current directory");
+	return archives_keep_newest(ret, err);
 }
 
 /* -- opening -- */

@@ -44,8 +44,14 @@ typedef int (*archives_trust)(const struct archives *a, void *arg, struct err *e
  * when there is nothing.
  */
 int archives_find(const char *const *paths, struct strv *ret, struct err *err) MUST_CHECK;
-/* The same of the directory of this program. */
-int archives_find_default(struct strv *ret, struct err *err) MUST_CHECK;
+/*
+ * The same, or without PATHS the newest bundle beside this program and in the current directory, by
+ * the numbers in the files' names, which decide nothing else: all volumes of it, and the complete one rather than a delta.
+ * ERR_USAGE when there is none, or when they are of several clusters.
+ */
+int archives_find_or_newest(const char *const *paths, struct strv *ret, struct err *err) MUST_CHECK;
+/* Leaves the newest of FILES in it. */
+int archives_keep_newest(struct strv *files, struct err *err) MUST_CHECK;
 
 /*
  * Opens FILES, at least one. A file that is not there is ERR_USAGE; one that is no archive, or of another

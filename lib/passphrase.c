@@ -116,6 +116,16 @@ static int ask(const char *question, const char *what, const char *option, struc
 	return r;
 }
 
+int passphrase_ask_line(const char *question, struct str *ret, struct err *err)
+{
+	cleanup_close int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_set(err, ERR_USAGE, "no terminal to ask for: %.200s", question);
+	dprintf(fd, "%s: ", question);
+	return read_line(fd, "the terminal's line", ret, err);
+}
+
 static bool from_terminal(const struct passphrase_source *from)
 {
 	return !from->file && !from->fd;

@@ -25,6 +25,8 @@ int passphrase_read(const struct passphrase_source *from, const char *what, stru
  * ERR_CONFIG. */
 int passphrase_read_new(const struct passphrase_source *from, const char *what, size_t min_chars,
 			struct str *ret, struct err *err) MUST_CHECK;
+/* Asks on the terminal for a line that is no secret and is seen. ERR_USAGE when there is no terminal. */
+int passphrase_ask_line(const char *question, struct str *ret, struct err *err) MUST_CHECK;
 /* Characters of a UTF-8 text. */
 size_t passphrase_length(const char *text);
 
