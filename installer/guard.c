@@ -75,6 +75,8 @@ int guard_enter(const struct setup_service *service, struct guard *guard, struct
 		r = ask(service, &service->service->restart.before, err);
 	if (r == 0 && guard->lock.out >= 0 && !proc_child_runs(&guard->lock))
 		r = err_set(err, ERR_UNHEALTHY, "the cluster's lock was lost");
+	if (r < 0)
+		service->setup->in->waits = true;
 	if (r < 0 && err->code == ERR_UNHEALTHY)
 		err_prefix(
 			err,

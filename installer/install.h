@@ -42,6 +42,9 @@ struct install {
 	bool unguarded;                 /* restart units whatever their services' guards say */
 	bool json;
 
+	/* Set on the way: a restart waits for others (installer/guard.h), nothing is wrong with this node. */
+	bool waits;
+
 	/* Made by install_init(); owned. */
 	char *state_dir; /* ROOT/var/lib/pgha, as the installer itself sees it */
 	char *staging; /* where the verified members lie: STAGING/repo/…, STAGING/manifests/… */

@@ -144,6 +144,7 @@ static void what_must_hold_before_is_waited_for_and_told(void **state)
 	assert_fails(ERR_UNHEALTHY, enter(&s, &guard, &err));
 	assert_contains(err.msg, "nothing was restarted, and the next run goes on from here: "
 				 "'friend' does not hold after 1 s");
+	assert_true(s.in.waits); /* what was done stays */
 	guard_release(&guard);
 	/* The lock was given back. */
 	scene_put(base, "friend", "");
