@@ -21,6 +21,7 @@
 #include "json.h"
 #include "kept.h"
 #include "once.h"
+#include "oneway.h"
 #include "outdated.h"
 #include "place.h"
 #include "plan.h"
@@ -341,6 +342,26 @@ static int plan_changes(struct work *w, struct err *err)
 	return 0;
 }
 
+/* What cannot be undone wants the operator's word. */
+static int check_one_way(const struct work *w, struct err *err)
+{
+	const struct strv *lines = &w->review.one_way;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && w->accept_irreversible && w->in.journal && i < lines->count;
+	     i++)
+		r = journal_ignored(w->in.journal, "irreversible", lines->items[i], err);
+	if (r || w->in.dry_run || w->accept_irreversible || !lines->count)
+		return r;
+	r = err_set(err, ERR_HOST,
+		    "%zu of these changes cannot be undone: look at the plan ('pgha-install plan "
+		    "--node %s'), then add --accept-irreversible",
+		    lines->count, w->in.node);
+	for (size_t i = 0; i < lines->count; i++)
+		err_detail(err, "%s", lines->items[i]);
+	return r;
+}
+
 static int plan_step(struct work *w, struct err *err)
 {
 	int r = 0;
@@ -349,7 +370,8 @@ static int plan_step(struct work *w, struct err *err)
 	    (r = steps_check_paths(w->setup, "take-ours", w->in.take_ours, err)) ||
 	    (r = steps_check_paths(w->setup, "keep-theirs", w->in.keep_theirs, err)) ||
 	    (r = plan_secrets(w, err)) || (r = plan_describe(&w->plan, &w->changes, err)) ||
-	    (r = plan_changes(w, err)))
+	    (r = oneway_list(w->setup, &w->plan, &w->review.one_way, err)) ||
+	    (r = plan_changes(w, err)) || (r = check_one_way(w, err)))
 		return r;
 	return end_step(&w->in, "plan", w->plan.count, "to change", err);
 }
@@ -406,15 +428,15 @@ static int packages_step(struct work *w, struct err *err)
 
 	if ((r = install_step_begin(in, "packages", "", err)) ||
 	    (r = vendor_remember(in, &w->vendor, err)) ||
-	    (r = outdated_foresee(w->setup, &w->plan, true, err)) ||
-	    (r = unpack_clean(in, err)))
+	    (r = outdated_foresee(w->setup, &w->plan, true, err)) || (r = unpack_clean(in, err)))
 		return r;
 	for (size_t i = 0; !r && i < w->plan.count; i++)
 		r = strv_add(&names, w->plan.packages[i].nevra, err);
 	if (!r && names.count) {
 		if ((r = state_log_path(in, "packages", &log, err)) ||
 		    (r = state_list_save(in, STATE_DOUBTFUL, &names, err)) ||
-		    (r = record_packages(w, err)) || (r = unpack_begin(in, &w->plan, err)))
+		    (r = record_packages(w, err)) || (r = oneway_record(w->setup, &w->plan, err)) ||
+		    (r = unpack_begin(in, &w->plan, err)))
 			return r;
 		r = hold_units(w->setup, err);
 		if (!r)

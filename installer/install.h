@@ -12,6 +12,7 @@
 #include "err.h"
 #include "index.h"
 #include "str.h"
+#include "workdir.h"
 
 #define INSTALL_STATE_DIR "/var/lib/pgha" /* below root */
 #define INSTALL_CA_NAME "ca.crt"          /* there: the CA of the last commit */
@@ -48,6 +49,8 @@ struct install {
 	/* Made by install_init(); owned. */
 	char *state_dir; /* ROOT/var/lib/pgha, as the installer itself sees it */
 	char *staging; /* where the verified members lie: STAGING/repo/…, STAGING/manifests/… */
+
+	struct workdir scratch; /* what STAGING is in a dry run, locked as long as we live */
 
 	/* Filled by the steps; owned. */
 	struct index index;        /* after verification */

@@ -103,7 +103,7 @@ static bool reads(const struct service *service, const char *path, enum service_
 	SERVICE_EACH(struct service_certificate, c, service->certificates)
 	if (!strcmp(c->cert, path) || !strcmp(c->key, path) || !strcmp(c->ca, path) ||
 	    (c->bundle && !strcmp(c->bundle, path))) {
-		*ret = c->on_change;
+		*ret = strcmp(c->ca, path) ? c->on_change : c->on_ca_change;
 		return true;
 	}
 	return false;

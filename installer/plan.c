@@ -19,6 +19,7 @@
 
 #include "cleanup.h"
 #include "file.h"
+#include "locks.h"
 #include "rpmtx.h"
 
 #define REPO_DIR "repo/"
@@ -36,6 +37,7 @@ void plan_release(struct plan *plan)
 		free(plan->packages[i].file);
 	}
 	free(plan->packages);
+	strv_release(&plan->gone);
 	*plan = (struct plan)PLAN_INIT;
 }
 
@@ -242,8 +244,11 @@ static int read_transaction(const struct install *in, Transaction *trans, struct
 
 		if (s->repo == pool->installed) {
 			/* Replaced ones come with what replaces them; nothing else may go. */
-			if (transaction_obs_pkg(trans, id))
+			if (transaction_obs_pkg(trans, id)) {
+				if (strv_add(&plan->gone, pool_solvable2str(pool, s), err))
+					return -(int)err->code;
 				continue;
+			}
 			return err_set(err, ERR_FAILED,
 				       "the packages cannot be installed without removing '%s'",
 				       pool_solvable2str(pool, s));
@@ -315,20 +320,131 @@ static int by_nevra(const void *a, const void *b)
 	return strcmp(pa->nevra, pb->nevra);
 }
 
-static int solve(const struct install *in, Pool *pool, Queue *jobs, struct plan *plan,
-		 struct err *err)
+static Solver *new_solver(Pool *pool)
 {
 	static const int flags[] = {
 		SOLVER_FLAG_ALLOW_VENDORCHANGE, SOLVER_FLAG_KEEP_ORPHANS,
 		SOLVER_FLAG_BEST_OBEY_POLICY,   SOLVER_FLAG_YUM_OBSOLETES,
 		SOLVER_FLAG_IGNORE_RECOMMENDED,
 	};
-	CLEANUP(solver_freep) Solver *solver = solver_create(pool);
-	CLEANUP(transaction_freep) Transaction *trans = NULL;
+	Solver *solver = solver_create(pool);
 
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		solver_set_flag(solver, flags[i], 1);
-	if (solver_solve(solver, jobs))
+	return solver;
+}
+
+/* --- what the operator holds ---------------------------------------------------------------- */
+
+/* The entry for which P, of the bundle, may not come; RET_OTHER is the installed one that it would replace. */
+static const char *find_refusal(const struct locks *locks, Pool *pool, Id p, Id *ret_other)
+{
+	Solvable *s = pool_id2solvable(pool, p);
+	const char *entry = locks_refuse(locks, pool, p);
+	Id *obsoletes = s->obsoletes ? s->repo->idarraydata + s->obsoletes : NULL;
+	Id q = 0;
+	Id qq = 0;
+
+	*ret_other = 0;
+	FOR_PROVIDES(q, qq, s->name)
+		if (pool->solvables[q].repo == pool->installed &&
+		    pool->solvables[q].name == s->name)
+			*ret_other = q;
+	for (; !entry && obsoletes && *obsoletes; obsoletes++)
+		FOR_PROVIDES(q, qq, *obsoletes)
+			if (!entry && pool->solvables[q].repo == pool->installed &&
+			    pool->solvables[q].name != s->name &&
+			    pool_match_nevr(pool, &pool->solvables[q], *obsoletes)) {
+				entry = locks_keep(locks, pool, q);
+				if (!entry)
+					entry = locks_protect(
+						locks, pool_id2str(pool, pool->solvables[q].name));
+				*ret_other = q;
+			}
+	return entry;
+}
+
+/* What must not come is hidden. True when there is such. */
+static bool hide_refused(Pool *pool, Repo *bundle, const struct locks *locks, Map *seen)
+{
+	Solvable *s = NULL;
+	bool any = false;
+	Id other = 0;
+	Id id = 0;
+
+	map_init(seen, pool->nsolvables);
+	map_setall(seen);
+	FOR_REPO_SOLVABLES(bundle, id, s)
+		if (find_refusal(locks, pool, id, &other)) {
+			MAPCLR(seen, id);
+			any = true;
+		}
+	return any;
+}
+
+/* TRANS is the solution that there would be without the operator's word. */
+static int tell_refused(Transaction *trans, const struct locks *locks, struct err *err)
+{
+	Pool *pool = trans->pool;
+	int r = 0;
+
+	for (int i = 0; i < trans->steps.count; i++) {
+		Id id = trans->steps.elements[i];
+		Id other = 0;
+		const char *entry = NULL;
+		cleanup_free char *old = NULL;
+
+		if (pool->solvables[id].repo == pool->installed)
+			continue;
+		entry = find_refusal(locks, pool, id, &other);
+		if (!entry)
+			continue;
+		if (other && str_dup(&old, pool_solvid2str(pool, other), err))
+			return -(int)err->code;
+		if (r == 0)
+			r = err_set(
+				err, ERR_NETWORK,
+				"the bundle needs '%s'%s%s%s, and dnf's configuration here holds "
+				"'%s': take that out (dnf versionlock delete, excludepkgs in "
+				"dnf.conf), or build the bundle for what is held",
+				pool_solvid2str(pool, id), old ? " in place of '" : "",
+				old ? old : "", old ? "'" : "", entry);
+		else
+			err_detail(err, "and '%s', held by '%s'", pool_solvid2str(pool, id), entry);
+	}
+	return r;
+}
+
+static int solve(const struct install *in, Pool *pool, Repo *bundle, Queue *jobs, struct plan *plan,
+		 struct err *err)
+{
+	CLEANUP(solver_freep) Solver *solver = NULL;
+	CLEANUP(transaction_freep) Transaction *trans = NULL;
+	CLEANUP(locks_release) struct locks locks = LOCKS_INIT;
+	Map seen;
+	bool held = false;
+	int problems = 0;
+	int r = locks_load(in, &locks, err);
+
+	if (r)
+		return r;
+	held = hide_refused(pool, bundle, &locks, &seen);
+	pool->considered = held ? &seen : NULL;
+	solver = new_solver(pool);
+	problems = solver_solve(solver, jobs);
+	pool->considered = NULL;
+	if (problems && held) {
+		solver_free(solver);
+		solver = new_solver(pool);
+		if (solver_solve(solver, jobs) == 0) {
+			trans = solver_create_transaction(solver);
+			r = tell_refused(trans, &locks, err);
+		}
+	}
+	map_free(&seen);
+	if (r)
+		return r;
+	if (problems)
 		return unsolvable(solver, err);
 	trans = solver_create_transaction(solver);
 	return read_transaction(in, trans, plan, err);
@@ -364,7 +480,7 @@ int plan_packages(const struct install *in, const struct strv *names, const stru
 	for (size_t i = 0; !r && i < names->count; i++)
 		r = want_name(pool, bundle, names->items[i], &jobs, err);
 	if (!r)
-		r = solve(in, pool, &jobs, &plan, err);
+		r = solve(in, pool, bundle, &jobs, &plan, err);
 	queue_free(&jobs);
 	if (!r && doubtful->count)
 		r = add_doubtful(in, bundle, doubtful, &plan, err);
@@ -372,6 +488,7 @@ int plan_packages(const struct install *in, const struct strv *names, const stru
 		return r;
 	if (plan.count)
 		qsort(plan.packages, plan.count, sizeof(*plan.packages), by_nevra);
+	strv_sort(&plan.gone);
 	*ret = plan;
 	plan = (struct plan)PLAN_INIT;
 	return 0;

@@ -32,6 +32,7 @@ struct plan_package {
 struct plan {
 	struct plan_package *packages; /* sorted by NEVRA */
 	size_t count;
+	struct strv gone; /* NEVRAs that are installed and will not be, sorted */
 };
 
 #define PLAN_INIT                 \
@@ -43,7 +44,7 @@ struct plan {
  * NAMES are the packages wanted, DOUBTFUL (may be empty) the NEVRAs of a transaction that began and
  * did not end. Installed packages stay as they are unless a wanted package or a dependency demands
  * another version; nothing is removed but what is obsoleted. No solution is ERR_NETWORK with
- * libsolv's problems in words.
+ * libsolv's problems in words, and so is one that changes what the operator holds (installer/locks.h).
  */
 int plan_packages(const struct install *in, const struct strv *names, const struct strv *doubtful,
 		  struct plan *ret, struct err *err) MUST_CHECK;

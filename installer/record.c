@@ -20,10 +20,10 @@
 #define ENTRIES_BYTES_MAX (16U << 20)
 
 static const char *const kinds[RECORD_KINDS] = {
-	[RECORD_PACKAGE] = "package", [RECORD_GROUP] = "group", [RECORD_USER] = "user",
-	[RECORD_MEMBER] = "member",   [RECORD_TREE] = "tree",   [RECORD_DIRECTORY] = "directory",
-	[RECORD_LINK] = "link",       [RECORD_FILE] = "file",   [RECORD_UNIT] = "unit",
-	[RECORD_HELD] = "held",
+	[RECORD_PACKAGE] = "package", [RECORD_GROUP] = "group",    [RECORD_USER] = "user",
+	[RECORD_MEMBER] = "member",   [RECORD_TREE] = "tree",      [RECORD_DIRECTORY] = "directory",
+	[RECORD_LINK] = "link",       [RECORD_FILE] = "file",      [RECORD_UNIT] = "unit",
+	[RECORD_HELD] = "held",       [RECORD_ONE_WAY] = "oneway",
 };
 
 struct record {

@@ -40,8 +40,10 @@ enum record_kind {
 	RECORD_FILE,      /* object: path */
 	RECORD_UNIT,      /* object: unit; words of RECORD_UNIT_*, comma between */
 	RECORD_HELD,      /* object: a secret that the running cluster holds, and was to change */
+	/* object: package that does not go back; was: NEVRA; now: NEVRA, a blank, and the reason */
+	RECORD_ONE_WAY,
 };
-#define RECORD_KINDS (RECORD_HELD + 1)
+#define RECORD_KINDS (RECORD_ONE_WAY + 1)
 
 #define RECORD_HELD_BY_HAND "by hand" /* the operator has changed it in the cluster */
 

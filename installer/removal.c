@@ -291,6 +291,34 @@ static int take_back_directory(struct removal *removal, const struct record_entr
 	return r;
 }
 
+static int bring_directory(struct removal *removal, const struct record_entry *e, struct err *err)
+{
+	const char *name = path_basename(e->object);
+	char none[SHA256_HEX_SIZE];
+	cleanup_close int parent = -1;
+	cleanup_close int fd = -1;
+	struct stat st;
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	int r = 0;
+
+	if (strcmp(e->now, RECORD_ABSENT) != 0 || !record_parse(e->was, &mode, &uid, &gid, none))
+		return 0;
+	r = present_open_parent(removal->root_fd, e->object, &parent, err);
+	if (r < 0 || (parent >= 0 && fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0))
+		return r;
+	r = strv_addf(&removal->changes, err, "create directory %s", e->object);
+	if (r < 0 || !removal->apply)
+		return r;
+	if (parent < 0 || mkdirat(parent, name, 0700) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot create it");
+	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot restore owner and mode");
+	return 0;
+}
+
 /* The deepest first: a path comes behind what it lies in. */
 static int by_path_falling(const void *a, const void *b)
 {
@@ -299,7 +327,9 @@ static int by_path_falling(const void *a, const void *b)
 	return strcmp((*y)->object, (*x)->object);
 }
 
-int removal_directories(struct removal *removal, struct err *err)
+static int each_directory(struct removal *removal, bool deepest_first,
+			  int (*one)(struct removal *, const struct record_entry *, struct err *),
+			  struct err *err)
 {
 	const struct record_entries *all = removal->entries;
 	cleanup_free const struct record_entry **list = calloc(all->count + 1, sizeof(*list));
@@ -311,13 +341,26 @@ int removal_directories(struct removal *removal, struct err *err)
 	for (size_t i = 0; i < all->count; i++)
 		if (all->items[i].kind == RECORD_DIRECTORY)
 			list[count++] = &all->items[i];
-	qsort(list, count, sizeof(*list), by_path_falling);
+	if (count)
+		qsort(list, count, sizeof(*list), by_path_falling);
 	for (size_t i = 0; r == 0 && i < count; i++) {
-		r = take_back_directory(removal, list[i], err);
+		const struct record_entry *e = list[deepest_first ? i : count - 1 - i];
+
+		r = one(removal, e, err);
 		if (r < 0)
-			err_prefix(err, "'%s'", list[i]->object);
+			err_prefix(err, "'%s'", e->object);
 	}
 	return r;
+}
+
+int removal_directories(struct removal *removal, struct err *err)
+{
+	return each_directory(removal, true, take_back_directory, err);
+}
+
+int removal_bring_directories(struct removal *removal, struct err *err)
+{
+	return each_directory(removal, false, bring_directory, err);
 }
 
 /* -- accounts -- */

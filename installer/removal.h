@@ -36,6 +36,8 @@ int removal_check_data(const struct removal *removal, struct err *err) MUST_CHEC
 
 /* In this order. LOG gets what the packages' scriptlets say. */
 int removal_units(struct removal *removal, struct err *err) MUST_CHECK;
+/* Of a rollback: directories that were there before and were removed, empty, come again. Before the files. */
+int removal_bring_directories(struct removal *removal, struct err *err) MUST_CHECK;
 int removal_files(struct removal *removal, struct err *err) MUST_CHECK;
 int removal_packages(struct removal *removal, const char *log, struct err *err) MUST_CHECK;
 int removal_directories(struct removal *removal, struct err *err) MUST_CHECK;

@@ -182,6 +182,30 @@ static int check_held(const struct rollback *r, struct err *err)
 	return ret;
 }
 
+/* What a manifest's no_downgrade is about, if the transaction has run. */
+static int check_one_way(const struct rollback *r, struct err *err)
+{
+	for (size_t i = 0; i < r->entries.count; i++) {
+		const struct record_entry *e = &r->entries.items[i];
+		CLEANUP(strv_release) struct strv names = STRV_INIT;
+		CLEANUP(strv_release) struct strv there = STRV_INIT;
+		const char *reason = strchr(e->now, ' ');
+		int ret = 0;
+
+		if (e->kind != RECORD_ONE_WAY)
+			continue;
+		if ((ret = strv_add(&names, e->object, err)) ||
+		    (ret = plan_installed(r->in, &names, &there, err)))
+			return ret;
+		if (!strv_has(&there, e->was))
+			return err_set(err, ERR_CONFIG,
+				       "sequence %" PRIu64
+				       " brought %s from %s, which does not go back: %s",
+				       r->from, e->object, e->was, reason ? reason + 1 : "");
+	}
+	return 0;
+}
+
 int rollback_open(struct install *in, struct rollback *ret, struct err *err)
 {
 	int r = 0;
@@ -194,7 +218,7 @@ int rollback_open(struct install *in, struct rollback *ret, struct err *err)
 	    (r = record_load_one(in, ret->from, &ret->entries, err)) ||
 	    (r = record_load(in, &ret->all, err)) || (r = split_packages(ret, err)))
 		return r;
-	if ((r = check_held(ret, err)))
+	if ((r = check_held(ret, err)) || (r = check_one_way(ret, err)))
 		return r;
 	return check_links(ret, err);
 }
@@ -274,6 +298,11 @@ static int restart(const struct rollback *r, bool apply, struct strv *changes, s
 			ret = unit_bring_back(r->in, unit, ran_before(r, unit), since_us, apply,
 					      changes, err);
 	}
+	/* What FROM did not want any more. */
+	for (size_t i = 0; ret == 0 && i < r->entries.count; i++)
+		if (r->entries.items[i].kind == RECORD_UNIT)
+			ret = unit_enable_again(r->in, r->entries.items[i].object,
+						r->entries.items[i].was, apply, changes, err);
 	return ret;
 }
 
@@ -331,7 +360,9 @@ int rollback_run(struct rollback *r, bool apply, struct strv *changes, struct st
 
 	record_mark(r->from, mark);
 	if ((ret = interrupt_check(err)) || (ret = try_packages(r, err)) ||
-	    (ret = removal_units(&removal, err)) || (ret = removal_files(&removal, err)))
+	    (ret = removal_units(&removal, err)) ||
+	    (ret = removal_bring_directories(&removal, err)) ||
+	    (ret = removal_files(&removal, err)))
 		goto out;
 	ret = packages(r, apply, &removal.changes, &removal.stays, err);
 	if (ret == 0 && apply)

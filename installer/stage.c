@@ -19,7 +19,8 @@
 
 #define MIB (UINT64_C(1) << 20)
 #define SPARE_BYTES (16 * MIB) /* for directories, the journal, the rpm database's growth */
-#define FILE_BYTES 4096        /* a file takes whole blocks */
+#define SCRATCH_PREFIX "pgha-plan"
+#define FILE_BYTES 4096 /* a file takes whole blocks */
 
 static int check_space(const struct install *in, int staging_fd, const struct verify *v,
 		       struct err *err)
@@ -42,15 +43,22 @@ static int check_space(const struct install *in, int staging_fd, const struct ve
 	return 0;
 }
 
-static int make_staging(struct install *in, int *ret_fd, struct err *err)
+static const char *scratch_parent(void)
 {
 	const char *tmp = getenv("TMPDIR");
+
+	return tmp && *tmp ? tmp : "/var/tmp";
+}
+
+static int make_staging(struct install *in, int *ret_fd, struct err *err)
+{
 	int r = 0;
 
 	if (in->dry_run) {
-		r = str_printf(&in->staging, err, "%s/pgha-XXXXXX", tmp && *tmp ? tmp : "/var/tmp");
-		if (!r && !mkdtemp(in->staging))
-			r = err_errno(err, ERR_HOST, errno, "cannot create '%s'", in->staging);
+		in->scratch = (struct workdir)WORKDIR_INIT;
+		r = workdir_make(&in->scratch, scratch_parent(), SCRATCH_PREFIX, err);
+		if (!r)
+			r = str_dup(&in->staging, in->scratch.path, err);
 	} else if (mkdir(in->staging, 0700) < 0) {
 		r = err_errno(err, ERR_FAILED, errno, "cannot create '%s'", in->staging);
 	}
@@ -62,8 +70,10 @@ static int make_staging(struct install *in, int *ret_fd, struct err *err)
 	return 0;
 }
 
-int stage_clear(const struct install *in, struct err *err)
+int stage_clear(struct install *in, struct err *err)
 {
+	if (in->scratch.path)
+		return workdir_remove(&in->scratch, err);
 	return in->staging ? tree_remove(in->staging, err) : 0;
 }
 
@@ -132,8 +142,12 @@ static int stage_verified(struct install *in, struct verify *v, struct err *err)
 int stage_bundle(struct install *in, struct stage_result *ret, struct err *err)
 {
 	CLEANUP(verify_release) struct verify v = VERIFY_INIT;
+	struct err ignored = ERR_INIT;
 	int r = 0;
 
+	/* Of no concern to this run. */
+	if (!in->dry_run && workdir_sweep(scratch_parent(), SCRATCH_PREFIX, &ignored))
+		ignored = (struct err)ERR_INIT;
 	if (!in->dry_run && (r = stage_clear(in, err)))
 		return r;
 	if ((r = verify_open(&v, in->bundle_files, in->ca_path, err)))

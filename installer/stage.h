@@ -21,7 +21,8 @@ struct stage_result {
  */
 int stage_bundle(struct install *in, struct stage_result *ret, struct err *err) MUST_CHECK;
 
-/* Removes the staging directory; call it at the end, however it ends. */
-int stage_clear(const struct install *in, struct err *err) MUST_CHECK;
+/* Removes the staging directory; call it at the end, however it ends. What a dry run that was killed left is
+ * removed by whichever run comes next. */
+int stage_clear(struct install *in, struct err *err) MUST_CHECK;
 
 #endif

@@ -403,6 +403,18 @@ int unit_take_back(const struct install *in, const char *unit, const char *was, 
 	return r;
 }
 
+int unit_enable_again(const struct install *in, const char *unit, const char *was, bool apply,
+		      struct strv *changes, struct err *err)
+{
+	const char *is = NULL;
+	int r = unit_words(in, unit, &is, err);
+
+	if (r < 0 || !strstr(was, RECORD_UNIT_ENABLED) || strstr(is, RECORD_UNIT_ENABLED))
+		return r;
+	r = strv_addf(changes, err, "enable %s", unit);
+	return r < 0 || !apply ? r : of_unit(in, "enable", unit, err);
+}
+
 static int changed_since(const char *unit, uint64_t since_us, bool *ret, struct err *err)
 {
 	const char *const argv[] = {

@@ -33,6 +33,10 @@ int unit_restart_due(struct setup *setup, struct strv *changes, struct err *err)
 int unit_take_back(const struct install *in, const char *unit, const char *was, bool apply,
 		   struct strv *changes, struct err *err) MUST_CHECK;
 
+/* Enables UNIT if WAS says that it was. */
+int unit_enable_again(const struct install *in, const char *unit, const char *was, bool apply,
+		      struct strv *changes, struct err *err) MUST_CHECK;
+
 /*
  * UNIT goes on with what it had before, which is back: one that runs and has started or reloaded after SINCE_US (CLOCK_MONOTONIC; 0:
  * who knows) is restarted, and one that ran (RAN) and does not is started. Nothing in another root.

@@ -57,6 +57,19 @@ static int parse_on_change(const struct yaml_node *node, void *member, struct er
 	return r;
 }
 
+static int parse_level(const struct yaml_node *node, void *member, struct err *err)
+{
+	static const struct word words[] = {
+		{ "any", 0 }, { "major", 1 }, { "minor", 2 }, { "patch", 3 }, { NULL, 0 }
+	};
+	int value = 0;
+	int r = parse_word(node, words, &value, err);
+
+	if (r == 0)
+		*(unsigned int *)member = (unsigned int)value;
+	return r;
+}
+
 static int parse_start(const struct yaml_node *node, void *member, struct err *err)
 {
 	static const struct word words[] = { { "true", SERVICE_START_WAIT },
@@ -354,6 +367,14 @@ static const struct schema_field preflight_fields[] = {
 	SCHEMA_END,
 };
 
+static const struct schema_field no_downgrade_fields[] = {
+	SCHEMA_STRING(struct service_no_downgrade, package, "package", REQUIRED),
+	SCHEMA_CUSTOM(struct service_no_downgrade, level, "level", SCHEMA_REQUIRED, parse_level,
+		      NULL),
+	SCHEMA_STRUCT(struct service_no_downgrade, reason, "reason", SCHEMA_REQUIRED, help_fields),
+	SCHEMA_END,
+};
+
 static const struct schema_field selinux_fields[] = {
 	SCHEMA_STRV(struct service_selinux, booleans, "booleans", 0),
 	SCHEMA_STRV(struct service_selinux, ports, "ports", 0),
@@ -382,6 +403,8 @@ static const struct schema_field service_fields[] = {
 	SCHEMA_LIST(struct service, ports, "ports", 0, port_fields, struct service_port),
 	SCHEMA_STRUCT(struct service, preflight, "preflight", 0, preflight_fields),
 	SCHEMA_STRUCT(struct service, selinux, "selinux", 0, selinux_fields),
+	SCHEMA_LIST(struct service, no_downgrade, "no_downgrade", 0, no_downgrade_fields,
+		    struct service_no_downgrade),
 	SCHEMA_END,
 };
 

@@ -139,6 +139,13 @@ struct service_held {
 	struct service_help by_hand;     /* its texts are NULL with CHANGE */
 };
 
+/* Of a package: once it was upgraded that far, rollback refuses, because the data does not go back. */
+struct service_no_downgrade {
+	char *package;
+	unsigned int level; /* how many numbers of the version count; 0: version and release */
+	struct service_help reason;
+};
+
 struct service_variable {
 	char *name;
 	bool secret;
@@ -189,8 +196,9 @@ struct service {
 	struct schema_list ports;
 	struct service_preflight preflight;
 	struct service_selinux selinux;
-	struct schema_list templates; /* every file below templates/, sorted by name */
-	char *file;                   /* service.yaml's path, for messages */
+	struct schema_list no_downgrade; /* struct service_no_downgrade */
+	struct schema_list templates;    /* every file below templates/, sorted by name */
+	char *file;                      /* service.yaml's path, for messages */
 };
 
 #define SERVICE_EACH(type, var, list)                                                      \

@@ -29,7 +29,7 @@ static int lock_dir(const char *path)
 }
 
 /* What cannot be looked at or removed is another's business. */
-static int remove_abandoned(const char *parent, const char *prefix, struct err *err)
+int workdir_sweep(const char *parent, const char *prefix, struct err *err)
 {
 	CLEANUP(strv_release) struct strv names = STRV_INIT;
 	size_t len = strlen(prefix);
@@ -80,7 +80,7 @@ static int make_locked(struct workdir *dir, const char *parent, const char *pref
 int workdir_make(struct workdir *dir, const char *parent, const char *prefix, struct err *err)
 {
 	bool made = false;
-	int r = remove_abandoned(parent, prefix, err);
+	int r = workdir_sweep(parent, prefix, err);
 
 	for (int i = 0; r == 0 && !made && i < TRIES_MAX; i++)
 		r = make_locked(dir, parent, prefix, &made, err);

@@ -21,6 +21,8 @@ struct workdir {
 /* Makes PARENT/PREFIX-XXXXXX, mode 0700. PARENT must be there. */
 int workdir_make(struct workdir *dir, const char *parent, const char *prefix,
 		 struct err *err) MUST_CHECK;
+/* Removes what killed processes left there; workdir_make() does it too. */
+int workdir_sweep(const char *parent, const char *prefix, struct err *err) MUST_CHECK;
 /* Removes it with all that is in it. */
 int workdir_remove(struct workdir *dir, struct err *err) MUST_CHECK;
 

@@ -192,18 +192,25 @@ static inline void deliver_as(struct pack *pack, struct keys *keys, const char *
 	assert_int_equal(rename(paths.items[0], path), 0);
 }
 
-static inline void fill_pack(struct pack *pack, struct keys *keys, const char *const *names)
+static inline void fill_pack_of(struct pack *pack, struct keys *keys, const char *const *names,
+				const char *yaml, const char *text)
 {
 	add_repo(pack, names);
 	add_text(pack, "manifests/topology.yaml", topology);
-	add_text(pack, "manifests/services/demo/service.yaml", service);
-	add_text(pack, "manifests/services/demo/templates/demo.conf", template);
+	add_text(pack, "manifests/services/demo/service.yaml", yaml);
+	add_text(pack, "manifests/services/demo/templates/demo.conf", text);
 	add_node(pack, keys, "node1");
 	add_node(pack, keys, "node2");
 }
 
-/* A bundle with these RPMs, as DIR/NAME. */
-static inline char *make_bundle(const char *name, const char *const *names)
+static inline void fill_pack(struct pack *pack, struct keys *keys, const char *const *names)
+{
+	fill_pack_of(pack, keys, names, service, template);
+}
+
+/* A bundle with these RPMs and this service, as DIR/NAME. */
+static inline char *make_bundle_of(const char *name, const char *const *names, const char *yaml,
+				   const char *text)
 {
 	CLEANUP(pack_release) struct pack pack = PACK_INIT;
 	CLEANUP(keys_release) struct keys keys = KEYS_INIT;
@@ -211,10 +218,16 @@ static inline char *make_bundle(const char *name, const char *const *names)
 	char *path = NULL;
 
 	assert_ok(keys_open(keys_dir, &keys, &err));
-	fill_pack(&pack, &keys, names);
+	fill_pack_of(&pack, &keys, names, yaml, text);
 	put_path(&path, name);
 	deliver_as(&pack, &keys, path);
 	return path;
+}
+
+/* A bundle with these RPMs, as DIR/NAME. */
+static inline char *make_bundle(const char *name, const char *const *names)
+{
+	return make_bundle_of(name, names, service, template);
 }
 
 /* A root with what a package set of a distribution would have brought. */
