@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <rpm/header.h>
 #include <rpm/rpmdb.h>
@@ -10,6 +11,7 @@
 #include <rpm/rpmts.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "proc.h"
@@ -17,6 +19,7 @@
 
 #define QUICK_MS 60000
 #define DELETED " (deleted)"
+#define COMPARED 65536 /* bytes at a time */
 
 static inline void ts_free(rpmts *ts)
 {
@@ -46,6 +49,57 @@ static const char *code_path(const char *line)
 	return NULL;
 }
 
+static bool same_content(int one, int two)
+{
+	char a[COMPARED], b[COMPARED];
+	ssize_t n = 0;
+
+	do {
+		n = read(one, a, sizeof(a));
+		if (n < 0 || read(two, b, sizeof(b)) != n || memcmp(a, b, (size_t)n) != 0)
+			return false;
+	} while (n > 0);
+	return true;
+}
+
+/*
+ * PATH ends with DELETED: whether the same bytes stand there again, as after a reinstallation. RANGE is the
+ * mapping's address, by which the kernel still gives the old file (proc(5), map_files).
+ */
+static int was_renewed(const char *pid, const char *range, const char *path, bool *ret,
+		       struct err *err)
+{
+	cleanup_free char *now = strndup(path, strlen(path) - strlen(DELETED));
+	cleanup_free char *map = NULL;
+	cleanup_close int one = -1;
+	cleanup_close int two = -1;
+	const char *end = strchr(range, '-') + 1;
+	int r = now ? 0 : err_nomem(err);
+
+	if (r == 0)
+		r = str_printf(&map, err, "/proc/%s/map_files/%llx-%llx", pid,
+			       strtoull(range, NULL, 16), strtoull(end, NULL, 16));
+	if (r < 0)
+		return r;
+	one = open(map, O_RDONLY | O_CLOEXEC);
+	two = open(now, O_RDONLY | O_CLOEXEC);
+	*ret = one >= 0 && two >= 0 && same_content(one, two);
+	return 0;
+}
+
+static int add_path(const char *pid, const char *line, const char *path, struct strv *paths,
+		    struct err *err)
+{
+	bool same = false;
+	int r = 0;
+
+	if (strv_has(paths, path))
+		return 0;
+	if (str_ends(path, DELETED))
+		r = was_renewed(pid, line, path, &same, err);
+	return r < 0 || same ? r : strv_add(paths, path, err);
+}
+
 /* A process may end meanwhile: it runs nothing then. */
 static int add_code(const char *pid, struct strv *paths, struct err *err)
 {
@@ -63,8 +117,8 @@ static int add_code(const char *pid, struct strv *paths, struct err *err)
 
 		line[n - 1] = '\0';
 		path = code_path(line);
-		if (path && !strv_has(paths, path))
-			r = strv_add(paths, path, err);
+		if (path)
+			r = add_path(pid, line, path, paths, err);
 	}
 	return r;
 }
@@ -177,9 +231,9 @@ static int replaced_names(const struct plan *plan, struct strv *names, struct er
 		const struct plan_package *p = &plan->packages[i];
 		char *name = NULL;
 
-		if (!p->old && p->action != PLAN_REINSTALL)
+		if (!p->old) /* a reinstallation brings the same again */
 			continue;
-		r = plan_nevra_name(p->old ? p->old : p->nevra, &name, err);
+		r = plan_nevra_name(p->old, &name, err);
 		if (r == 0)
 			r = strv_take(names, name, err);
 	}

@@ -2,6 +2,9 @@
 /* The lock and the probes around a restart, with ordinary commands; what needs systemd is test_steps.c. */
 #include "scene.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "guard.h"
 
 #include "../../installer/unit.h"
@@ -83,6 +86,29 @@ static void one_at_a_time_holds_the_lock(void **state)
 	err = (struct err)ERR_INIT;
 	assert_ok(enter(&s, &second, &err));
 	guard_release(&second);
+}
+
+static void the_lock_of_a_killed_run_is_free_for_the_next(void **state)
+{
+	CLEANUP(scene_release) struct scene s = SCENE_INIT;
+	struct guard guard = GUARD_INIT;
+	struct err err = ERR_INIT;
+	int status = 0;
+	pid_t pid;
+
+	(void)state;
+	open_scene(&s, SERVICE(LOCK));
+	pid = fork();
+	assert_int_not_equal(-1, pid);
+	if (pid == 0) {
+		if (enter(&s, &guard, &err) == 0)
+			kill(getpid(), SIGKILL);
+		_exit(1);
+	}
+	assert_int_equal(pid, waitpid(pid, &status, 0));
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	assert_ok(enter(&s, &guard, &err));
+	guard_release(&guard);
 }
 
 static void a_lock_that_ends_by_itself_is_none(void **state)
@@ -204,6 +230,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_at_a_time_holds_the_lock),
+		cmocka_unit_test(the_lock_of_a_killed_run_is_free_for_the_next),
 		cmocka_unit_test(a_lock_that_ends_by_itself_is_none),
 		cmocka_unit_test(a_lock_that_is_lost_meanwhile_stops_the_restart),
 		cmocka_unit_test(a_lock_is_taken_only_when_it_is_wanted),
