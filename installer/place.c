@@ -323,6 +323,24 @@ static int put_certificate(struct setup *setup, struct setup_service *service,
 	return r;
 }
 
+/* Services of a node may share it, as the CA. */
+static int put_crl(struct setup *setup, struct setup_service *service,
+		   const struct service_certificate *spec, bool apply, struct strv *changes,
+		   struct err *err)
+{
+	struct place_item item = { .path = spec->crl,
+				   .owner = "root",
+				   .group = "root",
+				   .mode = CERTIFICATE_MODE,
+				   .data = setup->crl,
+				   .masked = setup->crl };
+
+	if (!spec->crl || !setup->crl)
+		return 0;
+	item.size_bytes = strlen(setup->crl);
+	return put(setup, service, spec->on_change, &item, false, apply, changes, err);
+}
+
 static int service_certificates(struct setup *setup, struct setup_service *service, bool apply,
 				struct strv *changes, struct err *err)
 {
@@ -339,6 +357,8 @@ static int service_certificates(struct setup *setup, struct setup_service *servi
 			r = read_into(setup->in->ca_path, ERR_USAGE, &m.ca, err);
 		if (r == 0)
 			r = put_certificate(setup, service, spec, &m, apply, changes, err);
+		if (r == 0)
+			r = put_crl(setup, service, spec, apply, changes, err);
 		if (r < 0)
 			return err_prefix(err, "service '%s': certificate '%s'",
 					  service->service->name, spec->name);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "revoked.h"
 
+#include "crl.h"
 #include "file.h"
 #include "state.h"
 
-#define CRL_MAX (16U << 20) /* bytes */
-#define CRL_MEMBER "certs/crl.pem"
 #define REVOKED "revoked" /* STATE/revoked */
 
 int revoked_check(const struct install *in, const struct verify *v, struct err *err)

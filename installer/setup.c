@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 #include "capsule.h"
+#include "crl.h"
 #include "file.h"
 #include "held.h"
 #include "ours.h"
+#include "progress.h"
 #include "rehearse.h"
 #include "review.h"
 
@@ -170,6 +172,7 @@ static int load_services(struct setup *setup, bool kept, struct err *err)
 static int load(struct setup *setup, bool kept, struct err *err)
 {
 	struct install *in = setup->in;
+	const char *why = NULL;
 	int r = topology_need(in->topology, in->node, &setup->node, err);
 
 	setup->root_fd = open(in->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -179,10 +182,16 @@ static int load(struct setup *setup, bool kept, struct err *err)
 		r = load_manifest(setup, err);
 	if (r < 0)
 		return r;
+	r = crl_for_services(in, &setup->crl, &why, err);
+	if (r < 0)
+		return r;
+	if (why && !kept)
+		notice("the services do not get the bundle's revocation list: %s", why);
 	setup->cluster = (struct context_cluster){ .cluster = in->index.cluster,
 						   .platform_id = in->index.platform.id,
 						   .platform_arch = in->index.platform.arch,
 						   .platform_python = in->index.platform.python,
+						   .has_crl = setup->crl != NULL,
 						   .topology = in->topology,
 						   .manifest = setup->manifest };
 	r = context_env_resolve(&setup->cluster, setup->node, kept ? from_kept : from_capsule,
@@ -286,6 +295,7 @@ void setup_free(struct setup *setup)
 	context_env_free(setup->env);
 	manifest_free(setup->manifest);
 	cleanup_closep(&setup->root_fd);
+	free(setup->crl);
 	free(setup);
 }
 

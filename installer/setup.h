@@ -46,6 +46,7 @@ struct setup {
 	const struct topology_node *node; /* borrowed from in->topology */
 	struct manifest *manifest;
 	struct context_cluster cluster;
+	char *crl; /* PEM, for services that want it; or NULL */
 	struct context_env *env;
 	struct setup_service *services; /* of this node, in the manifest's order */
 	size_t count;

@@ -184,6 +184,7 @@ static struct mustache_value *certs_of(struct build *b, const struct service *se
 		put_text(b, paths, "key", cert->key);
 		put_text(b, paths, "ca", cert->ca);
 		put_text(b, paths, "bundle", cert->bundle);
+		put_text(b, paths, "crl", b->cluster->has_crl ? cert->crl : NULL);
 		put(b, map, cert->name, paths);
 	}
 	return map;

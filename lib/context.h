@@ -22,6 +22,7 @@ struct context_cluster {
 	const char *cluster;
 	const char *platform_id, *platform_arch;
 	const char *platform_python; /* or NULL */
+	bool has_crl;                /* the services get the CA's revocation list */
 	const struct topology *topology;
 	const struct manifest *manifest; /* every service of the bundle */
 };

@@ -260,6 +260,7 @@ static const struct schema_field certificate_fields[] = {
 	SCHEMA_STRING(struct service_certificate, key, "key", REQUIRED),
 	SCHEMA_STRING(struct service_certificate, ca, "ca", REQUIRED),
 	SCHEMA_STRING(struct service_certificate, bundle, "bundle", SCHEMA_NONEMPTY),
+	SCHEMA_STRING(struct service_certificate, crl, "crl", SCHEMA_NONEMPTY),
 	SCHEMA_STRING(struct service_certificate, owner, "owner", REQUIRED),
 	SCHEMA_STRING(struct service_certificate, group, "group", REQUIRED),
 	SCHEMA_MODE(struct service_certificate, mode, "mode", REQUIRED),

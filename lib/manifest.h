@@ -47,6 +47,7 @@ struct service_certificate {
 	struct strv sans;   /* templates of none, one or more names, beside the node's own */
 	char *cert, *key, *ca;
 	char *bundle; /* or NULL */
+	char *crl;    /* or NULL */
 	char *owner, *group;
 	mode_t mode; /* of key and bundle; the certificates are 0644 */
 	enum service_on_change on_change;

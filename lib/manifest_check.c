@@ -228,6 +228,8 @@ static int check_certificate(const struct check *c, size_t at)
 	if (r == 0)
 		r = check_path(c, where(c, "certificates", at, "bundle"), cert->bundle);
 	if (r == 0)
+		r = check_path(c, where(c, "certificates", at, "crl"), cert->crl);
+	if (r == 0)
 		r = check_owner(c, "certificates", at, cert->owner, cert->group, cert->mode,
 				07000 | S_IWGRP | S_IRWXO,
 				"a private key is for its owner and its group alone");

@@ -191,6 +191,9 @@ static int claim_certificate(struct claims *all, const struct service_certificat
 
 	if (r == 0)
 		r = claim(all, own, err);
+	ca.path = c->crl;
+	if (r == 0)
+		r = claim(all, ca, err);
 	own.path = c->key;
 	if (r == 0)
 		r = claim(all, own, err);
