@@ -115,13 +115,14 @@ demo_resolve() {
 # The load balancer is no machine: closed/ comes from its address. PGHA_PORTS=SEED (or `random`) moves every port to another
 # number, PGHA_SETTINGS="NAME=VALUE …" sets variables.
 demo_settings() {
-	local ports=${PGHA_PORTS:-}
+	local ports=${PGHA_PORTS:-} address
 	local -a chosen=()
+	address=$("$LAB_DIR/topology.py" "$LAB_TOPOLOGY" | awk 'NR == 1 { print $2 }')
 	read -ra chosen <<<"${PGHA_SETTINGS:-}"
 	[[ $ports != random ]] || ports=$((RANDOM * 32768 + RANDOM))
 	[[ -z $ports ]] || log "every port at another number (PGHA_PORTS=$ports)"
 	"$LAB_DIR/settings.py" env "$LAB_TOP/manifests/services" "$LAB_TOPOLOGY" "$LAB_SECRETS/env" \
-		HAPROXY_LB_ADDRESSES=10.77.0.250 "${chosen[@]}" "ports=$ports"
+		"HAPROXY_LB_ADDRESSES=${address%.*}.250" "${chosen[@]}" "ports=$ports"
 	"$LAB_DIR/settings.py" passphrases "$LAB_TOPOLOGY" "$LAB_SECRETS/passphrases"
 }
 
@@ -155,9 +156,30 @@ demo_install() {
 	serve_stop "$LAB_RUN"
 	mapfile -t order < <("$LAB_DIR/settings.py" shuffle "$LAB_TOPOLOGY" "$1")
 	log "order of installation (PGHA_SEED=$1): ${order[*]}"
+	step 'rpm -Va before' demo_rpm_before "${order[0]}"
+	demo_watch_start
 	step 'install the nodes' demo_each install "${order[@]}"
 	step 'wait for the cluster' demo_wait
-	step 'install again: all probes hold, nothing changes' demo_each again "${order[@]}"
+	step 'no secret was on a command line' demo_watch_end
+	step 'install again: all probes hold, nothing changes' demo_again "${order[@]}"
+}
+
+# All machines are the same so far. closed/ compares.
+demo_rpm_before() {
+	machine_exec "$1" rpm -Va --nodeps --noscripts </dev/null >"$DEMO/log/rpm-va" || :
+}
+
+# Every command line of the installation, as ps would show it to anybody.
+demo_watch_start() {
+	"$LAB_DIR/closed/watch.py" "$LAB_SECRETS" "$DEMO/log/watch" &
+	DEMO_WATCH=$!
+}
+
+demo_watch_end() {
+	kill "$DEMO_WATCH"
+	wait "$DEMO_WATCH" && tail -n 1 "$DEMO/log/watch" >&2 && return
+	cat "$DEMO/log/watch" >&2
+	return 1
 }
 
 demo_wait() {
@@ -229,11 +251,33 @@ demo_install_one() {
 demo_install_node() { step "  $1" demo_install_one "$1"; }
 demo_again_node() { step "  $1" demo_again_one "$1"; }
 
-# The second run waits until the whole cluster answers, and changes nothing on the node.
+# Nothing is written while all of them are installed again, not even the same.
+demo_again() {
+	local watch
+	"$LAB_DIR/closed/untouched.py" "$LAB_RUN" "$DEMO/log/untouched" "$@" &
+	watch=$!
+	within 20 'the watch on the folders' grep -qs '^watching' "$DEMO/log/untouched"
+	demo_each again "$@"
+	kill "$watch"
+	wait "$watch" && tail -n 1 "$DEMO/log/untouched" >&2 && return
+	head -n 20 "$DEMO/log/untouched" >&2
+	return 1
+}
+
+# The second run waits until the whole cluster answers, changes nothing on the node, and says so.
 demo_again_one() {
 	local before after
 	before=$(demo_fingerprint "$1")
 	demo_run "$1" "$1.again.log" --wait
+	# What waited for the cluster at first is done now; then there is nothing left.
+	if ! demo_said_nothing "$1" && grep -q ': pending: ' "$DEMO/log/$1.log"; then
+		demo_run "$1" "$1.again.log" --wait
+	fi
+	demo_said_nothing "$1" || {
+		log "the second run on $1 does not say that there was nothing to do:"
+		tail -n 20 "$DEMO/log/$1.again.log" >&2
+		return 1
+	}
 	after=$(demo_fingerprint "$1")
 	machine_exec "$1" "$DEMO_MEDIA/pgha-install" status --json </dev/null >"$DEMO/log/$1.status"
 	[[ $before == "$after" ]] || {
@@ -242,6 +286,8 @@ demo_again_one() {
 		return 1
 	}
 }
+
+demo_said_nothing() { grep -qxF "$1: nothing to do" "$DEMO/log/$1.again.log"; }
 
 # What an installation lays down: every file with its time, every package, the service's process.
 demo_fingerprint() {

@@ -17,9 +17,6 @@ import yaml
 
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
-# Two places on the lab's bridge that are no machine: the load balancer that .env declares, and somebody else.
-BALANCER = "10.77.0.250"
-STRANGER = "10.77.0.251"
 
 
 def read(path):
@@ -112,6 +109,7 @@ class Lab:
         if len(runs) != 1:
             raise SystemExit(f"no lab is up in {state}: make lab")
         self.run, self.demo, self.secrets = runs[0], demo, f"{demo}/secrets"
+        self.image = read(f"{self.run}/image").strip()
         with open(topology, encoding="utf-8") as file:
             self.topology = yaml.safe_load(file)
         self.env = dict(line.split("=", 1) for line in read(f"{self.secrets}/env").splitlines())
@@ -121,9 +119,10 @@ class Lab:
             with open(path, encoding="utf-8") as file:
                 service = yaml.safe_load(file)
             self.services[service["service"]] = service
-        keeper = int(read(f"{self.run}/keeper"))
-        self.stranger = Place("a stranger", keeper, STRANGER)
-        self.balancer = Place("the load balancer", keeper, BALANCER)
+        # Two places on the lab's bridge that are no machine: the load balancer that .env declares, and somebody else.
+        keeper, balancer = int(read(f"{self.run}/keeper")), ipaddress.ip_address(self.env["HAPROXY_LB_ADDRESSES"])
+        self.stranger = Place("a stranger", keeper, str(balancer + 1))
+        self.balancer = Place("the load balancer", keeper, str(balancer))
 
     @contextlib.contextmanager
     def on_the_bridge(self):
@@ -135,7 +134,7 @@ class Lab:
             self.bridge_addresses("del")
 
     def bridge_addresses(self, verb):
-        for address in (STRANGER, BALANCER):
+        for address in (self.stranger.address, self.balancer.address):
             subprocess.run(["nsenter", f"--target={self.stranger.pid}", "--net", "--", "ip", "address", verb,
                             f"{address}/24", "dev", "lab0"], check=verb == "add", capture_output=verb == "del")
 

@@ -18,6 +18,7 @@ import database
 import hops
 import identities
 import listeners
+import packages
 import transport
 import visible
 from lab import Lab
@@ -47,6 +48,7 @@ def main():
                       database.check_replication, database.check_auth_query, database.check_backends, capture.check):
             check(cluster, report)
         visible.check(lab, report)
+        packages.check(lab, report)
     report.write(chosen.out or f"{chosen.demo}/closed", f"VERIFY_CLIENT_CERT={lab.env['VERIFY_CLIENT_CERT']}")
     print(report.sum())
     sys.exit(report.failed > 0 or not report.passed)

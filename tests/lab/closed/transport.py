@@ -48,10 +48,10 @@ class Door:
             sock.sendall(PROXY_HEADER)
         return sock
 
-    def knock(self, made, place=None):
-        """TLS, and the first thing that a client says in it."""
+    def knock(self, made, place=None, name=None):
+        """TLS, and the first thing that a client says in it; NAME is what the certificate must be for."""
         try:
-            with wire.secured(self.connect(place), made, self.protocol, self.listener.reach) as inner:
+            with wire.secured(self.connect(place), made, self.protocol, name or self.listener.reach) as inner:
                 if self.protocol == "postgres":
                     reply = wire.Postgres(inner).begin(self.user, self.database)
                 else:
@@ -87,6 +87,16 @@ def versions(door, report):
     for column, ciphers in (("TLS 1.2 without forward secrecy", NO_FORWARD_SECRECY), ("TLS 1.2 with CBC", CBC)):
         reply = door.knock(wire.context(door.lab, door.identity, "1.2", ciphers))
         report.cell(door.listener, column, not reply.spoke, reply.seen)
+
+
+def names(door, report):
+    """The server's certificate is for the names by which clients come (its address was checked all along), and no other."""
+    machine = door.listener.machine
+    wanted = ["localhost"] if door.listener.loopback else [machine.name, f"{machine.name}.{door.lab.topology['domain']}"]
+    replies = [door.knock(wire.context(door.lab, door.identity), name=name) for name in wanted]
+    other = door.knock(wire.context(door.lab, door.identity), name="elsewhere.example")
+    good = all(reply.spoke for reply in replies) and "certificate refused" in other.seen
+    report.cell(door.listener, "names", good, ", ".join(wanted) if good else str([r.seen for r in [*replies, other]]))
 
 
 def certificates(door, report, others):
@@ -148,6 +158,7 @@ def check(lab, report, listeners, identities):
         report.cell(door.listener, "clear text", good, seen)
     for door in doors:
         versions(door, report)
+        names(door, report)
         others = dict(identities["others"])
         if door.listener.declared == "ETCD_PEER_PORT":
             others.update(identities["not peers"])

@@ -6,15 +6,17 @@ watch.py SECRETS OUT     until SIGTERM; SECRETS is the folder with env and passp
                          line that shows one, and at the end the sum. Exit 1 when there was one, or nothing to see.
 
 The kernel tells of each exec (its process connector), so that no process is too short-lived to be seen but those that end
-before their command line can be read: these are counted. All processes of this machine are looked at, those of the lab's
-machines are among them.
+before their command line can be read: these are counted. Where the kernel does not (in a container), all processes are looked
+at ten times a second, and the sum says so. All processes of this machine are looked at, those of the lab's machines among them.
 """
 import contextlib
 import os
 import signal
 import socket
 import struct
+import subprocess
 import sys
+import time
 
 from visible import Hunt
 
@@ -39,8 +41,24 @@ def connector():
     return sock
 
 
+def connector_or_none():
+    """None where the kernel's word does not come: this program's own fork and exec are told, or nothing is."""
+    try:
+        sock = connector()
+        subprocess.run(["true"], check=True)
+        sock.settimeout(2)
+        sock.recv(4096)
+        sock.settimeout(None)
+        return sock
+    except OSError:
+        return None
+
+
 def started(sock):
-    """Process identifiers, as they begin to run another program."""
+    """Process identifiers, as they begin to run another program; without SOCK all of them, again and again."""
+    while sock is None:
+        yield from map(int, filter(str.isdigit, os.listdir("/proc")))
+        time.sleep(0.1)
     while True:
         data = sock.recv(4096)
         what, = struct.unpack_from("=I", data, NETLINK_HEADER + CONNECTOR_HEADER)
@@ -91,13 +109,16 @@ def look(sock, hunt, out):
 def main(folder, path):
     hunt = Hunt({**secrets_in(folder), CANARY: CANARY + "-4711"})
     signal.signal(signal.SIGTERM, stop)
-    with connector() as sock, open(path, "w", encoding="utf-8") as out:
+    os.setpriority(os.PRIO_PROCESS, 0, -20)  # the others are short-lived
+    sock = connector_or_none()
+    with open(path, "w", encoding="utf-8") as out:
         if not os.fork():
             os.execv("/bin/sh", ["sh", "-c", "sleep 1", CANARY + "-4711"])
         looked, gone, findings = look(sock, hunt, out)
         leaks = {finding for finding in findings if finding[0] != CANARY}
         good = len(leaks) < len(findings) and not leaks
-        print(f"{looked} command lines looked at, {gone} ended too soon, {len(leaks)} show a secret", file=out)
+        how = "" if sock else ", by samples"
+        print(f"{looked} command lines looked at{how}, {gone} ended too soon, {len(leaks)} show a secret", file=out)
         if len(leaks) == len(findings):
             print("its own canary was not seen: this looks at nothing", file=out)
         sys.exit(not good)
