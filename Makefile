@@ -50,7 +50,8 @@ obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help tests check check-asan random-check random-docs check-el8 check-repro check-lab check-topologies demo lab lab-shell lab-down bench bench-docs bench-cluster bench-smoke \
+.PHONY: all help tests check check-asan random-check random-docs check-el8 check-repro check-lab check-topologies demo demo-ports lab lab-shell lab-down \
+	bench bench-docs bench-cluster bench-smoke \
 	deps install lint \
 	format clean
 
@@ -132,6 +133,9 @@ check-repro: deps all ## one lock built here, on Debian 13 and on Debian 11: the
 
 demo: deps ## from yum repositories to eight running services, and a failover
 	$(Q)tests/lab/lab demo
+
+demo-ports: deps ## the same with every port at another number (PGHA_PORTS=SEED repeats one)
+	$(Q)PGHA_PORTS=$${PGHA_PORTS:-random} tests/lab/lab demo
 
 check-lab: deps ## what must not work, tried in the running lab
 	$(Q)tests/lab/lab negative

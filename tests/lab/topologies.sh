@@ -71,7 +71,8 @@ topology_use() {
 }
 
 topology_bundle() {
-	local place=build/topologies/$1
+	local place=build/topologies/$1 PGHA_SETTINGS=${PGHA_SETTINGS:-}
+	[[ $1 != single ]] || PGHA_SETTINGS='VERIFY_CLIENT_CERT=false' # the other kind of cluster is the demonstration's
 	step '  settings and passwords' demo_settings
 	topology_definition "$1"
 	step '  keys' connected_run build/lab/pgha-bundle keys init --out "$place/secrets/keys"
@@ -207,6 +208,7 @@ topology_single() {
 	works 'it is installed, and all probes of the cluster hold' '' topology_install "$node" first.log --wait
 	test_one "$node"
 	test_superuser "$node"
+	works 'it is closed, with passwords alone' '' demo_closed
 	works 'a second run changes nothing' '' topology_again "$node"
 	test_check "$node"
 	test_uninstall "$node" "$DEMO/log/before" patroni.service /etc/patroni/patroni.yml /var/lib/etcd /var/lib/pgsql
