@@ -144,6 +144,6 @@ def check_local_sockets(cluster, report):
         command = ["/usr/pgsql-17/bin/psql", "--no-psqlrc", "--no-password", f"--host={folder}", f"--port={port}",
                    f"--username={user}", f"--dbname={'pgbouncer' if user == 'pgbouncer' else 'postgres'}", "--command=SHOW VERSION"]
         status, text = machine.run("runuser", "-u", "nobody", "--", *command)
-        report.say(f"{machine.name}: nobody is not {user} at {folder}: {text.splitlines()[-1][-90:]}", status, text)
+        report.say(f"{machine.name}: nobody is not {user} at {folder}: {text.strip()[-90:]}", status, text)
     status, text = machine.run("runuser", "-u", "pgbouncer", "--", *command)
     report.say(f"{machine.name}: the same command works for pgbouncer itself", status == 0, text)
