@@ -7,6 +7,7 @@
 #include "scene.h"
 
 #include "../../installer/unit.h"
+#include "hold.h"
 #include "once.h"
 #include "place.h"
 #include "probe.h"
@@ -295,6 +296,120 @@ static void a_queued_start_is_not_awaited_and_counts_as_started(void **state)
 	assert_string_equal("", said.buf);
 }
 
+static int status_of(const char *const *argv)
+{
+	CLEANUP(proc_result_release) struct proc_result res = PROC_RESULT_INIT;
+	const struct proc proc = { .argv = argv };
+	struct err err = ERR_INIT;
+
+	assert_ok(proc_run(&proc, &res, &err));
+	return res.status;
+}
+
+#define STATUS_OF(...) status_of((const char *const[]){ __VA_ARGS__, NULL })
+
+static void awake(void)
+{
+	for (int i = 0; i < 100; i++) {
+		if (STATUS_OF("systemctl", "--quiet", "is-active", "toy.service") == 0)
+			return;
+		usleep(100000);
+	}
+	fail_msg("toy.service is not active");
+}
+
+/* The tests above left it without its word that it is ready. */
+static void what_was_replaced_under_a_running_unit_restarts_it(void **state)
+{
+	CLEANUP(str_release) struct str said = STR_INIT;
+	cleanup_free char *before = NULL;
+	cleanup_free char *after = NULL;
+	cleanup_free char *text = NULL;
+
+	(void)state;
+	scene_stage("", "toy", SCENE_TOY);
+	run("green", true, &said);
+	awake();
+	str_reset(&said);
+	/* The same again asks for nothing. */
+	SAID_BY(&text, "sh", "-c",
+		"cp -p /usr/bin/bash /usr/bin/bash.new && mv /usr/bin/bash.new /usr/bin/bash");
+	run("green", true, &said);
+	assert_string_equal("", said.buf);
+	cleanup_freep(&text);
+	SAID_BY(&text, "sh", "-c",
+		"cp -p /usr/bin/bash /usr/bin/bash.new && echo >>/usr/bin/bash.new && "
+		"mv /usr/bin/bash.new /usr/bin/bash");
+	before = main_pid();
+	run("green", true, &said);
+	assert_string_equal("restart toy.service\n", said.buf);
+	after = main_pid();
+	assert_string_not_equal(before, after);
+	str_reset(&said);
+	run("green", true, &said);
+	assert_string_equal("", said.buf);
+}
+
+static void a_package_cannot_restart_what_is_held(void **state)
+{
+	CLEANUP(scene_release) struct scene s = SCENE_INIT;
+	cleanup_free char *before = main_pid();
+	cleanup_free char *held = NULL;
+	cleanup_free char *after = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	open_scene(&s, "green");
+	assert_ok(hold_units(s.setup, &err));
+	assert_int_not_equal(0, STATUS_OF("systemctl", "try-restart", "toy.service"));
+	assert_int_not_equal(0, STATUS_OF("systemctl", "restart", "toy.service"));
+	held = main_pid();
+	assert_string_equal(before, held);
+	assert_ok(hold_release(&s.in, &err));
+	assert_int_equal(0, STATUS_OF("systemctl", "try-restart", "toy.service"));
+	after = main_pid();
+	assert_string_not_equal(before, after);
+	assert_int_not_equal(0, STATUS_OF("test", "-e", "/run/systemd/system/toy.service.d"));
+}
+
+static void a_restart_waits_for_its_guard_and_is_remembered(void **state)
+{
+	CLEANUP(str_release) struct str said = STR_INIT;
+	cleanup_free char *before = main_pid();
+	cleanup_free char *held = NULL;
+	cleanup_free char *after = NULL;
+
+	(void)state;
+	replace_in(TOY "service.yaml", "once:\n",
+		   "restart: {before: [friends], after: [friends]}\nonce:\n");
+	replace_in(TOY "templates/toy.service", "A toy of", "A guarded toy of");
+	assert_int_equal(0, STATUS_OF("rm", "-f", "/run/toy-friends"));
+	{
+		CLEANUP(scene_release) struct scene s = SCENE_INIT;
+		struct err err = ERR_INIT;
+
+		open_scene(&s, "green");
+		assert_ok(place_all(&s, true, &said, &err));
+		assert_fails(ERR_UNHEALTHY, bring_up(&s, true, &said, &err));
+		assert_contains(err.msg, "nothing was restarted, and the next run goes on from "
+					 "here: 'friends' does not hold after 1 s");
+	}
+	held = main_pid();
+	assert_string_equal(before, held);
+
+	scene_put("", "run/toy-friends", "");
+	str_reset(&said);
+	/* systemd counts the starts of all these tests, which follow each other quickly. */
+	assert_int_equal(0, STATUS_OF("systemctl", "reset-failed", "toy.service"));
+	run("green", true, &said);
+	assert_string_equal("restart toy.service\n", said.buf);
+	after = main_pid();
+	assert_string_not_equal(before, after);
+	str_reset(&said);
+	run("green", true, &said);
+	assert_string_equal("", said.buf);
+}
+
 static void without_a_machine_this_is_skipped(void **state)
 {
 	(void)state;
@@ -322,6 +437,9 @@ int main(void)
 		cmocka_unit_test(a_unit_that_does_not_start_is_unhealthy_and_its_journal_is_shown),
 		cmocka_unit_test(a_failed_unit_is_started_again_when_it_was_mended),
 		cmocka_unit_test(a_queued_start_is_not_awaited_and_counts_as_started),
+		cmocka_unit_test(what_was_replaced_under_a_running_unit_restarts_it),
+		cmocka_unit_test(a_package_cannot_restart_what_is_held),
+		cmocka_unit_test(a_restart_waits_for_its_guard_and_is_remembered),
 	};
 	const struct CMUnitTest none[] = {
 		cmocka_unit_test(without_a_machine_this_is_skipped),
