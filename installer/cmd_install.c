@@ -52,6 +52,7 @@
 struct work {
 	struct install in;
 	struct state state;
+	struct rootdev rootdev;
 	struct record *record;
 	struct stage_result staged;
 	struct vendor vendor;
@@ -72,6 +73,7 @@ struct work {
 
 static void work_release(struct work *w)
 {
+	rootdev_withdraw(&w->rootdev);
 	plan_release(&w->plan);
 	review_release(&w->review);
 	preflight_release(&w->preflight);
@@ -694,7 +696,7 @@ static int install_staged(struct work *w, struct err *err)
 	if (w->in.dry_run)
 		return 0;
 	/* Everything was verified. */
-	if ((r = open_records(w, err)) || (r = rootdev_provide(&w->in, err)) ||
+	if ((r = open_records(w, err)) || (r = rootdev_provide(&w->in, &w->rootdev, err)) ||
 	    (r = test_step(w, err)) || (r = accept_changes(&w->in, err)) ||
 	    (r = place_note_directories(w->setup, err)) || (r = packages_step(w, err)) ||
 	    (r = held_begin(w->setup, err)) || (r = place_steps(w, err)) ||

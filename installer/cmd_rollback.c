@@ -23,6 +23,7 @@ struct rollback_options {
 struct work {
 	struct install in;
 	struct state state;
+	struct rootdev rootdev;
 	struct rollback rollback;
 	struct strv changes, stays;
 	char *root; /* owned; IN borrows it */
@@ -30,6 +31,7 @@ struct work {
 
 static void work_release(struct work *w)
 {
+	rootdev_withdraw(&w->rootdev);
 	rollback_release(&w->rollback);
 	strv_release(&w->changes);
 	strv_release(&w->stays);
@@ -63,7 +65,7 @@ static int take_back(struct work *w, struct err *err)
 	if (!w->in.dry_run)
 		r = journal_open(&w->in, &w->state, err);
 	if (r == 0 && !w->in.dry_run)
-		r = rootdev_provide(&w->in, err);
+		r = rootdev_provide(&w->in, &w->rootdev, err);
 	if (r == 0)
 		r = install_step_begin(&w->in, "rollback", text, err);
 	if (r == 0)

@@ -29,6 +29,7 @@ struct uninstall_options {
 struct work {
 	struct install in;
 	struct state state;
+	struct rootdev rootdev;
 	struct record_entries entries;
 	struct removal removal;
 	char *root; /* owned; IN borrows it */
@@ -37,6 +38,7 @@ struct work {
 
 static void work_release(struct work *w)
 {
+	rootdev_withdraw(&w->rootdev);
 	removal_release(&w->removal);
 	record_entries_release(&w->entries);
 	state_close(&w->in, &w->state);
@@ -187,7 +189,7 @@ static int run_uninstall(const void *options, int argc, char **argv, struct err 
 	if (r == 0 && !o->dry_run)
 		r = journal_open(&w.in, &w.state, err);
 	if (r == 0 && !o->dry_run)
-		r = rootdev_provide(&w.in, err);
+		r = rootdev_provide(&w.in, &w.rootdev, err);
 	if (r == 0)
 		r = take_back(&w, err);
 	if (r < 0 && w.in.journal && journal_fail(w.in.journal, err->msg, &second))
