@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bytecode.h"
 #include "cleanup.h"
 #include "file.h"
 #include "hold.h"
@@ -220,6 +221,8 @@ int removal_packages(struct removal *removal, const char *log, struct err *err)
 	if (r < 0 || !going.count)
 		return r;
 	r = rpmtx_back(removal->in, &going, NULL, NULL, true, NULL, err);
+	if (r == 0 && removal->apply)
+		r = bytecode_remove(removal->in, removal->root_fd, &going, err);
 	return r < 0 || !removal->apply
 		       ? r
 		       : rpmtx_back(removal->in, &going, NULL, NULL, false, log, err);

@@ -64,6 +64,52 @@ static void the_file_system_is_as_it_was_before(void **state)
 	tree_drop(root);
 }
 
+static void what_was_compiled_from_a_packages_sources_goes_with_them(void **state)
+{
+	CLEANUP(str_release) struct str out = STR_INIT;
+	cleanup_free char *cache = NULL;
+	cleanup_free char *bundle = NULL;
+	cleanup_free char *before = NULL;
+	cleanup_free char *after = NULL;
+	struct err err = ERR_INIT;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	bundle = make_bundle("pgha-test-g.tar", names);
+	root = installed_root(bundle, &before);
+	assert_ok(path_join(root, "opt/liba-lib/__pycache__", &cache, &err));
+	assert_ok(dir_make(cache, 0755, &err));
+	write_file(cache, "mod.cpython-39.pyc", "x", 1, 0644);
+	write_file(cache, "mod.cpython-39.opt-1.pyc", "x", 1, 0644);
+	assert_int_equal(UNINSTALL(&out, root), 0);
+	after = listing(root);
+	assert_string_equal(before, after);
+	tree_drop(root);
+}
+
+static void what_was_compiled_from_somebodys_source_stays(void **state)
+{
+	CLEANUP(str_release) struct str out = STR_INIT;
+	cleanup_free char *cache = NULL;
+	cleanup_free char *bundle = NULL;
+	struct err err = ERR_INIT;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	bundle = make_bundle("pgha-test-h.tar", names);
+	root = installed_root(bundle, NULL);
+	assert_ok(path_join(root, "opt/liba-lib/__pycache__", &cache, &err));
+	assert_ok(dir_make(cache, 0755, &err));
+	write_file(cache, "modern.cpython-39.pyc", "x", 1, 0644);
+	assert_int_equal(UNINSTALL(&out, root), 0);
+	assert_in_root(root, "opt/liba-lib/__pycache__/modern.cpython-39.pyc", "x", 0644);
+	tree_drop(root);
+}
+
 static void it_can_be_installed_again(void **state)
 {
 	CLEANUP(str_release) struct str out = STR_INIT;
@@ -214,6 +260,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_file_system_is_as_it_was_before),
+		cmocka_unit_test(what_was_compiled_from_a_packages_sources_goes_with_them),
+		cmocka_unit_test(what_was_compiled_from_somebodys_source_stays),
 		cmocka_unit_test(it_can_be_installed_again),
 		cmocka_unit_test(a_dry_run_says_it_and_changes_nothing),
 		cmocka_unit_test(files_that_were_there_come_back_and_edited_ones_are_saved),
