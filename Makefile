@@ -33,7 +33,7 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1))
 ALL_CFLAGS = -std=gnu11 -pthread -fvisibility=hidden -D_GNU_SOURCE -DPGHA_VERSION='"$(VERSION)"' -iquote lib -MMD -MP $(WARNINGS) $(WERROR) \
 	$(if $(SANITIZE),,$(HARDENING)) $(SANITIZE) $(CFLAGS) $(DEPS_CFLAGS)
 DEPS_CFLAGS := $(call pkg_cflags,$(LIB_PKGS) $(BUNDLER_PKGS))
-LIB_LIBS := $(call pkg_libs,$(LIB_PKGS))
+LIB_LIBS := $(call pkg_libs,$(LIB_PKGS)) -ldl
 BUNDLER_LIBS := $(call pkg_libs,$(BUNDLER_PKGS)) -pthread
 
 # Every source file of a folder belongs to that folder's program; only the main.c files stand apart, so that unit tests can

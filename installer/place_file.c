@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "label.h"
 #include "ours.h"
 #include "present.h"
 #include "record.h"
@@ -282,6 +283,8 @@ int place_directory(struct setup *setup, const struct place_item *item, bool app
 		r = make_directory(setup, item, &fd, err);
 	if (r == 0 && apply)
 		r = set_attributes(fd, item, &owner, err);
+	if (r == 0 && apply)
+		r = label_fd(setup->label, fd, item->path, err);
 	return r < 0 ? err_prefix(err, "'%s'", item->path) : 0;
 }
 
@@ -355,8 +358,8 @@ static int record_file(struct setup *setup, int parent, const char *name,
 	return r < 0 ? r : record_add(record, RECORD_FILE, item->path, was, now, err);
 }
 
-static int write_temp(int parent, const char *temp, const struct place_item *item,
-		      const struct owner *owner, struct err *err)
+static int write_temp(const struct setup *setup, int parent, const char *temp,
+		      const struct place_item *item, const struct owner *owner, struct err *err)
 {
 	cleanup_close int fd = -1;
 	int r = 0;
@@ -370,19 +373,21 @@ static int write_temp(int parent, const char *temp, const struct place_item *ite
 	r = fd_write_all(fd, item->path, item->data, item->size_bytes, err);
 	if (r == 0)
 		r = set_attributes(fd, item, owner, err);
+	if (r == 0)
+		r = label_fd(setup->label, fd, item->path, err);
 	if (r == 0 && fsync(fd) < 0)
 		r = err_errno(err, ERR_FAILED, errno, "cannot write it");
 	return r;
 }
 
-static int replace(int parent, const char *name, const struct place_item *item,
-		   const struct owner *owner, struct err *err)
+static int replace(const struct setup *setup, int parent, const char *name,
+		   const struct place_item *item, const struct owner *owner, struct err *err)
 {
 	cleanup_free char *temp = NULL;
 	int r = str_printf(&temp, err, ".%s.pgha-new", name);
 
 	if (r == 0)
-		r = write_temp(parent, temp, item, owner, err);
+		r = write_temp(setup, parent, temp, item, owner, err);
 	if (r == 0 && renameat(parent, temp, parent, name) < 0)
 		r = err_errno(err, ERR_FAILED, errno, "cannot put it in place");
 	if (r < 0) {
@@ -570,6 +575,6 @@ int place_file_write(struct setup *setup, const struct place_item *item, struct 
 		r = record_file(setup, parent, name, item, &owner, regular ? &st : NULL, &present,
 				err);
 	if (r == 0)
-		r = replace(parent, name, item, &owner, err);
+		r = replace(setup, parent, name, item, &owner, err);
 	return r < 0 ? err_prefix(err, "'%s'", item->path) : 0;
 }

@@ -11,6 +11,7 @@
 #include "crl.h"
 #include "file.h"
 #include "held.h"
+#include "label.h"
 #include "ours.h"
 #include "progress.h"
 #include "rehearse.h"
@@ -182,7 +183,9 @@ static int load(struct setup *setup, bool kept, struct err *err)
 		r = load_manifest(setup, err);
 	if (r < 0)
 		return r;
-	r = crl_for_services(in, &setup->crl, &why, err);
+	r = kept ? 0 : label_open(in, &setup->label, err);
+	if (r == 0)
+		r = crl_for_services(in, &setup->crl, &why, err);
 	if (r < 0)
 		return r;
 	if (why && !kept)
@@ -295,6 +298,7 @@ void setup_free(struct setup *setup)
 	context_env_free(setup->env);
 	manifest_free(setup->manifest);
 	cleanup_closep(&setup->root_fd);
+	label_free(setup->label);
 	free(setup->crl);
 	free(setup);
 }

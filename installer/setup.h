@@ -37,6 +37,7 @@ struct setup_service {
 	bool no_secrets; /* of the kept bundle: their values are not known */
 };
 
+struct label;  /* installer/label.h */
 struct held;   /* installer/held.h */
 struct review; /* installer/review.h */
 struct ours;   /* installer/ours.h */
@@ -46,7 +47,8 @@ struct setup {
 	const struct topology_node *node; /* borrowed from in->topology */
 	struct manifest *manifest;
 	struct context_cluster cluster;
-	char *crl; /* PEM, for services that want it; or NULL */
+	struct label *label; /* SELinux's contexts, or NULL: installer/label.h */
+	char *crl;           /* PEM, for services that want it; or NULL */
 	struct context_env *env;
 	struct setup_service *services; /* of this node, in the manifest's order */
 	size_t count;

@@ -10,6 +10,7 @@
 
 #include "digest.h"
 #include "file.h"
+#include "label.h"
 #include "place_file.h"
 #include "proc.h"
 #include "record.h"
@@ -263,6 +264,8 @@ static int service_venv(struct setup *setup, struct setup_service *service, bool
 		return r;
 	if (!complete)
 		r = build(setup, &p, err);
+	if (r == 0 && !complete)
+		r = label_tree(setup->label, setup->in, p.version, err);
 	return r < 0 ? r : switch_link(setup, path, path_basename(p.version), err);
 }
 

@@ -5,6 +5,10 @@
  */
 #include "scene.h"
 
+#include <errno.h>
+#include <sys/xattr.h>
+
+#include "label.h"
 #include "place.h"
 #include "place_file.h"
 #include "record.h"
@@ -81,6 +85,88 @@ static size_t run_steps(struct scene *s, bool apply, struct str *said)
 	for (size_t i = 0; said && i < changes.count; i++)
 		str_addf(said, "%s\n", changes.items[i]);
 	return changes.count;
+}
+
+static void assert_context(const char *path, const char *expected)
+{
+	cleanup_free char *full = NULL;
+	struct err err = ERR_INIT;
+	char context[128] = "";
+	ssize_t n = 0;
+
+	assert_ok(path_join(root, path, &full, &err));
+	n = lgetxattr(full, "security.selinux", context, sizeof(context) - 1);
+	if (n < 0 && errno != ENODATA)
+		fail_msg("%s: %s", path, strerror(errno));
+	assert_string_equal(context, expected);
+}
+
+/* The contexts' own library looks them up, and they are kept without a kernel that enforces them. */
+static void files_and_directories_get_the_contexts_of_the_policy(void **state)
+{
+	static const char *const made[] = { "etc/toy", "var/lib/toy", "etc/systemd" };
+	CLEANUP(scene_release) struct scene s = SCENE_INIT;
+	cleanup_free char *contexts = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(made); i++) {
+		cleanup_free char *path = NULL;
+
+		assert_ok(path_join(root, made[i], &path, &err));
+		assert_ok(tree_remove(path, &err));
+	}
+	put_accounts();
+	scene_put(root, "contexts",
+		  "/etc/toy(/.*)? system_u:object_r:etc_t:s0\n"
+		  "/etc/toy/tls/.*\\.key -- system_u:object_r:cert_t:s0\n"
+		  "/var/lib/toy -d system_u:object_r:var_lib_t:s0\n"
+		  "/var/lib/toy -- system_u:object_r:wrong_t:s0\n"
+		  "/etc/systemd/system/.* <<none>>\n");
+	assert_ok(path_join(root, "contexts", &contexts, &err));
+	label_contexts = contexts;
+	if (open_scene(&s, &err) != 0)
+		fail_msg("%s", err.msg);
+	label_contexts = NULL;
+	if (!s.setup->label || geteuid() != 0)
+		skip(); /* no libselinux here, or nobody who may set contexts */
+	run_steps(&s, true, NULL);
+	assert_context("etc/toy", "system_u:object_r:etc_t:s0");
+	assert_context("etc/toy/toy.conf", "system_u:object_r:etc_t:s0");
+	assert_context("etc/toy/tls/server.key", "system_u:object_r:cert_t:s0");
+	assert_context("var/lib/toy", "system_u:object_r:var_lib_t:s0");
+	assert_context("etc/systemd/system/toy.service", "");
+}
+
+static void a_tree_gets_the_contexts_of_the_policy(void **state)
+{
+	const struct install in = { .root = root };
+	CLEANUP(label_freep) struct label *label = NULL;
+	cleanup_free char *contexts = NULL;
+	cleanup_free char *link = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	scene_put(root, "contexts",
+		  "/opt/venv(/.*)? system_u:object_r:usr_t:s0\n"
+		  "/opt/venv/bin(/.*)? system_u:object_r:bin_t:s0\n");
+	scene_put(root, "opt/venv/bin/tool", "#!/bin/sh\n");
+	scene_put(root, "opt/venv/lib/module.py", "\n");
+	scene_put(root, "outside", "\n");
+	assert_ok(path_join(root, "opt/venv/lib/link", &link, &err));
+	assert_int_equal(symlink("../../../outside", link), 0);
+	assert_ok(path_join(root, "contexts", &contexts, &err));
+	label_contexts = contexts;
+	assert_ok(label_open(&in, &label, &err));
+	label_contexts = NULL;
+	if (!label || geteuid() != 0)
+		skip();
+	assert_ok(label_tree(label, &in, "/opt/venv", &err));
+	assert_context("opt/venv", "system_u:object_r:usr_t:s0");
+	assert_context("opt/venv/bin/tool", "system_u:object_r:bin_t:s0");
+	assert_context("opt/venv/lib/module.py", "system_u:object_r:usr_t:s0");
+	assert_context("opt/venv/lib/link", "system_u:object_r:usr_t:s0");
+	assert_context("outside", "");
 }
 
 static void the_plan_says_everything_and_touches_nothing(void **state)
@@ -348,6 +434,8 @@ int main(void)
 		cmocka_unit_test(a_path_that_is_wanted_twice_and_differently_is_refused),
 		cmocka_unit_test(packages_are_what_the_services_of_the_node_want),
 		cmocka_unit_test(each_directory_on_the_way_is_recorded_once),
+		cmocka_unit_test(files_and_directories_get_the_contexts_of_the_policy),
+		cmocka_unit_test(a_tree_gets_the_contexts_of_the_policy),
 	};
 
 	return cmocka_run_group_tests(tests, make_root, remove_root);
