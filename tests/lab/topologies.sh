@@ -205,6 +205,7 @@ topology_single() {
 	CLIENT=$node
 	topology_boot
 	uninstall_listing "$node" >"$DEMO/log/before"
+	demo_rpm_before "$node"
 	works 'it is installed, and all probes of the cluster hold' '' topology_install "$node" first.log --wait
 	test_one "$node"
 	test_superuser "$node"

@@ -141,6 +141,17 @@ def check_matrix(cluster, report):
         report.say(f"{door.name}: none of the {len(names) - 1} other components' passwords opens it", not opened, opened)
 
 
+def check_service_accounts(cluster, report, name, host, port):
+    """replicator and rewind come from members' addresses; what comes through a proxy has the proxy's."""
+    if name != "PgBouncer" and cluster.haproxy in cluster.members:
+        report.skip(f"replicator and rewind through {name}: its address is a member's here, the password alone decides")
+        return
+    for user, secret, replication in (("replicator", "REPLICATOR_PASSWORD", False), ("replicator", "REPLICATOR_PASSWORD", True),
+                                      ("rewind", "REWIND_PASSWORD", False)):
+        reply = cluster.login(cluster.lab.stranger, host, port, user, cluster.lab.env[secret], replication=replication)
+        report.say(f"{user}{' to replicate' if replication else ''} through {name}: {reply.seen}", not reply.spoke)
+
+
 def check_superuser(cluster, report):
     """The right password, from everywhere but 127.0.0.1, by every way in; then the service accounts where they have no
     business."""
@@ -157,9 +168,7 @@ def check_superuser(cluster, report):
         seen = sorted({reply.seen.split(" connection for host")[0] for reply in replies.values()})
         report.say(f"the superuser at {name}, from {len(places)} places: {'; '.join(seen)}", not inside, inside)
     for name, host, port in shared:
-        for user, secret in (("replicator", "REPLICATOR_PASSWORD"), ("rewind", "REWIND_PASSWORD")):
-            reply = cluster.login(lab.stranger, host, port, user, env[secret])
-            report.say(f"{user} through {name}: {reply.seen}", not reply.spoke)
+        check_service_accounts(cluster, report, name, host, port)
     reply = cluster.login(lab.stranger, shared[0][1], shared[0][2], "pgbouncer", env["PGBOUNCER_PASSWORD"], env["POSTGRES_DB"])
     report.say(f"PgBouncer's account in the application's database: {reply.seen}", not reply.spoke)
     for name, host, port in ways:

@@ -71,7 +71,7 @@ def first_words(payload):
 
 
 def clear_between(one, other, text):
-    """The control: TEXT in clear from one machine to another."""
+    """The control: TEXT in clear from one place to a machine."""
     with network_of(other.pid):
         listener = socket.create_server((other.address, 0))
     with listener, one.connect(other.address, listener.getsockname()[1]) as sock:
@@ -86,7 +86,7 @@ def check(cluster, report):
     capture = Capture(lab)
     capture.start()
     try:
-        clear_between(cluster.leader, cluster.pgbouncer, control)
+        clear_between(lab.stranger, cluster.pgbouncer, control)
         with cluster.postgres(lab.stranger, cluster.pgbouncer.address, cluster.port("EXT_PGBOUNCER_PORT")) as session:
             session.login(env["POSTGRES_USER"], env["POSTGRES_PASSWORD"], env["POSTGRES_DB"])
             session.rows(f"CREATE TABLE IF NOT EXISTS closed (note text); INSERT INTO closed VALUES ('{canary.decode()}')")
