@@ -146,6 +146,12 @@ check-service: deps ## a service of YAML and templates alone: built, installed o
 check-topologies: deps ## the topologies that are shipped: installed, used, taken away (NAMES='single three')
 	$(Q)tests/lab/topologies.sh $(NAMES)
 
+soak: deps ## installations killed at every point, power losses, faults: hours; writes docs/soak.md (SEED=17)
+	$(Q)tests/lab/soak.sh --docs docs/soak.md
+
+check-soak: deps ## a few cases of these, drawn by SEED
+	$(Q)tests/lab/soak.sh --verbs install --sample 1
+
 lab: deps ## the demo, and leave the cluster running to look at
 	$(Q)tests/lab/lab demo --keep
 

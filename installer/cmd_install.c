@@ -698,9 +698,9 @@ static int install_staged(struct work *w, struct err *err)
 	/* Everything was verified. */
 	if ((r = open_records(w, err)) || (r = rootdev_provide(&w->in, &w->rootdev, err)) ||
 	    (r = test_step(w, err)) || (r = accept_changes(&w->in, err)) ||
-	    (r = place_note_directories(w->setup, err)) || (r = packages_step(w, err)) ||
-	    (r = held_begin(w->setup, err)) || (r = place_steps(w, err)) ||
-	    (r = probe_step(w, err)) || (r = commit_step(w, err)))
+	    (r = place_note_directories(w->setup, err)) || (r = unit_note(w->setup, err)) ||
+	    (r = packages_step(w, err)) || (r = held_begin(w->setup, err)) ||
+	    (r = place_steps(w, err)) || (r = probe_step(w, err)) || (r = commit_step(w, err)))
 		return r;
 	return cluster_steps(w, err);
 }

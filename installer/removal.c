@@ -285,8 +285,8 @@ static int take_back_directory(struct removal *removal, const struct record_entr
 				 removal->apply ? "" : ", if it is empty then");
 	}
 	record_attributes(text, st.st_mode, st.st_uid, st.st_gid, NULL);
-	if (!strcmp(e->was, e->now) || strcmp(text, e->now) != 0 ||
-	    !record_parse(e->was, &mode, &uid, &gid, none))
+	if (!strcmp(text, e->was) || !record_parse(e->was, &mode, &uid, &gid, none) ||
+	    (!removal->attributes && strcmp(text, e->now) != 0))
 		return 0;
 	r = strv_addf(&removal->changes, err, "restore %s", e->object);
 	if (r == 0 && removal->apply && (fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0))

@@ -21,10 +21,11 @@ struct removal {
 						  are undone: what a package held goes with it, and
 						  is not put back by a run that follows a killed
 						  one; borrowed, or NULL */
-	bool apply;                           /* or only say it */
-	int root_fd;                          /* borrowed */
-	struct strv changes;                  /* a line for each thing that is undone */
-	struct strv stays;                    /* what is not, with the reason */
+	bool attributes; /* also of directories that were noted only: packages have them changed */
+	bool apply;      /* or only say it */
+	int root_fd;     /* borrowed */
+	struct strv changes; /* a line for each thing that is undone */
+	struct strv stays;   /* what is not, with the reason */
 };
 
 void removal_release(struct removal *removal);

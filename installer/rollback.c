@@ -354,6 +354,7 @@ int rollback_run(struct rollback *r, bool apply, struct strv *changes, struct st
 	struct removal removal = { .in = r->in,
 				   .entries = &r->entries,
 				   .mark = mark,
+				   .attributes = true,
 				   .apply = apply,
 				   .root_fd = r->root_fd };
 	int ret = 0;

@@ -167,6 +167,7 @@ struct run {
 	unsigned int done_items;
 	bool test;
 	bool script_failed;
+	char scriptlet[192];    /* the first of those */
 	struct strv complaints; /* of scriptlets, unpacking, librpm's own log */
 	FILE *log;              /* or NULL */
 };
@@ -231,6 +232,9 @@ static void *on_event(const void *header, const rpmCallbackType what, const rpm_
 	case RPMCALLBACK_SCRIPT_ERROR:
 		/* AMOUNT is the scriptlet's tag; TOTAL says whether librpm goes on, we do not. */
 		run->script_failed = true;
+		if (!*run->scriptlet && p)
+			snprintf(run->scriptlet, sizeof(run->scriptlet), "%s of %.150s failed",
+				 rpmTagGetName((rpmTagVal)amount), p->nevra);
 		complain(run, "%s of %s failed%s", rpmTagGetName((rpmTagVal)amount),
 			 p ? p->nevra : "an installed package",
 			 total == RPMRC_OK ? " (librpm goes on)" : "");
@@ -384,7 +388,8 @@ static int check_problems(rpmts ts, const struct run *run, int rc, const char *w
 	int r = 0;
 
 	if (rc || rpmpsNumProblems(problems) || run->script_failed) {
-		err_set(err, ERR_FAILED, "%s", what);
+		err_set(err, ERR_FAILED, "%s%s%s", what, *run->scriptlet ? ": " : "",
+			run->scriptlet);
 		add_problems(problems, err);
 		add_complaints(run, err);
 		r = -(int)err->code;

@@ -361,6 +361,26 @@ int unit_apply(struct setup *setup, bool apply, struct strv *changes, struct err
 	return r;
 }
 
+int unit_note(struct setup *setup, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < setup->count && install_is_live(setup->in); i++) {
+		SERVICE_EACH(struct service_unit, unit, setup->services[i].service->units)
+		{
+			struct state state = { .running = false };
+
+			if (r < 0 || record_was(setup->in->record, RECORD_UNIT, unit->name))
+				continue;
+			r = look(unit->name, &state, err);
+			if (r == 0)
+				r = record_note(setup->in->record, RECORD_UNIT, unit->name,
+						record_words(state.enabled, state.running), err);
+		}
+	}
+	return r;
+}
+
 /* --- back again ----------------------------------------------------------------------------- */
 
 /* systemctl VERB UNIT, of another root's unit files with --root. */

@@ -28,6 +28,9 @@ int unit_apply(struct setup *setup, bool apply, struct strv *changes, struct err
  * (restart: due). */
 int unit_restart_due(struct setup *setup, struct strv *changes, struct err *err) MUST_CHECK;
 
+/* Puts on record what the units are before packages stop or start them. */
+int unit_note(struct setup *setup, struct err *err) MUST_CHECK;
+
 /* Stops and disables UNIT as far as WAS (RECORD_UNIT_* of installer/record.h) says that it was; one that
  * is gone is passed over. */
 int unit_take_back(const struct install *in, const char *unit, const char *was, bool apply,

@@ -124,10 +124,19 @@ static int add_package(const struct install *in, rpmts ts, const struct plan_pac
 	    !header)
 		return err_set(err, ERR_VERIFY, "librpm does not take '%s'", p->file);
 	files = rpmfiNew(ts, header, RPMTAG_BASENAMES, RPMFI_FLAGS_QUERY);
-	/* What the package owns without bringing it may be somebody's data. */
-	for (rpmfiInit(files, 0); r == 0 && rpmfiNext(files) >= 0;)
-		if (!(rpmfiFFlags(files) & RPMFILE_GHOST))
-			r = add_file(in, before, rpmfiFN(files), list, err);
+	for (rpmfiInit(files, 0); r == 0 && rpmfiNext(files) >= 0;) {
+		rpmfileAttrs flags = rpmfiFFlags(files);
+		cleanup_free char *beside = NULL;
+
+		/* What the package owns without bringing it may be somebody's data. */
+		if (flags & RPMFILE_GHOST)
+			continue;
+		r = add_file(in, before, rpmfiFN(files), list, err);
+		if (r == 0 && (flags & RPMFILE_CONFIG))
+			r = str_printf(&beside, err, "%s.rpmnew", rpmfiFN(files));
+		if (r == 0 && beside)
+			r = add_file(in, before, beside, list, err);
+	}
 	return r;
 }
 

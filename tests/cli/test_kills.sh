@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # pgha-install killed at points where it reaches the disk or makes a process, in a root of its own: the run after that comes to the same
-# end as one that nobody disturbed. SEED=N repeats the choice; KILLS=N is how many of each verb (all: every one). The machines of `make soak` have
+# end as one that nobody disturbed. And a call that fails there: the earlier state is back. SEED=N repeats the choice; KILLS=N is how many of each verb (all: every one). The machines of `make soak` have
 # scriptlets, units and faults as well.
 # shellcheck source=tests/cli/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -86,6 +86,11 @@ killed() { # VERB POINT DO
 	cp -a "${begins[$1]}" case
 	# Bash would tell of the kill.
 	{ verb "$1" "$work/case" "LD_PRELOAD=$work/point.so" "POINT_AT=$2" "POINT_DO=$3" >case.log 2>&1 || status=$?; } 2>/dev/null
+	# The last of them remove what was staged, one more or less.
+	if ((status == 0)) && grep -q "^$2 unlink " "$1.points"; then
+		ok "$what: it had ended"
+		return
+	fi
 	if ((status != 137)); then
 		not_ok "$what" "it was not killed: $status" "$(tail -n 3 case.log)"
 		return
@@ -101,6 +106,43 @@ killed() { # VERB POINT DO
 	if diff "$1.end" case.end >case.diff; then ok "$what"; else not_ok "$what" "$(head -n 12 case.diff)"; fi
 }
 
+# failed VERB POINT: what it says of the state is true, and the next run comes to the end.
+failed() {
+	local status=0 what
+	what="$1 with an error at point $2 ($(sed -n "s/^$2 //p" "$1.points" | sed "s,$work,,"))"
+	rm -rf case
+	cp -a "${begins[$1]}" case
+	verb "$1" "$work/case" "LD_PRELOAD=$work/point.so" "POINT_AT=$2" POINT_DO=fail >case.log 2>&1 || status=$?
+	if ((status != 0)) && grep -q 'the earlier state is back' case.log; then
+		snapshot "$work/case" >case.end
+		if ! diff <(promised "$1.begin") <(promised case.end) >case.diff; then
+			not_ok "$what: the earlier state is not back" "$(tail -n 3 case.log)" "$(head -n 12 case.diff)"
+			return
+		fi
+	elif ((status != 0)) && ! grep -Eq 'stays installed|nothing was changed' case.log && [[ -e $work/case/var/lib/pgha/record ]]; then
+		! diff <(promised "$1.begin") <(snapshot "$work/case" >case.end; promised case.end) >case.diff || : >case.diff
+		[[ ! -s case.diff ]] || { not_ok "$what: nothing is said of the state" "$(tail -n 3 case.log)" "$(head -n 12 case.diff)"; return; }
+	fi
+	status=0
+	verb "$1" "$work/case" >case.log 2>&1 || status=$?
+	if ((status != 0)); then
+		not_ok "$what" "the next run ended with $status" "$(tail -n 5 case.log)"
+		return
+	fi
+	snapshot "$work/case" >case.end
+	if diff "$1.end" case.end >case.diff; then ok "$what"; else not_ok "$what" "$(head -n 12 case.diff)"; fi
+}
+
+# What a run that was taken back may leave: its memory that there was one, and of an empty root the rpm database and directories that no package owns.
+promised() { grep -vE '^\./(dev|opt) |^\./var(/lib(/rpm|/pgha(/journal|/log)?)?)? |/var/lib/rpm|^\./var/tmp' "$1"; }
+for name in install upgrade; do snapshot "$work/${begins[$name]}" >"$name.begin"; done
+
+for name in install upgrade; do
+	while read -r number <&3; do
+		failed "$name" "$number"
+	done 3< <(awk '$3 !~ /\/(staging|bundles)\/.*\/.*\// { print $1 }' "$name.points" |
+		if [[ ${KILLS:-10} == all ]]; then cat; else shuf -n "${KILLS:-10}" --random-source=<(yes "$SEED"); fi)
+done
 for name in install upgrade rollback uninstall; do
 	while read -r number how <&3; do
 		killed "$name" "$number" "$how"

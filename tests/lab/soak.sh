@@ -6,9 +6,15 @@
 # with a machine of its own, in the same state, and its end is compared with that of a run that nobody disturbed. Needs root;
 # build/soak keeps logs and results.
 #
-#	soak.sh [--sample N] [--only PATTERN] [--parts 'kills faults']
+#	soak.sh [OPTION…]
+#		--parts 'kills power faults'    only these
+#		--verbs 'install upgrade rollback uninstall'
+#		--sample N      so many cases of each kind, drawn by the seed
+#		--journal       kills around lines of the journal alone
+#		--only PATTERN  kills and faults whose name has it
+#		--docs FILE     writes the results there
 #
-# SEED=N repeats the random choices, which are printed. With --sample N cases of each kind are taken at random.
+# SEED=N repeats what is random, and is printed.
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/lab/common.sh
 . "$here/common.sh"
@@ -22,6 +28,8 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 . "$here/soak/scene.sh"
 # shellcheck source=tests/lab/soak/cases.sh
 . "$here/soak/cases.sh"
+# shellcheck source=tests/lab/soak/power.sh
+. "$here/soak/power.sh"
 # shellcheck source=tests/lab/soak/faults.sh
 . "$here/soak/faults.sh"
 need_root soak
@@ -29,10 +37,27 @@ need_root soak
 DEMO=$LAB_TOP/build/soak
 LAB_SECRETS=$DEMO/secrets
 LAB_TOPOLOGY=$here/soak/topology.yaml
-LAB_STATE=$(mktemp -d /var/tmp/pgha-soak-XXXXXX)
 SEED=${SEED:-$((SRANDOM % 1000000))}
-sample='' only='' parts='kills faults'
+sample='' only='' docs='' journal='' parts='kills power faults' verbs='install upgrade rollback uninstall'
+
+while (($# > 0)); do
+	case $1 in
+	--sample | --only | --parts | --verbs | --docs)
+		declare "${1#--}=${2:?}"
+		shift
+		;;
+	--journal) journal=1 ;;
+	*)
+		log "unknown option '$1'"
+		exit 2
+		;;
+	esac
+	shift
+done
+# shellcheck disable=SC2034 # cases.sh
+read -ra VERBS <<<"$verbs"
 read -r NODE ADDRESS _ < <("$here/topology.py" "$LAB_TOPOLOGY")
+LAB_STATE=$(mktemp -d /var/tmp/pgha-soak-XXXXXX)
 
 cleanup() {
 	local status=$?
@@ -45,20 +70,6 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
-while (($# > 0)); do
-	case $1 in
-	--sample | --only | --parts)
-		declare "${1#--}=${2:?}"
-		shift
-		;;
-	*)
-		log "unknown option '$1'"
-		exit 2
-		;;
-	esac
-	shift
-done
-
 main() {
 	lab_begin
 	scene_build
@@ -66,5 +77,7 @@ main() {
 	lab_net_up
 	log "SEED=$SEED"
 	cases_run
+	[[ -z $docs ]] || "$here/soak/report.py" "$DEMO/results" "$SEED" "$SECONDS" >"$docs"
+	cases_sum
 }
 main

@@ -7,14 +7,14 @@
 # A run that is killed, in three states of the machine, and the one that nobody disturbs.
 declare -A BEGINS=([install]=fresh [upgrade]=one [rollback]=two [uninstall]=one)
 declare -A BUNDLE=([install]=one [upgrade]=two [rollback]=two [uninstall]=one)
-VERBS=(install upgrade rollback uninstall)
+declare -A TOOK=() # seconds
 
 cases_run() {
 	: >"$DEMO/results"
 	step 'runs that nobody disturbs' cases_references
 	[[ $parts != *kills* ]] || cases_kills
+	[[ $parts != *power* ]] || cases_power
 	[[ $parts != *faults* ]] || cases_faults
-	cases_sum
 }
 
 # verb_command VERB [NAME=VALUE…] [-- OPTION…]
@@ -31,12 +31,17 @@ verb_command() {
 
 # The states, the end of each run, and its points.
 cases_references() {
-	local verb
-	for verb in "${VERBS[@]}"; do
+	local verb from
+	for verb in install upgrade rollback uninstall; do
+		# The others begin with what these two leave.
+		does "$verb" || [[ $verb == install || $verb == upgrade ]] || continue
+		[[ $verb != upgrade || ${VERBS[*]} != install ]] || continue
 		scene_machine "${BEGINS[$verb]}"
 		scene_snapshot >"$DEMO/before.$verb"
 		machine_exec "$NODE" rm -f /root/points </dev/null
+		from=$EPOCHREALTIME
 		verb_command "$verb" POINT_LOG=/root/points >"$DEMO/log/$verb" 2>&1 || die "$verb failed: see $DEMO/log/$verb"
+		TOOK[$verb]=$(awk -v from="$from" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.2f", to - from }')
 		machine_exec "$NODE" cat /root/points </dev/null >"$DEMO/points.$verb"
 		scene_snapshot >"$DEMO/after.$verb"
 		case $verb in
@@ -61,10 +66,18 @@ cases_sum() {
 
 # --- kills ------------------------------------------------------------------------------------------------
 
+# drawn NUMBER: so many of the lines on standard input, by the seed; without a number all of them.
+drawn() { if [[ $1 ]]; then shuf -n "$1" --random-source=<(yes "$SEED"); else cat; fi; }
+
+# does VERB: is it among those that were asked for?
+does() { [[ " ${VERBS[*]} " == *" $1 "* ]]; }
+
 # The points of VERB's run: "NUMBER DO LABEL". Before and after each write of the journal and of the record; before each of the others,
-# but for the hundreds that fill the staging directory, and files of one package after the third.
+# but for the hundreds that fill the staging directory, and files of one package after the third. With $journal those of the
+# journal alone, before the one and after the next.
 kill_points() {
-	awk '{ label = $2 " " $3 }
+	awk -v journal="$journal" '{ label = $2 " " $3 }
+		journal { if ($2 == "fsync" && $3 ~ /\/journal$/) print $1, n++ % 2 ? "after" : "kill", label; next }
 		$2 == "fsync" && $3 ~ /\/(journal|entries)$/ { print $1, "kill", label; print $1, "after", label; next }
 		$3 ~ /\/staging\// || $3 ~ /part-/ && ++parts > 3 { next }
 		$2 == "fork" { print $1, "after", label; print $1 + 1, "tree", label; next }
@@ -76,7 +89,7 @@ cases_kills() {
 	for verb in "${VERBS[@]}"; do
 		while read -r number how label <&3; do
 			case_kill "$verb" "$number" "$how" "$label"
-		done 3< <(kill_points "$verb" | grep -E -- "${only:-.}" | { if [[ $sample ]]; then shuf -n "$sample" --random-source=<(yes "$SEED"); else cat; fi; })
+		done 3< <(kill_points "$verb" | grep -E -- "${only:-.}" | drawn "$sample")
 	done
 }
 

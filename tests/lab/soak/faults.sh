@@ -11,35 +11,40 @@ FAULTS=(
 	'%post fails|1|POSTIN|drill post exit 1'
 	'%post is killed|1|POSTIN|drill post kill -KILL $$'
 	'%posttrans fails|1|POSTTRANS|drill posttrans exit 1'
-	'the port is taken|6|port|fault_listen'
-	'the port is taken while packages are installed|8|redis.service|drill posttrans systemd-run --quiet --unit=taker --socket-property=ListenStream=@ADDRESS@:6379 cat'
+	'the port is taken|[68]|port|fault_listen'
+	'the port is taken while packages are installed|8|redis.service|drill posttrans systemctl stop redis; systemd-run --quiet --unit=taker --socket-property=ListenStream=@ADDRESS@:6379 cat'
 	'the unit does not come up|8|drill|drill start exit 1'
 	'the unit cannot be executed|8|drill|fault_noexec'
 	'the node probe does not hold|8|drill is well|drill probe :'
-	'no groupadd|[16]|groupadd|fault_missing groupadd'
+	'no groupadd|[16]|PREIN|fault_missing groupadd'
 	'/etc cannot be written|[16]|Read-only|fault_readonly'
-	'/etc cannot be written, from the files on|[16]|Read-only|drill posttrans mount --bind /etc /etc; mount -o remount,ro,bind /etc'
-	'no systemctl, from the packages on|[168]|systemctl|drill posttrans mv /usr/bin/systemctl /usr/bin/systemctl.away'
+	'/etc cannot be written, from the files on|[16]|Read-only|drill posttrans systemd-run --quiet --wait mount --bind /etc /etc; systemd-run --quiet --wait mount -o remount,ro,bind /etc'
+	'no systemctl, from the packages on|[168]|failed|drill posttrans mv /usr/bin/systemctl /usr/bin/systemctl.away'
 )
 
 cases_faults() {
 	local verb line name status reason act
 	for verb in install upgrade; do
-		for line in "${FAULTS[@]}"; do
+		does "$verb" || continue
+		while read -r line <&3; do
 			IFS='|' read -r name status reason act <<<"$line"
+			# The accounts are there already.
+			[[ $verb$name != 'upgradeno groupadd' ]] || continue
 			! grep -qvE -- "${only:-.}" <<<"fault $verb $name" || continue
 			case_fault "$verb" "$name" "$status" "$reason" "$act"
-		done
+		done 3< <(printf '%s\n' "${FAULTS[@]}" | drawn "$sample")
 		cases_full "$verb"
 	done
 }
 
 # --- what is done to the machine --------------------------------------------------------------------------
 
-# drill SCRIPTLET LINE: what it does besides its work.
+# drill SCRIPTLET LINE: what that of the package that comes does besides its work. Not that of the one before, which is put back.
 fault_drill() {
+	local version=1
+	[[ $SCENE_BUNDLE != two ]] || version=2
 	printf '%s\n' "${*:2}" | sed "s/@ADDRESS@/$ADDRESS/" |
-		machine_exec "$NODE" sh -c 'mkdir -p /run/drill; cat >"/run/drill/$0"' "$1"
+		machine_exec "$NODE" sh -c 'mkdir -p /run/drill; cat >"/run/drill/$0"; cp "/run/drill/$0" "/run/drill/${0%-*}"' "$1-$version"
 }
 fault_listen() {
 	machine_exec "$NODE" sh -c "systemctl stop redis 2>/dev/null; systemd-run --quiet --unit=taker \\
@@ -61,7 +66,7 @@ fault_end() {
 
 # What a failed run may leave: accounts, data, logs, and the memory that it had a try.
 fault_promised() {
-	grep -vE '^(passwd|shadow|group) |^rpmdb |^verify .* /etc/(passwd|group|g?shadow|sub[ug]id)-?$|^state (\.|\./journal|\./log) |/var/lib/(redis|drill)( |$)|\./changed ' "$1"
+	grep -vP '^(passwd|shadow|group) |^rpmdb |^verify .* /etc/(passwd|group|g?shadow|sub[ug]id)-?$|^state (\.|\./journal|\./log) |/var/lib/(redis|drill)( |$)|\./changed |^state record/[0-9]+/entries (group|user|member|directory\t/var/lib/(redis|drill))' "$1"
 }
 
 # back_again VERB SNAPSHOT: prints what differs from before.
@@ -73,13 +78,14 @@ case_fault() {
 	log=$DEMO/log/fault-$verb-${name//[^a-z0-9]/-}
 	case_start=$SECONDS
 	scene_machine "${BEGINS[$verb]}"
+	scene_bundle "${BUNDLE[$verb]}"
 	# shellcheck disable=SC2086 # words
 	if [[ $act == drill\ * ]]; then fault_drill ${act#drill }; elif [[ $act ]]; then $act; fi
 	verb_command "$verb" "${@:6}" >"$log" 2>&1 || status=$?
-	line=$(grep '^pgha-install: ' "$log" | tail -n 1)
+	line=$(sed -n '/^pgha-install: /h; ${g;p}' "$log")
 	# shellcheck disable=SC2053 # a pattern
 	[[ $status == $want ]] || { good=false seen="ended with $status, not $want;"; }
-	grep -qE "$reason" "$log" || { good=false seen+=" '$reason' is not told;"; }
+	grep -qiE "$reason" "$log" || { good=false seen+=" '$reason' is not told;"; }
 	fault_end
 	# What was in the way of the restoring too is gone now.
 	if [[ $line == *'is not back'* ]]; then
@@ -105,9 +111,9 @@ case_fault() {
 
 # --- a disk that is full, from the beginning of each step ---------------------------------------------------
 
-# The points with which steps begin: lines of the journal come in pairs.
+# Where the journal says that a step begins: its lines come in pairs.
 full_points() {
-	awk '$2 == "fsync" && $3 ~ /\/journal$/ { n++; print $1 }' "$DEMO/points.$1"
+	awk '$2 == "fsync" && $3 ~ /\/journal$/ && n++ % 2 == 0 { print $1 }' "$DEMO/points.$1"
 }
 
 cases_full() {
@@ -116,6 +122,6 @@ cases_full() {
 	SCENE_DISK=400m
 	while read -r number <&3; do
 		case_fault "$verb" "the disk is full from point $number on" '[0168]' '' '' "POINT_AT=$number" POINT_DO=fill
-	done 3< <(full_points "$verb" | { if [[ $sample ]]; then shuf -n 2 --random-source=<(yes "$SEED"); else cat; fi; })
+	done 3< <(full_points "$verb" | drawn "$sample")
 	SCENE_DISK=''
 }

@@ -8,6 +8,7 @@
  *	POINT_DO=kill     SIGKILL to the installer before the call is made (default)
  *	         after    the same right after it
  *	         tree     to all that it has started too, before the call
+ *	         fail     the call fails with EIO, once
  *	         fill     from here on the file system of POINT_FILE is full, but for POINT_FREE KiB
  *	         readonly from here on / cannot be written
  */
@@ -18,7 +19,6 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,14 +110,16 @@ static void act(void)
 	}
 }
 
-/* True when the call is the one, and the installer ends after it. */
-static bool point(const char *call, int fd, const char *name)
+enum then { GO_ON, END, FAIL };
+
+/* What follows the call, or takes its place. */
+static enum then point(const char *call, int fd, const char *name)
 {
 	char path[PATH_MAX] = "", link[64], line[PATH_MAX + 64];
 	int saved = errno, len = 0;
 
 	if (!self || getpid() != self)
-		return false;
+		return GO_ON;
 	count++;
 	if (log_fd >= 0) {
 		if (fd >= 0) {
@@ -130,23 +132,33 @@ static bool point(const char *call, int fd, const char *name)
 		if (write(log_fd, line, (size_t)len) < 0)
 			abort();
 	}
-	if (count == at && strcmp(what, "after") != 0)
-		act();
 	errno = saved;
-	return count == at && !strcmp(what, "after");
+	if (count != at)
+		return GO_ON;
+	if (!strcmp(what, "after"))
+		return END;
+	if (!strcmp(what, "fail"))
+		return FAIL;
+	act();
+	errno = saved;
+	return GO_ON;
 }
 
 #define NEXT(name) __typeof__(&name) next = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 
-#define AROUND(call, fd, path, expression)                 \
-	do {                                               \
-		bool end = point(call, fd, path);          \
-		__typeof__(expression) ret = (expression); \
-		int saved = errno;                         \
-		if (end)                                   \
-			act();                             \
-		errno = saved;                             \
-		return ret;                                \
+#define AROUND(call, fd, path, expression)              \
+	do {                                            \
+		enum then then = point(call, fd, path); \
+		__typeof__(expression) ret = -1;        \
+		int saved = EIO;                        \
+		if (then != FAIL) {                     \
+			ret = (expression);             \
+			saved = errno;                  \
+		}                                       \
+		if (then == END)                        \
+			act();                          \
+		errno = saved;                          \
+		return ret;                             \
 	} while (0)
 
 int fsync(int fd)

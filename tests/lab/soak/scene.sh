@@ -69,8 +69,8 @@ scene_packages() {
 scene_bundle_build() {
 	printf '[drill]\nname=drill\nenabled=1\ngpgcheck=1\ngpgkey=file://%s/drill.asc\nbaseurl=file://%s/repository-%d\n' \
 		"$DEMO" "$DEMO" "$2" >"$DEMO/manifests/drill.repo"
-	sed "/^DRILL_VALUE=/d" "$LAB_SECRETS/env" >"$LAB_SECRETS/env.new"
-	echo "DRILL_VALUE=value-$2" >>"$LAB_SECRETS/env.new"
+	sed '/^DRILL_VALUE=/d; /^REDIS_MAXMEMORY_MIB=/d' "$LAB_SECRETS/env" >"$LAB_SECRETS/env.new"
+	printf 'DRILL_VALUE=value-%d\nREDIS_MAXMEMORY_MIB=%d\n' "$2" $((100 * $2)) >>"$LAB_SECRETS/env.new"
 	chmod 0600 "$LAB_SECRETS/env.new"
 	mv "$LAB_SECRETS/env.new" "$LAB_SECRETS/env"
 	mkdir "$DEMO/$1"

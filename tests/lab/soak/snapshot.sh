@@ -39,7 +39,7 @@ ps -eo args | awk '/pgha-install|groupadd|useradd/ && !/awk/ { print "process", 
 # The installer's memory.
 cd /var/lib/pgha 2>/dev/null || exit 0
 find . -path ./log -prune -o -path './record/*/files/*' -prune -o -path './bundles/*/*' -prune -o -printf 'state %p %y %m %u:%g\n'
-find bundles -type f -print0 2>/dev/null | sort -z | xargs -0r sha256sum | sha256sum | sed 's/^/state bundles /'
+[ ! -d bundles ] || find bundles -type f -print0 | sort -z | xargs -0r sha256sum | sha256sum | sed 's/^/state bundles /'
 for file in committed vendors ca.crt packages revoked; do
 	[ ! -e "$file" ] || sed "s/^/state $file: /" "$file"
 done
