@@ -252,11 +252,10 @@ int probe_ask(const struct setup *setup, const struct setup_service *service,
 }
 
 int probe_try_step(const struct setup_service *service, const struct service_probe *probe,
-		   bool *ret_holds, struct err *why, struct err *err)
+		   unsigned int within_s, bool *ret_holds, struct err *why, struct err *err)
 {
 	return try_until(service, probe, probe->timeout_s * 1000,
-			 clock_monotonic_ms() + probe->within_s * UINT64_C(1000), ret_holds, why,
-			 err);
+			 clock_monotonic_ms() + within_s * UINT64_C(1000), ret_holds, why, err);
 }
 
 static int unhealthy(const struct setup_service *service, const struct service_probe *probe,

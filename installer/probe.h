@@ -60,9 +60,10 @@ int probe_command(const struct setup_service *service, const struct service_comm
 		  unsigned int timeout_ms, bool *ret_holds, struct err *why,
 		  struct err *err) MUST_CHECK;
 
-/* Tries a probe until it holds or its within_s is over, whoever asked to wait. */
+/* Tries a probe, once at least, until it holds or WITHIN_S are over, whoever asked to wait. */
 int probe_try_step(const struct setup_service *service, const struct service_probe *probe,
-		   bool *ret_holds, struct err *why, struct err *err) MUST_CHECK;
+		   unsigned int within_s, bool *ret_holds, struct err *why,
+		   struct err *err) MUST_CHECK;
 
 /* A command as it is run; its strings hold secrets and are cleansed when released. */
 struct probe_rendered {

@@ -270,8 +270,8 @@ int unit_restart_due(struct setup *setup, struct strv *changes, struct err *err)
 
 		if (!name)
 			continue;
-		r = probe_try_step(service, service_probe_named(service->service, name), &due, NULL,
-				   err);
+		r = probe_try_step(service, service_probe_named(service->service, name), 0, &due,
+				   NULL, err);
 		if (r == 0 && due)
 			r = setup_want(setup, service, SERVICE_RESTART, true, err);
 		if (r == 0 && due)

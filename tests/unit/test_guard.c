@@ -119,7 +119,7 @@ static void a_lock_that_ends_by_itself_is_none(void **state)
 
 	(void)state;
 	open_scene(&s, SERVICE("  lock: {exec: [/bin/sh, -c, 'echo no lock here >&2; exit 1'],\n"
-			       "         expect: held, within_s: 30}\n"));
+			       "         expect: held, within_s: 1}\n"));
 	assert_fails(ERR_UNHEALTHY, enter(&s, &guard, &err));
 	assert_contains(err.msg, "it ended");
 	assert_contains(err.detail, "no lock here");
@@ -138,9 +138,24 @@ static void a_lock_that_is_lost_meanwhile_stops_the_restart(void **state)
 		   "service: s\nlayer: words\nenv: [{name: PW, secret: true}, {name: BASE}]\n"
 		   "probes: [{name: slow, scope: step, exec: [/bin/sleep, '1'], timeout_s: 5}]\n"
 		   "restart:\n  before: [slow]\n"
-		   "  lock: {exec: [/bin/echo, held], expect: held}\n");
+		   "  lock: {exec: [/bin/echo, held], expect: held, within_s: 1}\n");
 	assert_fails(ERR_UNHEALTHY, enter(&s, &guard, &err));
 	assert_contains(err.msg, "the cluster's lock was lost");
+	guard_release(&guard);
+}
+
+static void a_lock_that_was_lost_is_taken_again(void **state)
+{
+	CLEANUP(scene_release) struct scene s = SCENE_INIT;
+	struct guard guard = GUARD_INIT;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	forget("tried");
+	open_scene(&s, SERVICE("  lock: {exec: [/bin/sh, -c, 'test -e $0 || { touch $0; exit 1; }; "
+			       "echo held; exec sleep 60',\n"
+			       "                '{{env.BASE}}/tried'], expect: held}\n"));
+	assert_ok(enter(&s, &guard, &err));
 	guard_release(&guard);
 }
 
@@ -177,6 +192,34 @@ static void what_must_hold_before_is_waited_for_and_told(void **state)
 	err = (struct err)ERR_INIT;
 	assert_ok(enter(&s, &other, &err));
 	guard_release(&other);
+}
+
+/* The friend comes once it has had the lock. */
+static void who_waits_for_another_does_not_hold_the_lock_for_ever(void **state)
+{
+	CLEANUP(scene_release) struct scene s = SCENE_INIT;
+	struct guard guard = GUARD_INIT;
+	cleanup_free char *command = NULL;
+	struct err err = ERR_INIT;
+	pid_t pid;
+
+	(void)state;
+	forget("friend");
+	assert_ok(str_printf(&command, &err, "flock '%s/lock' touch '%s/friend'", base, base));
+	open_scene(&s, "service: s\nlayer: words\nenv: [{name: PW, secret: true}, {name: BASE}]\n"
+		       "probes: [{name: friend, scope: step, within_s: 60,\n"
+		       "          exec: [/usr/bin/test, -e, '{{env.BASE}}/friend']}]\n"
+		       "restart:\n  before: [friend]\n" LOCK);
+	pid = fork();
+	assert_int_not_equal(-1, pid);
+	if (pid == 0) {
+		sleep(1);
+		execl("/bin/sh", "sh", "-c", command, NULL);
+		_exit(1);
+	}
+	assert_ok(enter(&s, &guard, &err));
+	guard_release(&guard);
+	assert_int_equal(pid, waitpid(pid, NULL, 0));
 }
 
 static void what_does_not_come_back_is_unhealthy(void **state)
@@ -233,8 +276,10 @@ int main(void)
 		cmocka_unit_test(the_lock_of_a_killed_run_is_free_for_the_next),
 		cmocka_unit_test(a_lock_that_ends_by_itself_is_none),
 		cmocka_unit_test(a_lock_that_is_lost_meanwhile_stops_the_restart),
+		cmocka_unit_test(a_lock_that_was_lost_is_taken_again),
 		cmocka_unit_test(a_lock_is_taken_only_when_it_is_wanted),
 		cmocka_unit_test(what_must_hold_before_is_waited_for_and_told),
+		cmocka_unit_test(who_waits_for_another_does_not_hold_the_lock_for_ever),
 		cmocka_unit_test(what_does_not_come_back_is_unhealthy),
 		cmocka_unit_test(an_operator_may_do_without),
 		cmocka_unit_test(what_a_unit_said_is_shown_without_secrets),
