@@ -10,6 +10,7 @@
 #include "proc.h"
 #include "record.h"
 #include "rehearse.h"
+#include "sysctl.h"
 
 #define CERTIFICATE_MODE 0644
 #define TOOL_TIMEOUT_MS 60000
@@ -399,18 +400,40 @@ static int put_file(struct setup *setup, struct setup_service *service,
 	return put(setup, service, file->on_change, &item, false, apply, changes, err);
 }
 
+static int put_sysctl(struct setup *setup, struct setup_service *service, bool apply,
+		      struct strv *changes, struct err *err)
+{
+	CLEANUP(str_release) struct str text = STR_INIT;
+	cleanup_free char *path = NULL;
+	struct place_item item = { .owner = "root", .group = "root", .mode = 0644 };
+	int r = 0;
+
+	if (!service->service->sysctl.count)
+		return 0;
+	if ((r = str_printf(&path, err, SYSCTL_FILE, service->service->name)) ||
+	    (r = sysctl_text(service->service, &text, err)))
+		return r;
+	item.path = path;
+	item.data = item.masked = text.buf;
+	item.size_bytes = text.len;
+	return put(setup, service, SERVICE_NONE, &item, false, apply, changes, err);
+}
+
 int place_files(struct setup *setup, bool apply, struct strv *changes, struct err *err)
 {
 	for (size_t i = 0; i < setup->count; i++) {
 		struct setup_service *service = &setup->services[i];
+		int r = 0;
 
 		SERVICE_EACH(struct service_file, file, service->service->files)
 		{
-			int r = put_file(setup, service, file, apply, changes, err);
-
+			r = put_file(setup, service, file, apply, changes, err);
 			if (r < 0)
 				return r;
 		}
+		r = put_sysctl(setup, service, apply, changes, err);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

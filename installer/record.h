@@ -42,8 +42,13 @@ enum record_kind {
 	RECORD_HELD,      /* object: a secret that the running cluster holds, and was to change */
 	/* object: package that does not go back; was: NEVRA; now: NEVRA, a blank, and the reason */
 	RECORD_ONE_WAY,
+	RECORD_PORT,   /* object: NUMBER/tcp of the firewall; RECORD_PORT_* */
+	RECORD_SYSCTL, /* object: name; was, now: the running kernel's value */
 };
-#define RECORD_KINDS (RECORD_ONE_WAY + 1)
+#define RECORD_KINDS (RECORD_SYSCTL + 1)
+
+#define RECORD_PORT_CLOSED "closed"
+#define RECORD_PORT_OPEN "open"
 
 #define RECORD_HELD_BY_HAND "by hand" /* the operator has changed it in the cluster */
 

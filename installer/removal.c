@@ -12,11 +12,13 @@
 #include "bytecode.h"
 #include "cleanup.h"
 #include "file.h"
+#include "firewall.h"
 #include "hold.h"
 #include "plan.h"
 #include "present.h"
 #include "rpmtx.h"
 #include "state.h"
+#include "sysctl.h"
 #include "unit.h"
 
 #define SAVED ".pgha-save" /* behind the name of a file that somebody has changed */
@@ -40,6 +42,12 @@ int removal_units(struct removal *removal, struct err *err)
 		if (e->kind == RECORD_UNIT)
 			r = unit_take_back(removal->in, e->object, e->was, removal->apply,
 					   &removal->changes, err);
+		else if (e->kind == RECORD_PORT && !strcmp(e->was, RECORD_PORT_CLOSED))
+			r = firewall_take_back(removal->in, e->object, removal->apply,
+					       &removal->changes, err);
+		else if (e->kind == RECORD_SYSCTL)
+			r = sysctl_take_back(removal->in, e->object, e->was, e->now, removal->apply,
+					     &removal->changes, err);
 	}
 	return r;
 }

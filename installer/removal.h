@@ -35,7 +35,7 @@ void removal_release(struct removal *removal);
 /* A path of removal->data that is no directory of the record is ERR_USAGE; without a record none is asked for. */
 int removal_check_data(const struct removal *removal, struct err *err) MUST_CHECK;
 
-/* In this order. LOG gets what the packages' scriptlets say. */
+/* In this order; with the units go the ports that were opened and the kernel's settings. LOG gets what the packages' scriptlets say. */
 int removal_units(struct removal *removal, struct err *err) MUST_CHECK;
 /* Of a rollback: directories that were there before and were removed, empty, come again. Before the files. */
 int removal_bring_directories(struct removal *removal, struct err *err) MUST_CHECK;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "firewall.h"
 #include "held.h"
 #include "interrupt.h"
 #include "leftover.h"
@@ -10,6 +11,7 @@
 #include "outdated.h"
 #include "place.h"
 #include "place_file.h"
+#include "sysctl.h"
 #include "unit.h"
 #include "venv.h"
 
@@ -17,6 +19,7 @@ const struct step steps_all[] = {
 	{ "accounts", place_accounts }, { "directories", place_directories },
 	{ "wheels", venv_build },       { "certificates", place_certificates },
 	{ "files", place_files },       { "leftovers", leftover_apply },
+	{ "sysctl", sysctl_apply },     { "firewall", firewall_apply },
 	{ "units", unit_apply },        { NULL, NULL },
 };
 

@@ -404,6 +404,7 @@ static const struct schema_field service_fields[] = {
 	SCHEMA_LIST(struct service, ports, "ports", 0, port_fields, struct service_port),
 	SCHEMA_STRUCT(struct service, preflight, "preflight", 0, preflight_fields),
 	SCHEMA_STRUCT(struct service, selinux, "selinux", 0, selinux_fields),
+	SCHEMA_CUSTOM(struct service, sysctl, "sysctl", 0, parse_settings, release_settings),
 	SCHEMA_LIST(struct service, no_downgrade, "no_downgrade", 0, no_downgrade_fields,
 		    struct service_no_downgrade),
 	SCHEMA_END,

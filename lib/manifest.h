@@ -197,6 +197,7 @@ struct service {
 	struct schema_list ports;
 	struct service_preflight preflight;
 	struct service_selinux selinux;
+	struct schema_list sysctl;       /* struct service_setting; values, no templates */
 	struct schema_list no_downgrade; /* struct service_no_downgrade */
 	struct schema_list templates;    /* every file below templates/, sorted by name */
 	char *file;                      /* service.yaml's path, for messages */

@@ -502,6 +502,28 @@ static int check_preflight(const struct check *c)
 	return r;
 }
 
+/* What becomes a path below /proc/sys, and a line of a file. */
+static int check_sysctl(const struct check *c)
+{
+	const struct yaml_node *node = yaml_get(c->root, "sysctl");
+	const struct service_setting *s = c->service->sysctl.items;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < c->service->sysctl.count; i++) {
+		if (!str_is_word(s[i].name, "._-/") || strstr(s[i].name, "..") ||
+		    strchr("./", s[i].name[0]))
+			r = yaml_error(node->keys[i], c->err,
+				       "'%.80s' is no name of a kernel's setting", s[i].name);
+		for (const char *p = s[i].value; r == 0 && *p; p++)
+			if ((unsigned char)*p < ' ' || *p == 0x7f)
+				r = yaml_error(node->items[i], c->err,
+					       "a value of one line is expected here");
+		if (r == 0 && !s[i].value[0])
+			r = yaml_error(node->items[i], c->err, "a value is expected here");
+	}
+	return r;
+}
+
 static int check_rest(const struct check *c)
 {
 	const struct service *s = c->service;
@@ -514,6 +536,8 @@ static int check_rest(const struct check *c)
 		r = check_path(c, yaml_get(venv, "path"), s->venv.path);
 	if (r == 0)
 		r = check_text(c, yaml_get(venv, "python"), s->venv.python, false);
+	if (r == 0)
+		r = check_sysctl(c);
 	return r == 0 ? check_preflight(c) : r;
 }
 
