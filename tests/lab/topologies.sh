@@ -76,11 +76,27 @@ topology_bundle() {
 	step '  settings and passwords' demo_settings
 	topology_definition "$1"
 	step '  keys' connected_run build/lab/pgha-bundle keys init --out "$place/secrets/keys"
-	step '  bundle' demo_bundler build -f "$place/manifests/lab.yaml" --keys "$place/secrets/keys" \
-		--passphrases "$place/secrets/passphrases" --cache "$PGHA_CACHE/artifacts" -o "$place"
+	step '  bundle' topology_build "$1"
 	cp "$LAB_SECRETS/keys/ca.crt" "$DEMO/ca.crt"
-	demo_one_bundle
 	demo_client_certificate
+}
+
+topology_build() {
+	local place=build/topologies/$1
+	rm -f "$DEMO"/pgha-*.tar
+	demo_bundler build -f "$place/manifests/lab.yaml" --keys "$place/secrets/keys" \
+		--passphrases "$place/secrets/passphrases" --cache "$PGHA_CACHE/artifacts" -o "$place"
+	demo_one_bundle
+}
+
+# topology_next NAME: the next bundle, for which every unit must be restarted.
+topology_next() {
+	local file
+	for file in etcd/templates/etcd.yml patroni/templates/patroni.service haproxy/templates/haproxy.service.conf \
+		pgbouncer/templates/pgbouncer.service.conf; do
+		echo '# suivant' >>"$DEMO/manifests/services/$file"
+	done
+	topology_build "$1"
 }
 
 # manifests/ as it is; what only this machine knows is filled in.
@@ -127,7 +143,12 @@ topology_install() {
 	demo_logged "$1" "$2" --bundle "$DEMO_MEDIA/${DEMO_BUNDLE##*/}" "${@:3}"
 }
 
+# The same, and all that it said.
+topology_said() { topology_install "$@" && cat "$DEMO/log/$2"; }
+
+demo_next_node() { step "  $1" topology_said "$1" "$1.next.log"; }
 demo_first_node() { step "  $1" topology_install "$1" "$1.log"; }
+demo_waited_node() { step "  $1" topology_install "$1" "$1.waited.log" --wait; }
 demo_again_node() { step "  $1" topology_again "$1"; }
 
 # The second run waits until the whole cluster answers, and changes nothing on the node.
@@ -212,6 +233,9 @@ topology_single() {
 	works 'it is closed, with passwords alone' '' demo_closed
 	works 'a second run changes nothing' '' topology_again "$node"
 	test_check "$node"
+	step '  the next bundle' topology_next single
+	works 'it is installed: every unit is started anew' '^restart patroni.service$' topology_said "$node" next.log --wait
+	works 'and all is still there' '^rows=2 replica=false$' counted pooled "$node" %
 	test_uninstall "$node" "$DEMO/log/before" patroni.service /etc/patroni/patroni.yml /var/lib/etcd /var/lib/pgsql
 }
 
@@ -240,7 +264,8 @@ topology_three() {
 	topology_boot
 	mapfile -t ways < <(service_nodes pgbouncer)
 	step '  install' demo_each first "${NODES[@]}"
-	step '  install again: all probes hold, nothing changes' demo_each again "${NODES[@]}"
+	step '  what waited for others is done, and all probes hold' demo_each waited "${NODES[@]}"
+	step '  install again: nothing changes' demo_each again "${NODES[@]}"
 	within 60 'one leader, the others stream from it' cluster_settled "$CLIENT" ${#NODES[@]}
 	client_setup "$CLIENT"
 	works 'a client makes a table through PgBouncer' '' ask pooled "${ways[0]}" 'CREATE TABLE demo (note text NOT NULL)'
@@ -251,6 +276,11 @@ topology_three() {
 		works "and reads on a replica (reader of $node)" '^rows=[1-9] replica=true$' counted reader "$node" %
 	done
 	test_superuser "${ways[0]}"
+	step '  the next bundle' topology_next three
+	works 'it is installed on all at once, which restart in turn' '' demo_each next "${NODES[@]}"
+	for node in "${NODES[@]}"; do
+		works "all probes of the cluster hold on $node" "^$node: healthy\$" uninstall_run "$node" check --wait
+	done
 	topology_failover
 }
 
