@@ -107,9 +107,10 @@ static int ask(const char *question, const char *what, const char *option, struc
 			       option);
 	silent = old;
 	silent.c_lflag &= ~(tcflag_t)ECHO;
-	dprintf(fd, "%s %s: ", question, what);
 	if (tcsetattr(fd, TCSAFLUSH, &silent) < 0)
 		return err_errno(err, ERR_FAILED, errno, "cannot silence the terminal");
+	/* Not before: who answers at once would see the answer, and lose it. */
+	dprintf(fd, "%s %s: ", question, what);
 	r = read_line(fd, "the terminal's line", ret, err);
 	tcsetattr(fd, TCSAFLUSH, &old);
 	dprintf(fd, "\n");
