@@ -28,7 +28,7 @@ struct label {
 	void *library;
 	void *handle;
 	int (*is_enabled)(void);
-	void *(*open)(unsigned int backend, const struct selinux_opt *options, unsigned int count);
+	void *(*begin)(unsigned int backend, const struct selinux_opt *options, unsigned int count);
 	int (*lookup)(void *handle, char **context, const char *path, int mode);
 	void (*close)(void *handle);
 	void (*freecon)(char *context);
@@ -54,11 +54,11 @@ static bool load(struct label *l)
 	if (!l->library)
 		return false;
 	*(void **)&l->is_enabled = dlsym(l->library, "is_selinux_enabled");
-	*(void **)&l->open = dlsym(l->library, "selabel_open");
+	*(void **)&l->begin = dlsym(l->library, "selabel_open");
 	*(void **)&l->lookup = dlsym(l->library, "selabel_lookup_raw");
 	*(void **)&l->close = dlsym(l->library, "selabel_close");
 	*(void **)&l->freecon = dlsym(l->library, "freecon");
-	return l->is_enabled && l->open && l->lookup && l->close && l->freecon;
+	return l->is_enabled && l->begin && l->lookup && l->close && l->freecon;
 }
 
 int label_open(const struct install *in, struct label **ret, struct err *err)
@@ -74,7 +74,7 @@ int label_open(const struct install *in, struct label **ret, struct err *err)
 		return err_nomem(err);
 	if (!load(l) || (!label_contexts && l->is_enabled() != 1))
 		return 0;
-	l->handle = l->open(SELABEL_CTX_FILE, options, label_contexts ? 1 : 0);
+	l->handle = l->begin(SELABEL_CTX_FILE, options, label_contexts ? 1 : 0);
 	if (!l->handle)
 		return err_errno(err, ERR_HOST, errno,
 				 "SELinux is on, and its file contexts cannot be read");
