@@ -68,10 +68,10 @@ def clear_text(door):
     openings = dict(wire.OPENINGS, PostgreSQL=wire.startup(door.user, door.database))
     if door.listener.declared in BEHIND_BALANCER:
         openings = {name: PROXY_HEADER + data for name, data in openings.items() if name != "PROXY"}
-    replies = {name: wire.clear_reply(door.place, door.listener.reach, door.listener.port, data)
-               for name, data in openings.items()}
-    seen = "; ".join(f"{name}: {reply.seen}" for name, reply in replies.items())
-    return not any(reply.spoke for reply in replies.values()), seen
+    replies = side_by_side(lambda data: wire.clear_reply(door.place, door.listener.reach, door.listener.port, data),
+                           list(openings.values()))
+    seen = "; ".join(f"{name}: {reply.seen}" for name, reply in zip(openings, replies))
+    return not any(reply.spoke for reply in replies), seen
 
 
 def versions(door, report):
