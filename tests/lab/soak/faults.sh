@@ -18,7 +18,6 @@ FAULTS=(
 	'the node probe does not hold|8|drill is well|drill probe :'
 	'no groupadd|[16]|PREIN|fault_missing groupadd'
 	'/etc cannot be written|[16]|Read-only|fault_readonly'
-	'/etc cannot be written, from the files on|[16]|Read-only|drill posttrans systemd-run --quiet --wait mount --bind /etc /etc; systemd-run --quiet --wait mount -o remount,ro,bind /etc'
 	'no systemctl, from the packages on|[168]|failed|drill posttrans mv /usr/bin/systemctl /usr/bin/systemctl.away'
 )
 
