@@ -125,7 +125,7 @@ class Site:
         """The files that the plan installs: rpm gets these and no others."""
         plan = subprocess.run(self.install_argv("--dry-run"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                               check=True).stdout
-        wanted = set(re.findall(r"^install (\S+)$", plan, re.M))
+        wanted = set(re.findall(r"^\s*install (\S+)$", plan, re.M))
         files = glob.glob(f"{self.work}/repo/**/*.rpm", recursive=True)
         names = subprocess.run(["rpm", "-qp", "--nosignature", "--qf", "%{NEVRA}\n", *files], stdout=subprocess.PIPE, text=True,
                                check=True).stdout.splitlines()
