@@ -50,7 +50,7 @@ obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help tests check check-asan random-check random-docs check-el8 check-repro check-lab check-topologies demo demo-ports lab lab-shell lab-down \
+.PHONY: all help tests check check-asan random-check random-docs check-el8 check-repro check-lab check-topologies check-next demo demo-ports lab lab-shell lab-down \
 	bench bench-docs bench-cluster bench-smoke \
 	deps install lint \
 	format clean
@@ -139,6 +139,9 @@ demo-ports: deps ## the same with every port at another number (PGHA_PORTS=SEED 
 
 check-lab: deps ## what must not work, tried in the running lab
 	$(Q)tests/lab/lab negative
+
+check-next: deps ## the next bundle on the running cluster while clients write; counts what they lose
+	$(Q)tests/lab/lab next
 
 check-service: deps ## a service of YAML and templates alone: built, installed on one machine, asked
 	$(Q)tests/lab/service.sh

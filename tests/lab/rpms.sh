@@ -6,7 +6,8 @@
 #     lab_repos    prints the folder: a repository in each of LAB_REPOSITORIES; keys/*.asc, the vendors' public keys;
 #                  fingerprints.yaml, the key of each repository; traits.py says what else is in appstream; pgdg17's
 #                  repomd.xml is signed; bad/unsigned and bad/unpinned, repositories of one
-#                  package that must be refused, the latter signed by bad/unpinned.asc
+#                  package that must be refused, the latter signed by bad/unpinned.asc; newer, a repository of the next
+#                  releases of some, signed as they are
 #
 # The private keys are thrown away when the packages are signed.
 
@@ -51,12 +52,14 @@ repos_build() {
 	repos_place "$@"
 	SOURCE_DATE_EPOCH=$LAB_SOURCE_DATE "$LAB_DIR/traits.py" rpms --out "$dir/appstream/Packages/p" \
 		"$dir"/appstream/Packages/p/python3.13-pip-wheel-*.rpm
+	SOURCE_DATE_EPOCH=$LAB_SOURCE_DATE "$LAB_DIR/traits.py" newer --out "$dir/newer" "$dir"/pgdg-rhel8-extras/{etcd,haproxy}-[0-9]*.rpm \
+		"$dir"/pgdg17/postgresql17-{server,contrib}-[0-9]*.rpm
 	GNUPGHOME=$(mktemp -d /tmp/labkeys.XXXXXX) # short: the name of the agent's socket is limited
 	export GNUPGHOME
 	printf "trust-model always\n" >"$GNUPGHOME/gpg.conf"
 	trap 'gpgconf --kill all; rm -rf "$GNUPGHOME"' EXIT
 	repos_sign "$dir"
-	for repository in "${LAB_REPOSITORIES[@]}" bad/unsigned bad/unpinned; do repos_index "$dir/$repository"; done
+	for repository in "${LAB_REPOSITORIES[@]}" newer bad/unsigned bad/unpinned; do repos_index "$dir/$repository"; done
 	repos_traits "$dir"
 }
 
@@ -85,7 +88,7 @@ repos_place() {
 			cp "$rpms/$file" "$target"
 		done <"$rpms/packages.tsv"
 	done
-	mkdir -p "$dir/keys" "$dir"/bad/{unsigned,unpinned}
+	mkdir -p "$dir/keys" "$dir/newer" "$dir"/bad/{unsigned,unpinned}
 	cp "$dir"/pgdg-common/pgbouncer-*.rpm "$dir/bad/unsigned"
 	cp "$dir"/pgdg-common/pgbouncer-*.rpm "$dir/bad/unpinned"
 }
@@ -101,6 +104,7 @@ repos_sign() {
 			;;
 		*)
 			gpg --batch --armor --export "$fingerprint" >"$dir/keys/RPM-GPG-KEY-lab-$vendor.asc"
+			[[ $vendor != pgdg ]] || rpms_sign "$fingerprint" "$dir/newer"
 			for repository in "${LAB_REPOSITORIES[@]}"; do
 				[[ ${LAB_VENDOR[$repository]} == "$vendor" ]] || continue
 				rpms_sign "$fingerprint" "$dir/$repository"

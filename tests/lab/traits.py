@@ -4,6 +4,7 @@
 newer one, advisories, mirrors.
 
     traits.py rpms --out DIR RPM            builds into DIR: the packages of the module streams, and an older build of RPM
+    traits.py newer --out DIR RPM...        builds into DIR the next release of each RPM
     traits.py modules                       prints modules.yaml
     traits.py updateinfo RPM...             prints updateinfo.xml, whose advisories the newest builds RPM... resolve
     traits.py metalink REPOMD URL...        prints a metalink of the repository's repomd.xml at these mirrors
@@ -83,6 +84,39 @@ def build_older(out, rpm):
         build(out, arch, name=name, version=version, release=f"0.{release}", license=license_, summary=summary,
               more="BuildArch: noarch\n" if arch == "noarch" else "", files="\n".join(files),
               install=f'cp -a "{tree}/." "%{{buildroot}}"')
+
+
+def build_newer(out, rpm, renewed):
+    """The package again as the next release, which restarts its service by itself, as such packages do in the field.
+    RENEWED are the names of all that get one."""
+    def query(form):
+        return run("rpm", "-qp", "--nosignature", *form, rpm)
+    name, version, release, arch, license_, summary, epoch, pre = query(
+        ["--qf", "%{name}\n%{version}\n%{release}\n%{arch}\n%{license}\n%{summary}\n%{epochnum}\n%{prein}"]).split("\n", 7)
+    more = f"Epoch: {epoch}\nAutoReqProv: no\n" if epoch != "0" else "AutoReqProv: no\n"
+    for line in sorted(set(query(["--requires"]).splitlines())):
+        if not line.startswith(("rpmlib(", "config(", "/bin/sh")):
+            same = " = " in line and line.split(" ")[0] in renewed
+            more += f"Requires: {line}{'.1' if same else ''}\n"
+    more += "".join(f"Provides: {line}\n" for line in sorted(set(query(["--provides"]).splitlines()))
+                    if line.split(" ")[0].split("(")[0] != name)
+    files = []
+    for line in query(["--qf", "[%{FILEMODES:octal} %{FILEUSERNAME} %{FILEGROUPNAME} %{FILEFLAGS} %{FILENAMES}\n]"]).splitlines():
+        mode, user, group, flags, path = line.split(" ", 4)
+        kind = "%dir " if mode.startswith("04") else "%config(noreplace) " if int(flags) & 1 else ""
+        files.append(f'%attr({"-" if mode.startswith("012") else mode[-4:]},{user},{group}) {kind}"{path}"')
+    with tempfile.TemporaryDirectory(prefix=".tree.", dir=out) as tree:
+        with open(rpm, "rb") as file:
+            packed = subprocess.run(["rpm2archive", "-"], stdin=file, check=True, stdout=subprocess.PIPE).stdout
+        subprocess.run(["tar", "-xzf", "-"], input=packed, cwd=tree, check=True)
+        for path in pathlib.Path(tree).rglob("*"):      # other programs, which do the same
+            if path.is_file() and not path.is_symlink() and path.read_bytes()[:4] == b"\x7fELF":
+                with open(path, "ab") as file:
+                    file.write(b"\n")
+        scripts = f"%pre\n{pre}\n" if pre.strip() not in ("", "(none)") else ""
+        scripts += f"%post\nsystemctl try-restart {name}.service || :\n"
+        build(out, arch, name=name, version=version, release=f"{release}.1", license=license_, summary=summary, more=more,
+              files="\n".join([*files, scripts]), install=f'cp -a "{tree}/." "%{{buildroot}}"')
 
 
 def modules():
@@ -183,6 +217,9 @@ def main():
     rpms = commands.add_parser("rpms")
     rpms.add_argument("--out", required=True)
     rpms.add_argument("rpm")
+    newer = commands.add_parser("newer")
+    newer.add_argument("--out", required=True)
+    newer.add_argument("rpms", nargs="+")
     commands.add_parser("modules")
     commands.add_parser("updateinfo").add_argument("rpms", nargs=3)
     link = commands.add_parser("metalink")
@@ -193,6 +230,10 @@ def main():
         for stream in STREAMS:
             build_stream(args.out, stream)
         build_older(args.out, args.rpm)
+    elif args.command == "newer":
+        renewed = {run("rpm", "-qp", "--nosignature", "--qf", "%{name}", rpm) for rpm in args.rpms}
+        for rpm in args.rpms:
+            build_newer(args.out, rpm, renewed)
     elif args.command == "modules":
         modules()
     elif args.command == "updateinfo":
