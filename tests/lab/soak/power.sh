@@ -55,7 +55,7 @@ case_power() {
 	if diff <(fault_promised "$DEMO/after.$verb") <(fault_promised "$log.snap") >"$log.diff"; then
 		rm "$log.snap" "$log.diff"
 	else
-		good=false seen+=" $(grep -c '^[<>]' "$log.diff") lines differ"
+		good=false seen+=" $(grep -c '^[<>]' "$log.diff") lines differ, as $(grep -m 1 '^[<>]' "$log.diff")"
 	fi
 	case_result "power loss, $verb" "$name" "$good" "${seen:-the same; the journal ended with: ${last:-nothing}}"
 }
