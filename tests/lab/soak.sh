@@ -40,6 +40,7 @@ LAB_TOPOLOGY=$here/soak/topology.yaml
 SEED=${SEED:-$((SRANDOM % 1000000))}
 sample='' only='' docs='' journal='' parts='kills power faults' verbs='install upgrade rollback uninstall'
 
+asked=$*
 while (($# > 0)); do
 	case $1 in
 	--sample | --only | --parts | --verbs | --docs)
@@ -77,7 +78,7 @@ main() {
 	lab_net_up
 	log "SEED=$SEED"
 	cases_run
-	[[ -z $docs ]] || "$here/soak/report.py" "$DEMO/results" "$SEED" "$SECONDS" >"$docs"
+	[[ -z $docs ]] || "$here/soak/report.py" "$DEMO/results" "$SEED" "$SECONDS" "${asked:-all of it}" >"$docs"
 	cases_sum
 }
 main

@@ -66,7 +66,7 @@ fault_end() {
 # What a failed run may leave: accounts, data, logs, and the memory that it had a try; and what shadow-utils leave when they are killed
 # themselves.
 fault_promised() {
-	grep -vP '^(passwd|shadow|group) |^rpmdb |^verify .* /etc/(passwd|group|g?shadow|sub[ug]id)-?$|^state (\.|\./journal|\./log) |/var/lib/(redis|drill)( |$)|\./changed |^(path|content) /etc/(passwd|group|g?shadow)\.[0-9]+ |^state record/[0-9]+/entries (group|user|member|directory\t/var/lib/(redis|drill))' "$1"
+	grep -vP '^(passwd|shadow|group) |^rpmdb |^verify .* /etc/(passwd|group|g?shadow|sub[ug]id)-?$|^state (\.|\./journal|\./log) |/var/lib/(redis|drill)( |$)|\./changed |^state \./previous|^(path|content) /etc/(passwd|group|g?shadow)\.[0-9]+ |^state record/[0-9]+/entries (group|user|member|directory\t/var/lib/(redis|drill))' "$1"
 }
 
 # back_again VERB SNAPSHOT: prints what differs from before.

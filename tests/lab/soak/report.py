@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """docs/soak.md from what the cases of the soak test found.
 
-usage: report.py RESULTS SEED SECONDS >soak.md (of several runs RESULTS and SEED with commas between)
+usage: report.py RESULTS SEED SECONDS [OPTIONS] >soak.md (of several runs RESULTS and SEED with commas between)
 """
 import collections
 import os
@@ -19,6 +19,7 @@ owner and content, accounts, units and what they run, mounts, and what the insta
 `SEED=%(seed)s make soak` repeats the random choices.
 
 - commit %(commit)s, %(date)s, %(seconds)d minutes
+- what was asked for: %(options)s
 - %(cpu)s, %(cpus)d processors, shared with other work
 - %(system)s, Linux %(kernel)s; the machine that is installed: Debian 13, rpm 4.20, systemd 257
 
@@ -76,12 +77,12 @@ def cell(text):
     return " ".join(text.replace("|", "\\|").split())
 
 
-def main(path, seed, seconds):
+def main(path, seed, seconds, options="all of it"):
     rows = []
     for one in path.split(","):
         with open(one, encoding="utf-8") as file:
             rows += [line.rstrip("\n").split("\t") for line in file]
-    facts = {"seed": seed, "commit": output("git", "describe", "--always", "--dirty", "--abbrev=12"),
+    facts = {"seed": seed, "options": options, "commit": output("git", "describe", "--always", "--dirty", "--abbrev=12"),
              "date": output("date", "-u", "+%Y-%m-%d"), "seconds": round(int(seconds) / 60), "cpu": cpu(), "cpus": os.cpu_count(),
              "system": system(), "kernel": platform.release()}
     print(HEAD % facts + KILLS, end="")
