@@ -8,10 +8,10 @@
 
 #define QUICK_MS 60000
 #define JOURNAL_LINES "15"
-#define MASK "***"
+#define MASK_LEN 3   /* stars */
 #define SECRET_MIN 4 /* what is shorter is found in every word */
 
-/* LINE is changed in place: MASK is no longer than what it stands for. */
+/* LINE is changed in place: the mask is no longer than what it stands for. */
 static void mask(char *line, const char *secret)
 {
 	size_t len = strlen(secret);
@@ -19,9 +19,11 @@ static void mask(char *line, const char *secret)
 	if (len < SECRET_MIN)
 		return;
 	for (char *at = strstr(line, secret); at; at = strstr(at, secret)) {
-		memcpy(at, MASK, strlen(MASK));
-		at += strlen(MASK);
-		memmove(at, at + len - strlen(MASK), strlen(at + len - strlen(MASK)) + 1);
+		const char *rest = at + len;
+
+		memset(at, '*', MASK_LEN);
+		at += MASK_LEN;
+		memmove(at, rest, strlen(rest) + 1);
 	}
 }
 
