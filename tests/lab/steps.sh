@@ -37,7 +37,9 @@ for file in tests/data/services/toy/{service.yaml,templates/*}; do
 	machine_put box "$file" "/root/steps/$file"
 done
 machine_put box "$program" /root/steps/test_steps
-# The test's own library; what the installer needs is in the image.
-library=$(ldd "$program" | awk '/libcmocka/ { print $3 }')
-machine_put box "$library" "/root/steps/$(basename "$library")"
+# The libraries of the machine that built it, where the image has none of that name.
+there=$(machine_exec box ldconfig -p </dev/null)
+while read -r name path; do
+	grep -q "^[[:space:]]*$name " <<<"$there" || machine_put box "$path" "/root/steps/$name"
+done < <(ldd "$program" | awk '$2 == "=>" { print $1, $3 }')
 machine_exec box sh -c 'cd /root/steps && PGHA_TEST_MACHINE=1 LD_LIBRARY_PATH=. ./test_steps' </dev/null
