@@ -50,7 +50,7 @@ rpmbuild -bb --quiet --define "_topdir $dir/spec" --define "_rpmdir $dir/repo" -
 gpg --batch --quiet --no-tty --pinentry-mode loopback --passphrase '' --quick-gen-key 'scene <scene@example.org>' rsa2048 sign never \
 	2>"$dir/spec/log"
 gpg --batch --armor --export scene@example.org >"$dir/key.asc"
-fingerprint=$(gpg --batch --with-colons --list-keys | awk -F: '$1 == "fpr" { print $10; exit }')
+fingerprint=$(gpg --batch --with-colons --list-keys | awk -F: '$1 == "fpr" && !n++ { print $10 }')
 find "$dir/repo" -name '*.rpm' -print0 | xargs -0 -n 25 rpmsign --define '_gpg_name scene@example.org' --define "_gpg_path $GNUPGHOME" \
 	--define '__gpg /usr/bin/gpg' --define "dbpath $dir/spec/db" --addsign >"$dir/spec/log" 2>&1
 

@@ -16,7 +16,7 @@ cache=$work/cache
 zeros=$(printf '%064d' 0)
 port=9 # of a server that is not there, until one is started
 
-fingerprint() { gpg --batch --with-colons --show-keys "$s/$1.asc" 2>/dev/null | awk -F: '$1 == "fpr" { print $10; exit }'; }
+fingerprint() { gpg --batch --with-colons --show-keys "$s/$1.asc" 2>/dev/null | awk -F: '$1 == "fpr" && !n++ { print $10 }'; }
 # lock ROW…: $work/l.lock of packages "RPM PIN [NEVRA [BASE]]", each from a repository of its own; PIN is a key's name, or -
 lock() {
 	local i=0 row rpm pin name base

@@ -168,7 +168,7 @@ rm -rf "$work/cache"
 mkdir "$work/signed"
 pin=
 if "$root/tests/unit/signed_rpms.sh" "$work/signed" >"$work/signed.log" 2>&1; then
-	pin=$(gpg --batch --with-colons --show-keys "$work/signed/vendor.asc" 2>/dev/null | awk -F: '$1 == "fpr" { print $10; exit }')
+	pin=$(gpg --batch --with-colons --show-keys "$work/signed/vendor.asc" 2>/dev/null | awk -F: '$1 == "fpr" && !n++ { print $10 }')
 else
 	not_ok "keys and packages are made" "$(<"$work/signed.log")"
 fi

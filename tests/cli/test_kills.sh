@@ -11,7 +11,7 @@ for tool in rpmbuild createrepo_c gcc "python3 -m pip"; do
 	$tool --version >/dev/null 2>&1 || { skip "a killed installation" "$tool is not installed"; finish; }
 done
 ((EUID == 0)) || { skip "a killed installation" "an installation needs root"; finish; }
-if ldd "$install" | grep -q libasan; then
+if grep -q libasan <<<"$(ldd "$install")"; then
 	skip "a killed installation" "the sanitizer must be the first library"
 	finish
 fi
@@ -36,7 +36,7 @@ for n in 1 2; do
 done
 sed -n "s/^one=//p" 1/passphrases >passphrase
 chmod 600 passphrase
-accept=$(gpg --with-colons --show-keys 2/key.asc 2>/dev/null | awk -F: '$1 == "fpr" { print $10; exit }')
+accept=$(gpg --with-colons --show-keys 2/key.asc 2>/dev/null | awk -F: '$1 == "fpr" && !n++ { print $10 }')
 
 # What an installation is answerable for; the rpm database by what it says. Each machine has /dev, an empty root may keep the empty one
 # that a killed run has made for scriptlets.

@@ -193,7 +193,7 @@ for name in vendor other; do
 	"${gpg[@]}" --quick-gen-key "$name <$name@example.org>" rsa2048 sign never 2>"$work/gpg.log"
 done
 gpg --batch --quiet --no-auto-check-trustdb --armor --export >"$work/keys.asc"
-fpr() { gpg --batch --quiet --no-auto-check-trustdb --with-colons --list-keys "$1@example.org" | awk -F: '$1 == "fpr" { print $10; exit }'; }
+fpr() { gpg --batch --quiet --no-auto-check-trustdb --with-colons --list-keys "$1@example.org" | awk -F: '$1 == "fpr" && !n++ { print $10 }'; }
 sign() { # KEY [gpg options]
 	rm -f "$work/two/repodata/repomd.xml.asc"
 	"${gpg[@]}" --local-user "$1@example.org" "${@:2}" --armor --detach-sign "$work/two/repodata/repomd.xml" 2>"$work/gpg.log"

@@ -50,7 +50,7 @@ mkdir -m 700 "$GNUPGHOME"
 	createrepo_c --quiet --revision 2 "$files/a"
 	createrepo_c --quiet --revision 1 "$files/old/a"
 } >"$work/make.log" 2>&1 || { not_ok "a repository is made" "$(<"$work/make.log")"; finish; }
-pin=$(gpg --batch --with-colons --list-keys vendor@example.org 2>/dev/null | awk -F: '$1 == "fpr" { print $10; exit }')
+pin=$(gpg --batch --with-colons --list-keys vendor@example.org 2>/dev/null | awk -F: '$1 == "fpr" && !n++ { print $10 }')
 gpgconf --kill all
 
 "$root/tests/cli/repo_servers.py" "$files" "$state" &

@@ -54,7 +54,7 @@ expect "a bundle or a lock, not both" 2 "name a bundle, or a lock" "$bundle" sbo
 expect "an unknown format" 2 "spdx or cyclonedx, not 'xml'" "$bundle" sbom --format xml "$tar"
 expect "a bundle that is not there" 2 "cannot open" "$bundle" sbom "$work/none.tar"
 size=$(stat -c %s "$tar")
-place=$(grep -abo 'Name: demo' "$tar" | cut -d: -f1 | head -n 1)
+place=$(grep -abo 'Name: demo' "$tar" | cut -d: -f1 | sed -n 1p)
 cp "$tar" "$work/damaged.tar"
 printf X | dd of="$work/damaged.tar" bs=1 seek="${place:-$((size / 2))}" conv=notrunc status=none
 expect "a damaged wheel" 5 "its SHA-256 is not the index's" "$bundle" sbom "$work/damaged.tar"

@@ -28,7 +28,7 @@ change_bundle() {
 change_passwords() {
 	local etcd replica
 	local -a others
-	etcd=$(service_nodes etcd | grep -vxF "$(media_whole_node)" | head -n 1)
+	etcd=$(service_nodes etcd | grep -vxF "$(media_whole_node)" | sed -n 1p)
 	# Not the one that has the second bundle: after this one it would not have the delta's base any more.
 	replica=$(service_nodes patroni | grep -vxF "$OLD_LEADER" | tail -n 1)
 	mapfile -t others < <("$LAB_DIR/topology.py" "$LAB_TOPOLOGY" | awk '{ print $1 }' | grep -vxF -e "$replica" -e "$OLD_LEADER")

@@ -128,7 +128,7 @@ media_upgrade() {
 	local before service node
 	local -a nodes=()
 	while read -r service; do
-		nodes+=("$(service_nodes "$service" | grep -vxF -e "$OLD_LEADER" -e "$(media_whole_node)" | head -n 1)")
+		nodes+=("$(service_nodes "$service" | grep -vxF -e "$OLD_LEADER" -e "$(media_whole_node)" | sed -n 1p)")
 	done < <("$LAB_DIR/topology.py" "$LAB_TOPOLOGY" | awk '{ print $NF }' | sort -u)
 	node=$(media_whole_node)
 	for before in "${nodes[@]}" "$node"; do

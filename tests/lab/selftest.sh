@@ -91,7 +91,7 @@ result() {
 	else
 		((++failed))
 		printf 'FAIL  %s\n' "$1"
-		printf '      %s\n' "$2" | head -n 20
+		printf '      %s\n' "$2" | sed -n 1,20p
 	fi
 }
 

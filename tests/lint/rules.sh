@@ -46,7 +46,7 @@ search -nE '^#\s*if.*(VERSION|LIBSOLV_|RPM_)' "${sources[@]}" | search -v '^lib/
 { tests/lint/schema.py || test $? = 1; } | report 'manifests/schema.md documents every key of every file, and no other'
 for file in "${c_files[@]}" "${scripts[@]}"; do
 	[[ -f $file ]] || continue
-	head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' || echo "$file"
+	head -n 3 "$file" | grep 'SPDX-License-Identifier: Apache-2.0' >/dev/null || echo "$file"
 done | report 'every source begins with its licence'
 for file in "${c_files[@]}" "${scripts[@]}"; do
 	[[ -f $file ]] || continue
