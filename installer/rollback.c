@@ -13,6 +13,7 @@
 #include "file.h"
 #include "held.h"
 #include "interrupt.h"
+#include "recheck.h"
 #include "rpmtx.h"
 #include "unit.h"
 #include "unpack.h"
@@ -61,13 +62,10 @@ static int find_ends(struct rollback *r, struct err *err)
 		       r->committed.sequence);
 }
 
-/* The kept bundle takes the place of a staged one. */
+/* The kept bundle takes the place of a staged one, if it still is what was installed. */
 static int load_kept(struct rollback *r, struct err *err)
 {
 	struct install *in = r->in;
-	cleanup_free char *path = NULL;
-	cleanup_free char *text = NULL;
-	size_t len = 0;
 	int ret = 0;
 
 	if (!r->to)
@@ -75,13 +73,7 @@ static int load_kept(struct rollback *r, struct err *err)
 	cleanup_freep(&in->staging);
 	ret = state_kept_path(in, r->to, &in->staging, err);
 	if (ret == 0)
-		ret = path_join(in->staging, INDEX_NAME, &path, err);
-	if (ret == 0)
-		ret = file_read(path, 0, ERR_FAILED, &text, &len, err);
-	if (ret == 0)
-		ret = index_parse(path, text, len, &in->index, err);
-	if (ret == 0)
-		ret = sha256_hex(text, len, r->index_sha256, err);
+		ret = recheck_kept(in, &r->committed, r->index_sha256, err);
 	return ret < 0 ? ret : vendor_load(in, &r->vendor, err);
 }
 

@@ -216,6 +216,45 @@ static void a_password_that_the_cluster_holds_is_not_taken_back(void **state)
 	tree_drop(root);
 }
 
+/* CHANGE of a kept file, whose place must then be named. */
+static void spoil(const char *root, const char *name)
+{
+	cleanup_free char *path = NULL;
+	cleanup_close int fd = -1;
+	struct err err = ERR_INIT;
+
+	assert_ok(str_printf(&path, &err, "%s/var/lib/pgha/bundles/1/%s", root, name));
+	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "\n", 1), 1);
+}
+
+static void a_kept_bundle_that_has_changed_is_not_used(void **state)
+{
+	static const char *const names[] = { "index.yaml", "index.yaml.p7s",
+					     "manifests/topology.yaml",
+					     "repo/Packages/app-1-1.noarch.rpm" };
+
+	(void)state;
+	if (!usable)
+		skip();
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		CLEANUP(str_release) struct str up = STR_INIT;
+		CLEANUP(str_release) struct str back = STR_INIT;
+		cleanup_free char *before = NULL;
+		cleanup_free char *after = NULL;
+		char *root = installed_root();
+
+		assert_int_equal(INSTALL(&up, root, second), 0);
+		spoil(root, names[i]);
+		before = listing(root);
+		assert_int_equal(ROLLBACK(&back, root), ERR_VERIFY);
+		after = listing(root);
+		assert_string_equal(before, after);
+		tree_drop(root);
+	}
+}
+
 static void without_an_installation_there_is_nothing_to_take_back(void **state)
 {
 	CLEANUP(str_release) struct str out = STR_INIT;
@@ -242,6 +281,7 @@ int main(void)
 		cmocka_unit_test(what_librpm_would_refuse_is_refused_before_a_file_is_touched),
 		cmocka_unit_test(a_former_version_that_is_not_kept_stays_and_is_told),
 		cmocka_unit_test(a_password_that_the_cluster_holds_is_not_taken_back),
+		cmocka_unit_test(a_kept_bundle_that_has_changed_is_not_used),
 		cmocka_unit_test(without_an_installation_there_is_nothing_to_take_back),
 	};
 
