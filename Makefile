@@ -115,7 +115,7 @@ check: deps ## unit tests and command tests
 
 # LeakSanitizer cannot see through a stop of the world by ptrace; everything else is fatal.
 check-asan: deps ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
-	$(Q)$(MAKE) --no-print-directory B=build/asan CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+	$(Q)$(MAKE) --no-print-directory B=build/asan CFLAGS='-O1 -g -fno-omit-frame-pointer -DPKCS8_ITERATIONS=10000' \
 		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' all tests
 	$(Q)LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 tests/run.sh build/asan
 

@@ -7,13 +7,14 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "pkcs8.h"
 #include "str.h"
 
 #define KIND "pbkdf2-sha256"
 #define SALT_SIZE 16
 #define HASH_SIZE 32
 
-unsigned int verifier_iterations = 600000; /* as for the nodes' keys */
+unsigned int verifier_iterations = PKCS8_ITERATIONS;
 
 struct parts {
 	uint64_t iterations;

@@ -260,7 +260,9 @@ static void nothing_that_we_make_uses_sha1(void **state)
 		{ "node1.cms", "DER", ":aes-256-cbc" },
 		{ "node1.key", "PEM", ":hmacWithSHA256" },
 		{ "node1.key", "PEM", ":aes-256-cbc" },
-		{ "node1.key", "PEM", "INTEGER           :0927C0" }, /* 600000 */
+#if PKCS8_ITERATIONS == 600000
+		{ "node1.key", "PEM", "INTEGER           :0927C0" },
+#endif
 		{ "node1.key", "PEM", ":PBKDF2" },
 	};
 
