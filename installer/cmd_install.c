@@ -727,7 +727,7 @@ int cmd_install_run(const struct install_options *o, struct err *err)
 	if (stage_clear(&w.in, &second) && !r)
 		r = err_set(err, second.code, "%s", second.msg);
 	if (r && changing)
-		restore_failed(&w.in, o->keep_failed || w.in.waits, err);
+		restore_failed(&w.in, w.setup, o->keep_failed || w.in.waits, err);
 	if (!r)
 		return print_results(&w, err);
 	if (w.in.json && preflight_count(&w.preflight, PREFLIGHT_PROBLEM) &&

@@ -17,6 +17,7 @@ struct rollback_options {
 	const char *node;
 	const char *root;
 	bool dry_run;
+	bool unguarded;
 	bool json;
 };
 
@@ -49,7 +50,9 @@ static int prepare(struct work *w, const struct rollback_options *o, struct err 
 	w->root = realpath(o->root ? o->root : "/", NULL);
 	if (!w->root)
 		return err_errno(err, ERR_USAGE, errno, "cannot use the root '%.200s'", o->root);
-	w->in = (struct install){ .node = o->node, .root = w->root, .dry_run = o->dry_run };
+	w->in = (struct install){
+		.node = o->node, .root = w->root, .dry_run = o->dry_run, .unguarded = o->unguarded
+	};
 	r = install_init(&w->in, err);
 	if (r == 0 && !o->dry_run)
 		r = state_open(&w->in, &w->state, err);
@@ -134,6 +137,10 @@ static const struct cli_option options[] = {
 	  .type = CLI_FLAG,
 	  .help = "say what would be undone and change nothing",
 	  .offset = offsetof(struct rollback_options, dry_run) },
+	{ .name = "unguarded",
+	  .type = CLI_FLAG,
+	  .help = "restart units at once, without the cluster's lock and the guards",
+	  .offset = offsetof(struct rollback_options, unguarded) },
 	{ .name = "json",
 	  .type = CLI_FLAG,
 	  .help = "results as JSON",

@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "interrupt.h"
 #include "probe.h"
+#include "progress.h"
 #include "unit.h"
 
 #define LOCK_TRIES 10
@@ -18,6 +19,13 @@
 bool guard_applies(const struct setup_service *service)
 {
 	return service_is_guarded(service->service) && !service->setup->in->unguarded;
+}
+
+static unsigned int patience(const struct setup_service *service, unsigned int within_s)
+{
+	unsigned int most_s = service->setup->in->patience_s;
+
+	return most_s && most_s < within_s ? most_s : within_s;
 }
 
 static int take_lock(struct guard *guard, struct err *err)
@@ -36,13 +44,19 @@ static int take_lock(struct guard *guard, struct err *err)
 		r = context_text(service->context, "when", lock->when, false, &when, err);
 	if (r < 0 || (when && strcmp(when, "true") != 0))
 		return r;
+	if (probe_lacks_secret(service, &lock->command, &why)) {
+		notice("service '%s' restarts without the cluster's lock, which needs a secret: "
+		       "one node at a time",
+		       service->service->name);
+		return 0;
+	}
 	r = probe_render(service, &lock->command, &lock->command.exec, true, lock->expect,
 			 &rendered, err);
 	if (r == 0)
 		r = proc_child_start(&rendered.proc, &guard->lock, err);
 	if (r == 0)
-		r = proc_child_expect(&guard->lock, rendered.expected, lock->within_s * 1000, &held,
-				      &why, err);
+		r = proc_child_expect(&guard->lock, rendered.expected,
+				      patience(service, lock->within_s) * 1000, &held, &why, err);
 	if (r < 0 || held)
 		return r;
 	*err = why;
@@ -50,7 +64,7 @@ static int take_lock(struct guard *guard, struct err *err)
 }
 
 /* The first of the probes NAMES that does not hold within PATIENCE_S, or within its own time if that is shorter, as
- * ERR_UNHEALTHY; RET_FAILED is that one. */
+ * ERR_UNHEALTHY; RET_FAILED is that one. One that needs a secret of a kept bundle is not asked. */
 static int ask(const struct setup_service *service, const struct strv *names,
 	       unsigned int patience_s, const struct service_probe **ret_failed, struct err *err)
 {
@@ -60,7 +74,11 @@ static int ask(const struct setup_service *service, const struct strv *names,
 		unsigned int within_s = probe->within_s < patience_s ? probe->within_s : patience_s;
 		struct err why = ERR_INIT;
 		bool holds = false;
-		int r = probe_try_step(service, probe, within_s, &holds, &why, err);
+		int r = 0;
+
+		if (probe_lacks_secret(service, &probe->command, &why))
+			continue;
+		r = probe_try_step(service, probe, within_s, &holds, &why, err);
 
 		if (r < 0)
 			return r;
@@ -68,7 +86,7 @@ static int ask(const struct setup_service *service, const struct strv *names,
 			*ret_failed = probe;
 			*err = why;
 			return err_prefix(err, "'%s' does not hold after %u s", probe->name,
-					  probe->within_s);
+					  patience(service, probe->within_s));
 		}
 	}
 	return 0;
@@ -117,6 +135,7 @@ static int enter(struct guard *guard, struct err *err)
 		lost += attempt.lost;
 		if (!attempt.lost && attempt.failed)
 			within_s = attempt.failed->within_s;
+		within_s = patience(guard->service, within_s);
 		if (!(attempt.lost ? lost < LOCK_TRIES : attempt.failed != NULL) ||
 		    clock_monotonic_ms() >= start + within_s * UINT64_C(1000))
 			return r;
@@ -144,6 +163,8 @@ int guard_enter(const struct setup_service *service, struct guard *guard, struct
 			"service '%s' is due to restart, nothing was restarted, and the next run "
 			"goes on from here",
 			service->service->name);
+	if (r < 0 && err->code == ERR_UNHEALTHY)
+		err_detail(err, "'--unguarded' restarts at once, whatever the others do");
 	return r;
 }
 

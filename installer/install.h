@@ -41,6 +41,7 @@ struct install {
 	bool dry_run;                   /* say what would change, change nothing */
 	bool wait;                      /* cluster probes that stay pending are ERR_UNHEALTHY */
 	bool unguarded;                 /* restart units whatever their services' guards say */
+	unsigned int patience_s;        /* no guard is waited for longer; 0: as the service says */
 	bool json;
 
 	/* Set on the way: a restart waits for others (installer/guard.h), nothing is wrong with this node. */

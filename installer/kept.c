@@ -95,9 +95,18 @@ static int read_settings(struct install *in, uint64_t sequence, struct err *err)
 	return 0;
 }
 
-int kept_open(struct install *in, struct state_committed *ret, struct err *err)
+int kept_load(struct install *in, uint64_t sequence, struct err *err)
 {
 	cleanup_free char *topology = NULL;
+	int r = path_join(in->staging, "manifests/topology.yaml", &topology, err);
+
+	if (r == 0)
+		r = topology_load(topology, NULL, &in->topology, err);
+	return r < 0 ? r : read_settings(in, sequence, err);
+}
+
+int kept_open(struct install *in, struct state_committed *ret, struct err *err)
+{
 	int r = state_committed_load(in, ret, err);
 
 	if (r == 0 && !ret->sequence)
@@ -111,9 +120,5 @@ int kept_open(struct install *in, struct state_committed *ret, struct err *err)
 		r = state_kept_path(in, ret->sequence, &in->staging, err);
 	if (r == 0)
 		r = read_index(in, err);
-	if (r == 0)
-		r = path_join(in->staging, "manifests/topology.yaml", &topology, err);
-	if (r == 0)
-		r = topology_load(topology, NULL, &in->topology, err);
-	return r < 0 ? r : read_settings(in, ret->sequence, err);
+	return r < 0 ? r : kept_load(in, ret->sequence, err);
 }

@@ -21,5 +21,7 @@ int kept_save_settings(const struct setup *setup, struct err *err) MUST_CHECK;
  * capsule, the settings. ERR_USAGE when nothing is committed.
  */
 int kept_open(struct install *in, struct state_committed *ret, struct err *err) MUST_CHECK;
+/* Of the kept bundle SEQUENCE, at which staging and index are already, the rest: topology and settings. */
+int kept_load(struct install *in, uint64_t sequence, struct err *err) MUST_CHECK;
 
 #endif

@@ -217,14 +217,16 @@ int probe_try_cluster(const struct setup *setup, const struct setup_service *ser
 	return try_until(service, probe, timeout_ms, end_ms, ret_holds, why, err);
 }
 
-/* Of a kept bundle: WHY tells which secret is missing. */
-static bool needs_secret(const struct setup_service *service, const struct service_command *command,
-			 struct err *why)
+bool probe_lacks_secret(const struct setup_service *service, const struct service_command *command,
+			struct err *why)
 {
 	CLEANUP(release_secrets) struct strv env = STRV_INIT;
 	cleanup_free char *text = NULL;
-	int r = render_settings(service, &command->env, &env, why);
+	int r = 0;
 
+	if (!service->no_secrets)
+		return false;
+	r = render_settings(service, &command->env, &env, why);
 	if (r == 0)
 		r = render_settings(service, &service->service->command_env, &env, why);
 	if (r == 0 && command->stdin_text)
@@ -241,7 +243,7 @@ int probe_ask(const struct setup *setup, const struct setup_service *service,
 	int r = 0;
 
 	*ret = PROBE_NOT_ASKED;
-	if (service->no_secrets && needs_secret(service, &probe->command, why))
+	if (probe_lacks_secret(service, &probe->command, why))
 		return 0;
 	r = probe_try_cluster(setup, service, probe, start_ms, cluster ? PROBE_PATIENCE_MS : 0,
 			      &holds, why, err);

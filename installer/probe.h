@@ -60,6 +60,10 @@ int probe_command(const struct setup_service *service, const struct service_comm
 		  unsigned int timeout_ms, bool *ret_holds, struct err *why,
 		  struct err *err) MUST_CHECK;
 
+/* Whether COMMAND needs a secret and SERVICE is of a kept bundle, which has none: WHY tells which. */
+bool probe_lacks_secret(const struct setup_service *service, const struct service_command *command,
+			struct err *why);
+
 /* Tries a probe, once at least, until it holds or WITHIN_S are over, whoever asked to wait. */
 int probe_try_step(const struct setup_service *service, const struct service_probe *probe,
 		   unsigned int within_s, bool *ret_holds, struct err *why,

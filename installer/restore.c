@@ -23,13 +23,30 @@ static void tell(struct err *failure, const char *fmt, ...)
 	va_end(ap);
 }
 
-static int take_back(struct install *in, struct rollback *back, struct strv *stays, struct err *err)
+#define PATIENCE_S 120 /* with a guard: nobody may be there to see it wait */
+
+/* GUARDS, of the run that failed, has the secrets that a lock may need; what it says to the cluster is of
+ * the bundle that comes back. */
+static void be_guarded(struct rollback *back, struct setup *guards)
+{
+	back->in->patience_s = PATIENCE_S;
+	if (!guards)
+		return;
+	guards->in->patience_s = PATIENCE_S;
+	guards->in->index.sequence = back->to;
+	back->guards = guards;
+}
+
+static int take_back(struct install *in, struct setup *guards, struct rollback *back,
+		     struct strv *stays, struct err *err)
 {
 	CLEANUP(strv_release) struct strv changes = STRV_INIT;
 	char text[64];
 	int r = rollback_open(in, back, err);
 
 	snprintf(text, sizeof(text), "sequence %" PRIu64, back->from);
+	if (r == 0)
+		be_guarded(back, guards);
 	if (r == 0)
 		r = install_step_begin(in, "rollback", text, err);
 	if (r == 0)
@@ -38,10 +55,13 @@ static int take_back(struct install *in, struct rollback *back, struct strv *sta
 	return r < 0 ? r : install_step_end(in, "rollback", text, err);
 }
 
-void restore_failed(const struct install *in, bool keep, struct err *failure)
+void restore_failed(const struct install *in, struct setup *guards, bool keep, struct err *failure)
 {
 	CLEANUP(install_release)
-	struct install again = { .node = in->node, .root = in->root, .journal = in->journal };
+	struct install again = { .node = in->node,
+				 .root = in->root,
+				 .journal = in->journal,
+				 .unguarded = in->unguarded };
 	CLEANUP(state_committed_release) struct state_committed last = STATE_COMMITTED_INIT;
 	CLEANUP(rollback_release) struct rollback back = ROLLBACK_INIT;
 	CLEANUP(strv_release) struct strv stays = STRV_INIT;
@@ -65,15 +85,15 @@ void restore_failed(const struct install *in, bool keep, struct err *failure)
 	if (r == 0)
 		r = install_init(&again, &err);
 	if (r == 0)
-		r = take_back(&again, &back, &stays, &err);
+		r = take_back(&again, guards, &back, &stays, &err);
 	for (size_t i = 0; i < stays.count; i++)
 		notice("stays: %s", stays.items[i]);
 	if (r < 0) {
 		warning("the earlier state is not back: %s", err.msg);
 		tell(failure,
-		     "; the earlier state is not back: 'pgha-install rollback --node %s' goes on "
+		     "; the earlier state is not back: 'pgha-install rollback --node %s%s' goes on "
 		     "with it",
-		     in->node);
+		     in->node, again.waits || in->waits ? " [--unguarded]" : "");
 	} else if (back.to) {
 		tell(failure, "; the earlier state is back: sequence %" PRIu64, back.to);
 	} else {

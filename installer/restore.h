@@ -7,12 +7,14 @@
 
 #include "err.h"
 #include "install.h"
+#include "setup.h"
 
 /*
- * After IN's installation has ended with FAILURE, whose message gets what became of the node. IN's record is closed and its staging
- * directory is empty; its journal is open. With KEEP nothing is taken back. Neither is it after an interruption (the next run goes on),
- * nor when IN's bundle is the committed one (the next run repairs).
+ * After IN's installation has ended with FAILURE, whose message gets what became of the node. IN's record is
+ * closed and its staging directory is empty; its journal is open. With KEEP nothing is taken back. Neither is it
+ * after an interruption (the next run goes on), nor when IN's bundle is the committed one (the next run repairs).
+ * GUARDS, that run's, or NULL: units restart behind them, as long as there is patience.
  */
-void restore_failed(const struct install *in, bool keep, struct err *failure);
+void restore_failed(const struct install *in, struct setup *guards, bool keep, struct err *failure);
 
 #endif

@@ -10,9 +10,12 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "comeback.h"
 #include "file.h"
 #include "held.h"
 #include "interrupt.h"
+#include "kept.h"
+#include "progress.h"
 #include "recheck.h"
 #include "rpmtx.h"
 #include "unit.h"
@@ -27,6 +30,7 @@ void rollback_release(struct rollback *r)
 	plan_release(&r->back);
 	strv_release(&r->stay);
 	vendor_release(&r->vendor);
+	setup_free(r->own);
 	cleanup_closep(&r->root_fd);
 	*r = (struct rollback)ROLLBACK_INIT;
 }
@@ -266,30 +270,35 @@ static int packages(struct rollback *r, bool apply, struct strv *changes, struct
 	return ret;
 }
 
-static bool ran_before(const struct rollback *r, const char *unit)
+/* Of the kept bundle. One that this program cannot read any more must not keep the machine from going back. */
+static void load_guards(struct rollback *r)
 {
-	for (size_t i = 0; i < r->entries.count; i++)
-		if (r->entries.items[i].kind == RECORD_UNIT &&
-		    !strcmp(r->entries.items[i].object, unit))
-			return strstr(r->entries.items[i].was, RECORD_UNIT_ACTIVE) != NULL;
-	return false;
+	struct err why = ERR_INIT;
+
+	if (r->guards || !r->to || !install_is_live(r->in))
+		return;
+	if (kept_load(r->in, r->to, &why) == 0 && setup_new_kept(r->in, &r->own, &why) == 0)
+		r->guards = r->own;
+	else
+		notice("units restart without their guards: %s", why.msg);
 }
 
 /* What has started since has read what is gone now. */
-static int restart(const struct rollback *r, bool apply, struct strv *changes, struct err *err)
+static int restart(struct rollback *r, bool apply, struct strv *changes, struct err *err)
 {
-	uint64_t since_us = 0;
-	int ret = record_begun(r->in, r->from, &since_us, err);
+	struct comeback back = { .in = r->in,
+				 .all = &r->all,
+				 .of_last = &r->entries,
+				 .apply = apply,
+				 .changes = changes };
+	int ret = record_begun(r->in, r->from, &back.since_us, err);
 
+	load_guards(r);
+	back.guards = r->guards;
 	if (ret == 0 && apply)
 		ret = unit_reload_manager(r->in, err);
-	for (size_t i = 0; ret == 0 && i < r->all.count; i++) {
-		const char *unit = r->all.items[i].object;
-
-		if (r->all.items[i].kind == RECORD_UNIT)
-			ret = unit_bring_back(r->in, unit, ran_before(r, unit), since_us, apply,
-					      changes, err);
-	}
+	if (ret == 0)
+		ret = comeback_units(&back, err);
 	/* What FROM did not want any more. */
 	for (size_t i = 0; ret == 0 && i < r->entries.count; i++)
 		if (r->entries.items[i].kind == RECORD_UNIT)

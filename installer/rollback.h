@@ -16,6 +16,7 @@
 #include "plan.h"
 #include "record.h"
 #include "removal.h"
+#include "setup.h"
 #include "state.h"
 #include "vendor.h"
 
@@ -31,6 +32,9 @@ struct rollback {
 	struct plan back;  /* packages that FROM replaced */
 	struct strv stay;  /* those of which no kept bundle has the former version */
 	struct vendor vendor;
+	struct setup
+		*guards; /* borrowed: behind whose guards units restart; NULL: the kept bundle's */
+	struct setup *own; /* those */
 	int root_fd;
 };
 
@@ -47,7 +51,8 @@ struct rollback {
 int rollback_open(struct install *in, struct rollback *ret, struct err *err) MUST_CHECK;
 void rollback_release(struct rollback *r);
 
-/* With APPLY it is done. CHANGES gets a line for each thing, STAYS what is not taken back, with the reason. */
+/* With APPLY it is done; ERR_UNHEALTHY when a guard does not let a unit restart: the same again goes on from
+ * there. CHANGES gets a line for each thing, STAYS what is not taken back, with the reason. */
 int rollback_run(struct rollback *r, bool apply, struct strv *changes, struct strv *stays,
 		 struct err *err) MUST_CHECK;
 

@@ -435,39 +435,70 @@ int unit_enable_again(const struct install *in, const char *unit, const char *wa
 	return r < 0 || !apply ? r : of_unit(in, "enable", unit, err);
 }
 
-static int changed_since(const char *unit, uint64_t since_us, bool *ret, struct err *err)
+/* Microseconds of the monotonic clock; 0: not known, or never. */
+static uint64_t stamp(const char *text, const char *key)
 {
-	const char *const argv[] = {
-		"systemctl", "show", "--property=StateChangeTimestampMonotonic", "--", unit, NULL
-	};
-	cleanup_free char *text = NULL;
+	const char *at = strstr(text, key);
 	uint64_t us = 0;
-	int r = systemctl(argv, QUICK_MS, &text, err);
 
-	*ret = r == 0 &&
-	       (sscanf(text, "StateChangeTimestampMonotonic=%" SCNu64, &us) != 1 || us >= since_us);
-	return r;
+	return at && sscanf(at + strlen(key), "%" SCNu64, &us) == 1 ? us : 0;
 }
 
-int unit_bring_back(const struct install *in, const char *unit, bool ran, uint64_t since_us,
-		    bool apply, struct strv *changes, struct err *err)
+/* What UNIT, which runs, has done since: started, or reloaded, or neither. */
+static int done_since(const char *unit, uint64_t since_us, enum unit_action *ret, struct err *err)
 {
-	const char *const reset[] = { "systemctl", "reset-failed", "--", unit, NULL };
+	const char *const argv[] = {
+		"systemctl",
+		"show",
+		"--property=StateChangeTimestampMonotonic,ExecMainStartTimestampMonotonic",
+		"--",
+		unit,
+		NULL
+	};
+	cleanup_free char *text = NULL;
+	uint64_t changed = 0, started = 0;
+	int r = systemctl(argv, QUICK_MS, &text, err);
+
+	if (r < 0)
+		return r;
+	changed = stamp(text, "StateChangeTimestampMonotonic=");
+	started = stamp(text, "ExecMainStartTimestampMonotonic=");
+	*ret = changed && changed < since_us               ? UNIT_NONE
+	       : since_us && started && started < since_us ? UNIT_RELOAD
+							   : UNIT_RESTART;
+	return 0;
+}
+
+int unit_way_back(const struct install *in, const char *unit, bool ran, uint64_t since_us,
+		  struct unit_way *ret, struct err *err)
+{
 	struct state state = { .running = false };
-	const char *verb = "restart";
-	bool changed = true;
 	int r = install_is_live(in) ? look(unit, &state, err) : 0;
 
-	if (r == 0 && state.running)
-		r = changed_since(unit, since_us, &changed, err);
-	if (r < 0 || (state.running ? !changed : !ran) || !install_is_live(in))
+	*ret = (struct unit_way){ .serves = state.settled, .failed = state.failed };
+	if (r < 0 || !install_is_live(in))
 		return r;
-	if (!state.running)
-		verb = "start";
-	r = strv_addf(changes, err, "%s %s", verb, unit);
-	if (r == 0 && apply && state.failed)
+	if (state.running)
+		return done_since(unit, since_us, &ret->action, err);
+	ret->action = ran ? UNIT_START : UNIT_NONE;
+	return 0;
+}
+
+int unit_go_back(const struct install *in, const char *unit, const struct unit_way *way, bool apply,
+		 struct strv *changes, struct err *err)
+{
+	const char *const reset[] = { "systemctl", "reset-failed", "--", unit, NULL };
+	int r = 0;
+
+	if (way->action == UNIT_NONE)
+		return 0;
+	r = strv_addf(changes, err, "%s %s", verbs[way->action], unit);
+	if (r == 0 && apply && way->failed)
 		r = systemctl(reset, QUICK_MS, NULL, err);
-	return r < 0 || !apply ? r : of_unit(in, verb, unit, err);
+	if (r < 0 || !apply)
+		return r;
+	return of_unit(in, way->action == UNIT_RELOAD ? "reload-or-restart" : verbs[way->action],
+		       unit, err);
 }
 
 int unit_reload_manager(const struct install *in, struct err *err)

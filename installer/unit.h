@@ -40,12 +40,21 @@ int unit_take_back(const struct install *in, const char *unit, const char *was, 
 int unit_enable_again(const struct install *in, const char *unit, const char *was, bool apply,
 		      struct strv *changes, struct err *err) MUST_CHECK;
 
+/* How a unit goes on with what it had before, which is back. */
+struct unit_way {
+	enum unit_action action;
+	bool serves; /* it is up */
+	bool failed;
+};
+
 /*
- * UNIT goes on with what it had before, which is back: one that runs and has started or reloaded after SINCE_US (CLOCK_MONOTONIC; 0:
- * who knows) is restarted, and one that ran (RAN) and does not is started. Nothing in another root.
+ * One that runs and has started after SINCE_US (CLOCK_MONOTONIC; 0: who knows) is restarted, one that has only
+ * reloaded is reloaded, and one that ran (RAN) and does not is started. Nothing in another root.
  */
-int unit_bring_back(const struct install *in, const char *unit, bool ran, uint64_t since_us,
-		    bool apply, struct strv *changes, struct err *err) MUST_CHECK;
+int unit_way_back(const struct install *in, const char *unit, bool ran, uint64_t since_us,
+		  struct unit_way *ret, struct err *err) MUST_CHECK;
+int unit_go_back(const struct install *in, const char *unit, const struct unit_way *way, bool apply,
+		 struct strv *changes, struct err *err) MUST_CHECK;
 
 /* What UNIT is now, in the same words; in another root than "/" it is never active. */
 int unit_words(const struct install *in, const char *unit, const char **ret,

@@ -258,6 +258,68 @@ static void an_operator_may_do_without(void **state)
 	guard_release(&guard);
 }
 
+/* Of a kept bundle: a lock or a probe that needs a secret is left out, the others are asked. */
+static void without_secrets_the_rest_is_still_asked(void **state)
+{
+	CLEANUP(scene_release) struct scene s = SCENE_INIT;
+	struct guard first = GUARD_INIT, second = GUARD_INIT;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	forget("friend");
+	open_scene(&s,
+		   "service: s\nlayer: words\nenv: [{name: PW, secret: true}, {name: BASE}]\n"
+		   "probes:\n"
+		   "  - {name: secret, scope: step, exec: [/bin/false], env: {X: '{{env.PW}}'}}\n"
+		   "  - {name: friend, scope: step, exec: [/usr/bin/test, -e, "
+		   "'{{env.BASE}}/friend'],\n"
+		   "     within_s: 1}\n"
+		   "restart:\n" LOCK "  before: [secret, friend]\n");
+	s.setup->services[0].no_secrets = true;
+	assert_fails(ERR_UNHEALTHY, enter(&s, &first, &err));
+	assert_contains(err.msg, "'friend' does not hold after 1 s");
+	guard_release(&first);
+
+	scene_put(base, "friend", "");
+	err = (struct err)ERR_INIT;
+	assert_ok(enter(&s, &first, &err));
+	assert_ok(enter(&s, &second, &err)); /* nobody holds a lock */
+	guard_release(&second);
+	guard_release(&first);
+}
+
+/* What nobody may be there to see wait does not wait for the manifest's ten minutes. */
+static void patience_bounds_every_wait(void **state)
+{
+	CLEANUP(scene_release) struct scene s = SCENE_INIT;
+	struct guard first = GUARD_INIT, second = GUARD_INIT;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	forget("friend");
+	open_scene(&s,
+		   "service: s\nlayer: words\nenv: [{name: BASE}]\n"
+		   "probes: [{name: friend, scope: step, within_s: 600,\n"
+		   "          exec: [/usr/bin/test, -e, '{{env.BASE}}/friend']}]\n"
+		   "restart:\n  before: [friend]\n"
+		   "  lock: {exec: [/usr/bin/flock, --no-fork, '{{env.BASE}}/lock', /bin/sh, -c,\n"
+		   "                'echo held; exec sleep 60'], expect: held, within_s: 600}\n");
+	s.in.patience_s = 1;
+	assert_fails(ERR_UNHEALTHY, enter(&s, &first, &err));
+	assert_contains(err.msg, "'friend' does not hold after 1 s");
+	assert_contains(err.detail, "--unguarded");
+	guard_release(&first);
+
+	scene_put(base, "friend", "");
+	err = (struct err)ERR_INIT;
+	assert_ok(enter(&s, &first, &err));
+	assert_fails(ERR_UNHEALTHY, enter(&s, &second, &err));
+	assert_contains(err.msg, "the cluster's lock cannot be taken");
+	assert_contains(err.msg, "not within 1 s");
+	guard_release(&second);
+	guard_release(&first);
+}
+
 static void what_a_unit_said_is_shown_without_secrets(void **state)
 {
 	CLEANUP(scene_release) struct scene s = SCENE_INIT;
@@ -282,6 +344,8 @@ int main(void)
 		cmocka_unit_test(who_waits_for_another_does_not_hold_the_lock_for_ever),
 		cmocka_unit_test(what_does_not_come_back_is_unhealthy),
 		cmocka_unit_test(an_operator_may_do_without),
+		cmocka_unit_test(without_secrets_the_rest_is_still_asked),
+		cmocka_unit_test(patience_bounds_every_wait),
 		cmocka_unit_test(what_a_unit_said_is_shown_without_secrets),
 	};
 

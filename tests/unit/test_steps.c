@@ -7,6 +7,8 @@
 #include "scene.h"
 
 #include "../../installer/unit.h"
+#include "clock.h"
+#include "comeback.h"
 #include "hold.h"
 #include "once.h"
 #include "place.h"
@@ -410,6 +412,71 @@ static void a_restart_waits_for_its_guard_and_is_remembered(void **state)
 	assert_string_equal("", said.buf);
 }
 
+/* A rollback's end, on which toy.service is as it was SINCE_US ago or not. */
+static int come_back(const struct scene *s, uint64_t since_us, struct strv *changes,
+		     struct err *ret_err)
+{
+	struct record_entry unit = { .kind = RECORD_UNIT,
+				     .object = (char[]){ "toy.service" },
+				     .was = (char[]){ RECORD_UNIT_BOTH },
+				     .now = (char[]){ RECORD_UNIT_BOTH } };
+	const struct record_entries entries = { .items = &unit, .count = 1 };
+	const struct comeback back = { .in = &s->in,
+				       .guards = s->setup,
+				       .all = &entries,
+				       .of_last = &entries,
+				       .since_us = since_us,
+				       .apply = true,
+				       .changes = changes };
+
+	strv_release(changes);
+	return comeback_units(&back, ret_err);
+}
+
+static void what_has_started_since_goes_back_behind_its_guard(void **state)
+{
+	CLEANUP(scene_release) struct scene s = SCENE_INIT;
+	CLEANUP(strv_release) struct strv changes = STRV_INIT;
+	uint64_t since_us = clock_monotonic_ms() * 1000;
+	cleanup_free char *before = NULL;
+	cleanup_free char *held = NULL;
+	cleanup_free char *after = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(0, STATUS_OF("systemctl", "reset-failed", "toy.service"));
+	assert_int_equal(0, STATUS_OF("rm", "-f", "/run/toy-friends"));
+	open_scene(&s, "green");
+	assert_ok(come_back(&s, since_us, &changes, &err));
+	assert_int_equal(0, changes.count);
+
+	assert_int_equal(0, STATUS_OF("systemctl", "reload", "toy.service"));
+	assert_ok(come_back(&s, since_us, &changes, &err));
+	assert_int_equal(1, changes.count);
+	assert_string_equal("reload toy.service", changes.items[0]);
+
+	assert_int_equal(0, STATUS_OF("systemctl", "restart", "toy.service"));
+	before = main_pid();
+	assert_fails(ERR_UNHEALTHY, come_back(&s, since_us, &changes, &err));
+	assert_contains(err.msg, "nothing was restarted");
+	held = main_pid();
+	assert_string_equal(before, held);
+
+	err = (struct err)ERR_INIT;
+	scene_put("", "run/toy-friends", "");
+	assert_ok(come_back(&s, since_us, &changes, &err));
+	assert_int_equal(1, changes.count);
+	assert_string_equal("restart toy.service", changes.items[0]);
+	after = main_pid();
+	assert_string_not_equal(before, after);
+
+	/* What is down waits for nobody. */
+	assert_int_equal(0, STATUS_OF("rm", "-f", "/run/toy-friends"));
+	assert_int_equal(0, STATUS_OF("systemctl", "stop", "toy.service"));
+	assert_ok(come_back(&s, since_us, &changes, &err));
+	assert_string_equal("start toy.service", changes.items[0]);
+}
+
 static void without_a_machine_this_is_skipped(void **state)
 {
 	(void)state;
@@ -440,6 +507,7 @@ int main(void)
 		cmocka_unit_test(what_was_replaced_under_a_running_unit_restarts_it),
 		cmocka_unit_test(a_package_cannot_restart_what_is_held),
 		cmocka_unit_test(a_restart_waits_for_its_guard_and_is_remembered),
+		cmocka_unit_test(what_has_started_since_goes_back_behind_its_guard),
 	};
 	const struct CMUnitTest none[] = {
 		cmocka_unit_test(without_a_machine_this_is_skipped),
