@@ -453,8 +453,6 @@ static int packages_step(struct work *w, struct err *err)
 	/* Also names that the plan found nothing to do for. */
 	if (!r)
 		r = state_list_save(in, STATE_DOUBTFUL, &none, err);
-	if (!r)
-		r = unpack_end(in, err);
 	return r ? r : end_step(in, "packages", w->plan.count, "installed", err);
 }
 
@@ -521,15 +519,17 @@ static int commit_step(struct work *w, struct err *err)
 	int r = 0;
 
 	if ((r = install_step_begin(in, "commit", "", err)) ||
+	    (r = unpack_drop_defaults(w->setup, err)) ||
 	    (r = state_committed_load(in, &before, err)))
 		return r;
 	if (before.sequence == in->index.sequence) {
-		r = kept_save_settings(w->setup, err);
-		return r ? r : forget_older(w, err);
+		if ((r = kept_save_settings(w->setup, err)) || (r = unpack_end(in, err)))
+			return r;
+		return forget_older(w, err);
 	}
 	if ((r = keep_ca(in, err)) || (r = revoked_remember(in, err)) ||
 	    (r = state_commit(in, w->staged.index_sha256, err)) ||
-	    (r = kept_save_settings(w->setup, err)) ||
+	    (r = kept_save_settings(w->setup, err)) || (r = unpack_end(in, err)) ||
 	    (r = state_prune(in, before.sequence, err)) ||
 	    (r = record_squash(in, before.sequence, err)))
 		return r;

@@ -22,7 +22,8 @@
 #define NAME \
 	"unpacking" /* of STATE; a line for each path: "+" it was not there, or "=", and the path */
 #define BYTES_MAX (64U << 20)
-#define SUFFIX_DIGITS 8 /* librpm's: ";" and its transaction's number */
+#define DEFAULT ".rpmnew" /* behind the name of a file that the package does not replace */
+#define SUFFIX_DIGITS 8   /* librpm's: ";" and its transaction's number */
 
 static inline void header_free(Header *h)
 {
@@ -133,7 +134,7 @@ static int add_package(const struct install *in, rpmts ts, const struct plan_pac
 			continue;
 		r = add_file(in, before, rpmfiFN(files), list, err);
 		if (r == 0 && (flags & RPMFILE_CONFIG))
-			r = str_printf(&beside, err, "%s.rpmnew", rpmfiFN(files));
+			r = str_printf(&beside, err, "%s" DEFAULT, rpmfiFN(files));
 		if (r == 0 && beside)
 			r = add_file(in, before, beside, list, err);
 	}
@@ -334,5 +335,36 @@ int unpack_take_back(const struct install *in, struct err *err)
 	for (size_t i = list.count; r == 0 && i-- > 0;)
 		if (*list.items[i] == '+' && !is_owned(ts, list.items[i] + 1))
 			r = remove_new(root_fd, list.items[i] + 1, err);
+	return r;
+}
+
+/* -- what is not asked for -- */
+
+static bool is_declared(const struct setup *setup, const char *path, size_t len)
+{
+	for (size_t i = 0; i < setup->count; i++) {
+		const struct service *service = setup->services[i].service;
+
+		SERVICE_EACH(struct service_file, file, service->files)
+		if (strlen(file->dest) == len && !strncmp(file->dest, path, len) &&
+		    !strv_has(&setup->kept, file->dest))
+			return true;
+	}
+	return false;
+}
+
+int unpack_drop_defaults(const struct setup *setup, struct err *err)
+{
+	CLEANUP(strv_release) struct strv list = STRV_INIT;
+	cleanup_close int root_fd = -1;
+	int r = open_list(setup->in, &list, &root_fd, err);
+
+	for (size_t i = 0; r == 0 && i < list.count; i++) {
+		const char *path = list.items[i] + 1;
+
+		if (*list.items[i] == '+' && str_ends(path, DEFAULT) &&
+		    is_declared(setup, path, strlen(path) - strlen(DEFAULT)))
+			r = remove_new(root_fd, path, err);
+	}
 	return r;
 }
