@@ -61,10 +61,16 @@ static bool go_up(const struct install *in, char *path)
 	return true;
 }
 
-static struct preflight_disk *find(struct preflight_run *run, dev_t device)
+/* A directory that is mounted over itself, read-only, is on the same device. */
+static bool is_same(const struct preflight_space *a, const struct preflight_space *b)
+{
+	return a->device == b->device && a->read_only == b->read_only && a->no_exec == b->no_exec;
+}
+
+static struct preflight_disk *find(struct preflight_run *run, const struct preflight_space *space)
 {
 	for (size_t i = 0; i < run->disk_count; i++)
-		if (run->disks[i].space.device == device)
+		if (is_same(&run->disks[i].space, space))
 			return &run->disks[i];
 	return NULL;
 }
@@ -88,7 +94,7 @@ static int add_disk(struct preflight_run *run, const struct preflight_space *spa
 		struct preflight_space other;
 
 		r = run->from->space(above, &other, err);
-		if (r == 0 && other.device != space->device)
+		if (r == 0 && !is_same(&other, space))
 			break;
 		path[strlen(above)] = '\0';
 	}
@@ -113,7 +119,7 @@ int preflight_disk_of(struct preflight_run *run, const char *path, struct prefli
 	r = run->from->space(seen, &space, err);
 	if (r < 0)
 		return r;
-	*ret = find(run, space.device);
+	*ret = find(run, &space);
 	return *ret ? 0 : add_disk(run, &space, seen, ret, err);
 }
 

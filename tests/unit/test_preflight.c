@@ -469,6 +469,19 @@ static void how_it_is_mounted_matters(void **state)
 	heal();
 }
 
+static void a_directory_that_is_mounted_over_itself_read_only_is_no_other_device(void **state)
+{
+	CLEANUP(str_release) struct str said = STR_INIT;
+
+	(void)state;
+	spaces[1].device = spaces[0].device;
+	spaces[1].read_only = true;
+	assert_int_equal(ask(&said), 1);
+	assert_contains(said.buf,
+			"problem mounts: the file system of '/srv/data' is mounted read-only");
+	heal();
+}
+
 static void a_masked_unit_cannot_start(void **state)
 {
 	CLEANUP(str_release) struct str said = STR_INIT;
@@ -673,6 +686,8 @@ int main(void)
 		cmocka_unit_test(the_address_tells_which_node_a_machine_is),
 		cmocka_unit_test(room_is_added_up_by_file_system),
 		cmocka_unit_test(how_it_is_mounted_matters),
+		cmocka_unit_test(
+			a_directory_that_is_mounted_over_itself_read_only_is_no_other_device),
 		cmocka_unit_test(a_masked_unit_cannot_start),
 		cmocka_unit_test(certificates_fit_names_keys_and_the_time),
 		cmocka_unit_test(a_key_of_another_certificate_is_told),
