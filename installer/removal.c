@@ -20,6 +20,7 @@
 #include "state.h"
 #include "sysctl.h"
 #include "unit.h"
+#include "writable.h"
 
 #define SAVED ".pgha-save" /* behind the name of a file that somebody has changed */
 
@@ -228,7 +229,9 @@ int removal_packages(struct removal *removal, const char *log, struct err *err)
 					there.items[i]);
 	if (r < 0 || !going.count)
 		return r;
-	r = rpmtx_back(removal->in, &going, NULL, NULL, true, NULL, err);
+	r = writable_packages(removal->in, &going, err);
+	if (r == 0)
+		r = rpmtx_back(removal->in, &going, NULL, NULL, true, NULL, err);
 	if (r == 0 && removal->apply)
 		r = bytecode_remove(removal->in, removal->root_fd, &going, err);
 	return r < 0 || !removal->apply

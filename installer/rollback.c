@@ -20,6 +20,7 @@
 #include "rpmtx.h"
 #include "unit.h"
 #include "unpack.h"
+#include "writable.h"
 
 void rollback_release(struct rollback *r)
 {
@@ -242,6 +243,7 @@ static int packages(struct rollback *r, bool apply, struct strv *changes, struct
 {
 	CLEANUP(strv_release) struct strv there = STRV_INIT;
 	CLEANUP(strv_release) struct strv free_to_go = STRV_INIT;
+	CLEANUP(strv_release) struct strv touched = STRV_INIT;
 	cleanup_free char *log = NULL;
 	int ret = 0;
 
@@ -257,7 +259,14 @@ static int packages(struct rollback *r, bool apply, struct strv *changes, struct
 				r->stay.items[i]);
 	if (ret < 0 || (!there.count && !r->back.count))
 		return ret;
-	ret = rpmtx_back(r->in, &there, &r->back, &r->vendor, true, NULL, err);
+	for (size_t i = 0; ret == 0 && i < r->back.count; i++)
+		ret = strv_add(&touched, r->back.packages[i].nevra, err);
+	for (size_t i = 0; ret == 0 && i < there.count; i++)
+		ret = strv_add(&touched, there.items[i], err);
+	if (ret == 0)
+		ret = writable_packages(r->in, &touched, err);
+	if (ret == 0)
+		ret = rpmtx_back(r->in, &there, &r->back, &r->vendor, true, NULL, err);
 	if (ret == 0 && apply)
 		ret = state_log_path(r->in, "rollback", &log, err);
 	if (ret == 0 && apply)
