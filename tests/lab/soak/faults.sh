@@ -12,12 +12,13 @@ FAULTS=(
 	'%post is killed|1|POSTIN|drill post kill -KILL $$'
 	'%posttrans fails|1|POSTTRANS|drill posttrans exit 1'
 	'the port is taken|[68]|port|fault_listen'
-	'the port is taken while packages are installed|8|redis.service|drill posttrans systemctl stop redis; systemd-run --quiet --unit=taker --socket-property=ListenStream=@ADDRESS@:6379 cat'
+	'the port is taken while packages are installed|8|redis.service|fault_taken'
 	'the unit does not come up|8|drill|drill start exit 1'
 	'the unit cannot be executed|8|drill|fault_noexec'
 	'the node probe does not hold|8|drill is well|drill probe :'
 	'no groupadd|[16]|PREIN|fault_missing groupadd'
-	'/etc cannot be written|[16]|Read-only|fault_readonly'
+	'/etc cannot be written|6|Read-only|fault_readonly'
+	'/etc cannot be written, from the files on|[16]|Read-only|drill posttrans systemd-run --quiet --wait mount --bind /etc /etc; systemd-run --quiet --wait mount -o remount,ro,bind /etc'
 	'no systemctl, from the packages on|[168]|failed|drill posttrans mv /usr/bin/systemctl /usr/bin/systemctl.away'
 )
 
@@ -49,16 +50,31 @@ fault_listen() {
 	machine_exec "$NODE" sh -c "systemctl stop redis 2>/dev/null; systemd-run --quiet --unit=taker \\
 		--socket-property=ListenStream=$ADDRESS:6379 cat" </dev/null
 }
+# A scriptlet cannot stop a service that runs: there, the port is taken when it is restarted.
+fault_taken() {
+	if [[ $verb == install ]]; then
+		fault_drill posttrans 'systemctl stop redis; systemd-run --quiet --unit=taker --socket-property=ListenStream=@ADDRESS@:6379 cat'
+		return
+	fi
+	machine_exec "$NODE" sh -c 'mkdir -p /run/systemd/system/redis.service.d
+		cat >/run/systemd/system/redis.service.d/taken.conf; systemctl daemon-reload' <<-UNIT
+		[Service]
+		ExecStopPost=+/usr/bin/systemd-run --quiet --unit=taker --socket-property=ListenStream=$ADDRESS:6379 cat
+	UNIT
+}
 fault_noexec() { fault_drill posttrans 'chmod 0644 /usr/libexec/drill'; }
 fault_readonly() { machine_exec "$NODE" sh -c 'mount --bind /etc /etc && mount -o remount,ro,bind /etc' </dev/null; }
 fault_missing() { machine_exec "$NODE" mv "/usr/sbin/$1" "/usr/sbin/$1.away" </dev/null; }
 
 # All of that is gone, and with it what was not the installer's to mend.
 fault_end() {
+	local fault=$1
 	# shellcheck disable=SC2016 # the machine's shell expands it
-	machine_exec "$NODE" sh -c 'rm -rf /run/drill /ballast; systemctl stop taker.socket taker.service 2>/dev/null; ! mountpoint -q /etc || umount /etc
+	machine_exec "$NODE" sh -c 'rm -rf /run/drill /ballast /run/systemd/system/redis.service.d
 		for file in /usr/sbin/groupadd /usr/bin/systemctl; do [ ! -e $file.away ] || mv $file.away $file; done
+		systemctl daemon-reload; systemctl stop taker.socket taker.service 2>/dev/null; ! mountpoint -q /etc || umount /etc
 		systemctl reset-failed' </dev/null
+	[[ $fault != fault_listen || $verb != upgrade ]] || machine_exec "$NODE" systemctl start redis </dev/null
 }
 
 # --- judging ----------------------------------------------------------------------------------------------
@@ -83,10 +99,12 @@ case_fault() {
 	if [[ $act == drill\ * ]]; then fault_drill ${act#drill }; elif [[ $act ]]; then $act; fi
 	verb_command "$verb" "${@:6}" >"$log" 2>&1 || status=$?
 	line=$(sed -n '/^pgha-install: /h; ${g;p}' "$log")
+	# What is full after the commit is nobody's concern: the little that is still to be written finds its place.
+	((status != 0)) || line="nothing: it ended with 0, and what was to be installed is"
 	# shellcheck disable=SC2053 # a pattern
 	[[ $status == $want ]] || { good=false seen="ended with $status, not $want;"; }
 	grep -qiE "$reason" "$log" || { good=false seen+=" '$reason' is not told;"; }
-	fault_end
+	fault_end "$act"
 	# What was in the way of the restoring too is gone now.
 	if [[ $line == *'is not back'* ]]; then
 		scene_command rollback >>"$log" 2>&1 || { good=false seen+=" rollback ended with $?;"; }
