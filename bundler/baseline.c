@@ -403,9 +403,10 @@ int baseline_load(Pool *pool, const char *path, const struct definition_platform
 		r = err_set(err, ERR_CONFIG, "'%s' names no package: is it an inventory?", path);
 	if (r == 0 && rd.bare)
 		r = strv_addf(warnings, err,
-			      "%s: a plain list, and %zu of its %zu packages are in no repository: "
+			      "%s: a plain list, and %zu of its %zu package%s %s in no repository: "
 			      "nothing is known about them but their names (pgha-install inventory "
 			      "tells all)",
-			      path, rd.bare, rd.plain);
+			      path, rd.bare, rd.plain, str_s(rd.plain),
+			      rd.bare == 1 ? "is" : "are");
 	return r;
 }

@@ -69,7 +69,8 @@ static void print_count(const char *what, const struct fetch_count *count)
 
 static void print_summary(const struct fetch_result *result, const char *cache)
 {
-	printf("%zu packages and %zu wheels in %s", result->rpm_count, result->wheels.count, cache);
+	printf("%zu package%s and %zu wheel%s in %s", result->rpm_count, str_s(result->rpm_count),
+	       result->wheels.count, str_s(result->wheels.count), cache);
 	print_count("downloaded", &result->downloaded);
 	print_count("imported", &result->imported);
 	print_count("there before", &result->cached);

@@ -20,8 +20,9 @@ static int cmd_lint(const void *options, int argc, char **argv, struct err *err)
 		r = err_set(err, ERR_CONFIG, "%zu %s in '%s'", lint.problems.count,
 			    lint.problems.count == 1 ? "problem" : "problems", dir);
 	if (r == 0)
-		printf("%zu files, %zu services, %zu nodes: nothing wrong\n", lint.files,
-		       lint.services, lint.nodes);
+		printf("%zu file%s, %zu service%s, %zu node%s: nothing wrong\n", lint.files,
+		       str_s(lint.files), lint.services, str_s(lint.services), lint.nodes,
+		       str_s(lint.nodes));
 	return r;
 }
 

@@ -271,8 +271,9 @@ static int cmd_outdated(const void *options, int argc, char **argv, struct err *
 	if (r == 0)
 		r = w.o->json ? print_json(&w, err) : print_text(&w, err);
 	if (r == 0 && w.o->exit_code && (w.newer || w.advisories.count))
-		r = err_set(err, ERR_FAILED, "'%s' is out of date: %zu packages, %zu advisories",
-			    w.o->lock, w.newer, w.advisories.count);
+		r = err_set(err, ERR_FAILED, "'%s' is out of date: %zu package%s, %zu %s",
+			    w.o->lock, w.newer, str_s(w.newer), w.advisories.count,
+			    w.advisories.count == 1 ? "advisory" : "advisories");
 	return r;
 }
 

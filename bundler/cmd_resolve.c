@@ -141,9 +141,10 @@ static int tell(const struct work *w, struct err *err)
 		return r;
 	for (size_t i = 0; i < w->lock.rpms.count; i++)
 		bytes += rpms[i].size_bytes;
-	notice("%s: %zu packages (%.1f MiB) from %zu repositories, %zu wheels", w->o->output,
-	       w->lock.rpms.count, (double)bytes / (1 << 20), w->lock.repos.count,
-	       w->lock.wheels.count);
+	notice("%s: %zu package%s (%.1f MiB) from %zu %s, %zu wheel%s", w->o->output,
+	       w->lock.rpms.count, str_s(w->lock.rpms.count), (double)bytes / (1 << 20),
+	       w->lock.repos.count, w->lock.repos.count == 1 ? "repository" : "repositories",
+	       w->lock.wheels.count, str_s(w->lock.wheels.count));
 	if (!w->has_base)
 		return 0;
 	if (!is_changed(w)) {

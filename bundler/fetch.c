@@ -248,9 +248,10 @@ static int check_reachable(struct fetch *f, struct err *err)
 	if (lack.count > NAMES_SHOWN)
 		err_detail(err, "and %zu more", lack.count - NAMES_SHOWN);
 	snprintf(err->msg, sizeof(err->msg),
-		 "%zu files are not in the cache '%s'%s%s%s: run without --offline, or fill a "
+		 "%zu %s not in the cache '%s'%s%s%s: run without --offline, or fill a "
 		 "directory with what 'pgha-bundle urls' lists, and give it with --import",
-		 lack.count, f->options->cache, f->options->import_dir ? " nor below '" : "",
+		 lack.count, lack.count == 1 ? "file is" : "files are", f->options->cache,
+		 f->options->import_dir ? " nor below '" : "",
 		 f->options->import_dir ? f->options->import_dir : "",
 		 f->options->import_dir ? "'" : "");
 	return -(int)err->code;

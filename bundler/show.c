@@ -251,7 +251,7 @@ static int print_group(const struct show *show, const struct show_group *group, 
 	const struct lock_rpm *rpms = lock->rpms.items;
 	int r = 0;
 
-	printf("\n%s: %zu packages,", group->name, group->packages);
+	printf("\n%s: %zu package%s,", group->name, group->packages, str_s(group->packages));
 	print_size(group->bytes);
 	printf("\n");
 	for (size_t i = 0; r == 0 && i < lock->rpms.count; i++) {

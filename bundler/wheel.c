@@ -258,7 +258,8 @@ int wheel_resolve(const struct definition *def, const char *cache, const struct 
 	r = open_pip(def, cache, &pip, &work, err);
 	sources.work = work.path;
 	if (r == 0)
-		notice("asking pip for wheels: %zu requirements", def->wheels.requirements.count);
+		notice("asking pip for wheels: %zu requirement%s", def->wheels.requirements.count,
+		       str_s(def->wheels.requirements.count));
 	if (r == 0)
 		r = wheel_sources_open(&sources, &pip, err);
 	if (r == 0)
@@ -373,7 +374,7 @@ int wheel_fetch(const struct lock *lock, const char *cache, const struct wheel_w
 		return err_set(err, ERR_CONFIG,
 			       "the lock has wheels, but its platform "
 			       "lacks 'python' or 'glibc'");
-	notice("fetching %zu wheels", count);
+	notice("fetching %zu wheel%s", count, str_s(count));
 	r = pip_open(lock->platform.python, &pip, err);
 	if (r == 0)
 		r = work_open(cache, &pip, &work, err);

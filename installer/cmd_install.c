@@ -175,8 +175,9 @@ static int verify_step(struct work *w, struct err *err)
 				    err)) ||
 	    (r = stage_bundle(in, &w->staged, err)))
 		return r;
-	snprintf(text, sizeof(text), "cluster %.40s, sequence %" PRIu64 ", %zu members",
-		 in->index.cluster, in->index.sequence, in->index.member_count);
+	snprintf(text, sizeof(text), "cluster %.40s, sequence %" PRIu64 ", %zu member%s",
+		 in->index.cluster, in->index.sequence, in->index.member_count,
+		 str_s(in->index.member_count));
 	return install_step_end(in, "verify", text, err);
 }
 
@@ -288,10 +289,10 @@ static int preflight_step(struct work *w, const struct err *unsolved, struct err
 		return -(int)err->code;
 	}
 	ignored = preflight_count(p, PREFLIGHT_IGNORED);
-	snprintf(text, sizeof(text), "%zu checks", p->checks);
+	snprintf(text, sizeof(text), "%zu check%s", p->checks, str_s(p->checks));
 	if (ignored)
-		snprintf(text, sizeof(text), "%zu checks, %zu %s ignored", p->checks, ignored,
-			 ignored == 1 ? "problem" : "problems");
+		snprintf(text, sizeof(text), "%zu check%s, %zu %s ignored", p->checks,
+			 str_s(p->checks), ignored, ignored == 1 ? "problem" : "problems");
 	return install_step_end(&w->in, "preflight", text, err);
 }
 

@@ -164,8 +164,8 @@ static int add_unfinished(const struct install *in, struct status *status, struc
 	int r = state_list_load(in, STATE_DOUBTFUL, &doubtful, err);
 
 	if (r == 0 && doubtful.count)
-		r = strv_addf(&status->unfinished, err, "the transaction of %zu packages",
-			      doubtful.count);
+		r = strv_addf(&status->unfinished, err, "the transaction of %zu package%s",
+			      doubtful.count, str_s(doubtful.count));
 	if (r == 0)
 		r = path_join(in->state_dir, "changed", &changed, err);
 	if (r == 0 && access(changed, F_OK) == 0)

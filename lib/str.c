@@ -384,3 +384,8 @@ bool str_is_plain(const char *text)
 	}
 	return true;
 }
+
+const char *str_s(size_t count)
+{
+	return count == 1 ? "" : "s";
+}

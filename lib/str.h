@@ -85,6 +85,9 @@ int str_u64(uint64_t *ret, const char *text, uint64_t min, uint64_t max,
  */
 const char *str_nearest(const char *word, const char *const *candidates);
 
+/* "s", or "" behind a COUNT of one: "%zu package%s". */
+const char *str_s(size_t count);
+
 /* Lower-case hexadecimal of SIZE bytes into RET, which holds 2 * SIZE + 1. */
 void hex_encode(char *ret, const void *data, size_t size_bytes);
 /* The reverse, either case; false unless HEX is exactly 2 * SIZE digits. */

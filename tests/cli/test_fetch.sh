@@ -105,7 +105,7 @@ refused "a package that was changed after it was signed" "changed vendor" "'$nev
 
 rm -rf "$cache"
 lock "expired expired"
-expect "a signature from before its key's end is accepted" 0 "1 packages" fetch
+expect "a signature from before its key's end is accepted" 0 "1 package " fetch
 have "with a notice" "$nevra: signed before key $(fingerprint expired) expired"
 expect "and with the same notice the next time" 0 "signed before key $(fingerprint expired) expired" fetch
 
@@ -172,7 +172,7 @@ one_message "below one line"
 mkdir -p "$work/dvd/Packages/v"
 cp "$s/vendor.rpm" "$work/dvd/Packages/v/"
 ln -s "$s/second.rpm" "$work/dvd/second.rpm"
-expect "what a directory has is taken, links are not followed" 4 "1 files are not in the cache '$cache' nor below '$work/dvd'" \
+expect "what a directory has is taken, links are not followed" 4 "1 file is not in the cache '$cache' nor below '$work/dvd'" \
 	fetch --offline --import "$work/dvd"
 rm "$work/dvd/second.rpm"
 cp "$s/other.rpm" "$work/dvd/second.rpm"

@@ -60,7 +60,7 @@ plain() {
 
 # --- what a repository calls its packages ---
 primary "$(package)"
-expect "an honest repository resolves" 0 "1 packages" resolve
+expect "an honest repository resolves" 0 "1 package " resolve
 while IFS='|' read -r name change text; do
 	primary "$(package "$change")"
 	expect "$name is refused" 5 "repository 'r'" resolve
@@ -93,16 +93,16 @@ plain "a hostile dependency"
 rm -rf "$work/cache"
 sed -i 's/^metadata_expire=.*/metadata_expire=7d/' "$work/r.repo"
 primary "$(package ver=1)"
-expect "what is kept of a repository is fresh" 0 "1 packages" resolve
+expect "what is kept of a repository is fresh" 0 "1 package " resolve
 cp -a "$work/cache" "$work/copy"
 primary "$(package ver=2)"
-expect "and serves until it expires" 0 "1 packages" resolve
+expect "and serves until it expires" 0 "1 package " resolve
 if grep -q 'nevra: a-1-1' "$work/b.lock"; then ok "here, where it was kept"; else not_ok "here, where it was kept"; fi
 mv "$work/copy" "$work/cache2"
-expect "a copy of it cannot say that it is fresh" 0 "1 packages" resolve_in "$work/cache2"
+expect "a copy of it cannot say that it is fresh" 0 "1 package " resolve_in "$work/cache2"
 if grep -q 'nevra: a-2-1' "$work/b.lock"; then ok "the repository is asked"; else not_ok "the repository is asked"; fi
 primary "$(package ver=3)"
-expect "once" 0 "1 packages" resolve_in "$work/cache2"
+expect "once" 0 "1 package " resolve_in "$work/cache2"
 if grep -q 'nevra: a-2-1' "$work/b.lock"; then ok "then it is fresh there too"; else not_ok "then it is fresh there too"; fi
 rm -rf "$work/cache" "$work/cache2"
 sed -i 's/^metadata_expire=.*/metadata_expire=0/' "$work/r.repo"
@@ -114,7 +114,7 @@ for before in '' '<!-- <a> - -->' '<?a <b> ? ?>'; do
 	expect "entities in primary.xml are refused, behind '${before:-nothing}'" 5 "it has a document type" resolve
 done
 primary "$(package)" '<!-- > - <!DOCTYPE --><?a > <!DOCTYPE x> ?>'
-expect "what only looks like a document type is none" 0 "1 packages" resolve
+expect "what only looks like a document type is none" 0 "1 package " resolve
 primary "$(package)"
 doctype=$bomb repomd primary=primary.xml
 expect "entities in repomd.xml are refused" 5 "it has a document type" resolve
@@ -146,7 +146,7 @@ stored=$work/cache/sha256/${metafile:0:2}/${metafile:2}
 rm -rf "$work/cache"
 mkdir -p "${stored%/*}"
 mkfifo "$stored"
-expect "a pipe in a cached file's place gives way to it" 0 "1 packages" resolve_timed
+expect "a pipe in a cached file's place gives way to it" 0 "1 package " resolve_timed
 rm -rf "$work/cache"
 mkdir -p "${stored%/*}"
 mkfifo "$stored.part"
@@ -161,7 +161,7 @@ primary "$(package)"
 expect "the cache serves when it is gone" 0 "" resolve_timed
 find "$work/cache" -type f | while read -r file; do rm "$file" && mkfifo "$file"; done
 rm "$work"/cache/sha256/*/*
-expect "pipes for all that is derived do not hold us" 0 "1 packages" resolve_timed
+expect "pipes for all that is derived do not hold us" 0 "1 package " resolve_timed
 
 # --- sizes that lie ---
 rm -rf "$work/cache"

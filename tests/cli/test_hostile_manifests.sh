@@ -61,7 +61,7 @@ for module in importlib json os pathlib re resource runpy subprocess tarfile tom
 done
 # shellcheck disable=SC2317
 resolve_there() { (cd "$work/about" && "$bundle" resolve -f "$1" -o "$work/a.lock" --cache "$work/cache.$RANDOM"); }
-expect "a directory full of Python's own names resolves" 0 "1 wheels" resolve_there "$dir/bundle.yaml"
+expect "a directory full of Python's own names resolves" 0 "1 wheel" resolve_there "$dir/bundle.yaml"
 if [[ -e $work/ran ]]; then not_ok "none of it was run"; else ok "none of it was run"; fi
 
 # --- a source that looks around ---
@@ -84,7 +84,7 @@ printf 'Metadata-Version: 2.1\nName: curious\nVersion: 1.0\n' >"$work/source/cur
 tar -C "$work/source" -czf "$work/index/curious-1.0.tar.gz" curious-1.0
 sed -i 's/requirements: \[demo\]/requirements: [curious]/' "$dir/bundle.yaml"
 mkdir "$work/operator"
-expect "a source is built" 0 "1 wheels" env HOME="$work/operator" PIP_FIND_LINKS="$work/index" PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
+expect "a source is built" 0 "1 wheel" env HOME="$work/operator" PIP_FIND_LINKS="$work/index" PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
 	PIP_EXTRA_INDEX_URL=https://user:topsecret@127.0.0.1:1/simple https_proxy=http://user:topsecret@127.0.0.1:1 \
 	"$bundle" resolve -f "$dir/bundle.yaml" -o "$work/c.lock" --cache "$work/cache.c"
 if grep -q topsecret "$work/seen" || [[ ! -s $work/seen ]]; then

@@ -406,7 +406,7 @@ expect "wheels are not had without a network" 4 "carry a lock's wheels on with -
 echo '  - {name: x, version: "1", file: x-1-py3-none-any.whl, url: "https://index.example/x.whl", sha256: '"$(sha256sum </dev/null | cut -d' ' -f1)}" \
 	>"$work/wheel"
 sed -i -e 's/^wheels: \[\]/wheels:/' -e "\$r $work/wheel" "$work/again.lock"
-expect "but carried on" 0 "1 wheels" \
+expect "but carried on" 0 "1 wheel" \
 	env -u PIP_NO_INDEX "$bundle" resolve -f "$work/b.yaml" -o "$work/again.lock" --cache "$work/c.dead" --offline --update
 expect "with a word about it" 0 "the wheels stay as the lock has them" \
 	env -u PIP_NO_INDEX "$bundle" resolve -f "$work/b.yaml" -o "$work/again.lock" --cache "$work/c.dead" --offline --update a

@@ -180,7 +180,7 @@ only two "metalink=$url/metalink"
 definition other
 expect "a repomd.xml that the metalink does not name is refused" 5 "none of those that the metalink names" resolve
 sed -i "s/$digest/$(sha256sum <"$work/two/repodata/repomd.xml" | cut -d' ' -f1)/; s,<size>1<,<size>$(stat -c %s "$work/two/repodata/repomd.xml")<," "$work/metalink"
-expect "one that it names is taken" 0 "1 packages" resolve
+expect "one that it names is taken" 0 "1 package " resolve
 : >"$log"
 expect "and kept" 0 "unchanged" resolve
 asked "so that the metalink alone is asked for" "200 /metalink"
@@ -216,7 +216,7 @@ echo "<!-- -->" >>"$work/two/repodata/repomd.xml"
 expect "a signature over something else" 5 "not what key $(fpr vendor)" resolve
 if [[ -e $work/b.lock ]]; then not_ok "none of these leaves a lock"; else ok "none of these leaves a lock"; fi
 cp "$work/signed.xml" "$work/two/repodata/repomd.xml"
-expect "the vendor's signature" 0 "1 packages" resolve
+expect "the vendor's signature" 0 "1 package " resolve
 : >"$log"
 expect "again, unchanged" 0 "unchanged" resolve
 asked "the kept signature serves with the kept file" "304 /two/repodata/repomd.xml" "200 /two/repodata/repomd.xml.asc"
@@ -228,7 +228,7 @@ cp -r "$work/two" "$work/lagging"
 echo "<!-- -->" >>"$work/lagging/repodata/repomd.xml"
 fresh
 only two "baseurl=$url/lagging $url/two" repo_gpgcheck=1 "gpgkey=file://$work/keys.asc"
-expect "a mirror whose signature is of another day is passed over" 0 "1 packages" resolve
+expect "a mirror whose signature is of another day is passed over" 0 "1 package " resolve
 "${gpg[@]}" --import <<<"$(sed 's/^:---/---/' "$GNUPGHOME/openpgp-revocs.d/$(fpr vendor).rev")" 2>"$work/gpg.log"
 gpg --batch --quiet --no-auto-check-trustdb --armor --export >"$work/keys.asc"
 expect "a revocation is seen at the next run" 5 "is revoked" resolve

@@ -105,7 +105,7 @@ try_repo() { # NAME STATUS TEXT REPO
 }
 
 made_repo good
-try_repo "a repository made by hand resolves" 0 "1 packages" good
+try_repo "a repository made by hand resolves" 0 "1 package " good
 made_repo changed
 sed -i 's/MIT/BSD/' "$work/changed/repodata/primary.xml"
 try_repo "metadata with one changed word is refused" 5 "primary.xml" changed

@@ -33,7 +33,7 @@ says() { # NAME LINE…: each is in the last output, as a regular expression
 	if [[ -z $missing ]]; then ok "$1"; else not_ok "$1" "not there:$missing" "$out"; fi
 }
 expect "show" 0 "" "$bundle" show --ca "$work/keys/ca.crt" "$old"
-says "it tells packages by service" '^alpha: 1 packages' '^beta: 1 packages' '^requested: 4 packages' 'alpha-1:2-1.noarch  MIT  signed by [0-9A-F]{40}$'
+says "it tells packages by service" '^alpha: 1 package,' '^beta: 1 package,' '^requested: 4 packages' 'alpha-1:2-1.noarch  MIT  signed by [0-9A-F]{40}$'
 says "and the advisories" 'fixed +Important +security +SCENE-2026:1 .*CVE-2026-1'
 says "and all the rest" '^signer     O=pgha.*SHA-256 [0-9a-f]{64}$' '^expires    20' 'demo 1.0' '^certificates: 2' 'until 20.*certs/two/beta-server.crt'
 expect "in JSON" 0 "" "$bundle" show --json "$old"
@@ -94,7 +94,7 @@ if [[ ! -e $work/volumes/pgha-scene-3.1of2.tar ]]; then not_ok "there are volume
 expect "show of a volume" 0 "" "$bundle" show "$work/volumes/pgha-scene-3.2of2.tar"
 volumes=$out
 says "it names all of them" '^volumes    2$' ' KiB +[0-9]+ members in pgha-scene-3.1of2.tar$' ' KiB +[0-9]+ members in pgha-scene-3.2of2.tar$'
-says "and tells all, as they lie side by side" '^alpha: 1 packages' '^certificates: 2'
+says "and tells all, as they lie side by side" '^alpha: 1 package,' '^certificates: 2'
 expect "show of their directory" 0 "$volumes" "$bundle" show "$work/volumes"
 mkdir "$work/alone" "$work/swapped"
 cp "$work/volumes/pgha-scene-3.2of2.tar" "$work/alone/second.tar"
@@ -118,7 +118,7 @@ expect "show of a delta" 0 "this is not all: '$delta' is a delta on top of seque
 says "it names the base" "^base       sequence 3, whose index has the SHA-256 $digest\$" 'members are carried here$' "members are the base's\$" \
 	'alpha-3-1.noarch.rpm .*\(from the base\)$'
 expect "with its base" 0 "" "$bundle" show "$delta" --base "$work/volumes"
-says "it tells all" '^alpha: 1 packages' 'alpha-1:3-1.noarch  MIT  signed by .*\(from the base\)$' '^certificates: 2' 'demo 1.1'
+says "it tells all" '^alpha: 1 package,' 'alpha-1:3-1.noarch  MIT  signed by .*\(from the base\)$' '^certificates: 2' 'demo 1.1'
 expect "with another bundle" 5 "that is sequence 3, whose index has the SHA-256 $digest" "$bundle" show "$delta" --base "$new"
 expect "a complete bundle has no base" 2 "is complete: leave --base out" "$bundle" show "$new" --base "$old"
 expect "in JSON" 0 "" "$bundle" show --json "$delta"

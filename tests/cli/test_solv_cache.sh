@@ -104,7 +104,7 @@ if grep -q __asan_init "$bundle"; then
 elif ! ${CC:-gcc} -shared -fPIC -o "$work/version.so" "$work/version.c" 2>"$work/gcc.err"; then
 	not_ok "a library with another version" "$(<"$work/gcc.err")"
 else
-	expect "with another libsolv" 0 "1 packages" env LD_PRELOAD="$work/version.so" timeout 60 \
+	expect "with another libsolv" 0 "1 package " env LD_PRELOAD="$work/version.so" timeout 60 \
 		"$bundle" resolve -f "$work/b.yaml" -o "$work/again.lock" --cache "$cache"
 	how_many "it makes its own" 2
 	expect "the first one's stays" 0 "$before" made

@@ -62,9 +62,9 @@ ask() {
 		"${port[$1]}" "$tls/ca.crt" "$2" >"$work/a.repo"
 	"$bundle" resolve -f "$work/b.yaml" -o "$work/b.lock" --cache "$work/cache"
 }
-expect "a server that proves nothing" 0 "1 packages" ask silent 0
+expect "a server that proves nothing" 0 "1 package " ask silent 0
 expect "is refused where it has to" 4 "sslverifystatus" ask silent 1
-expect "a proof" 0 "1 packages" ask good 1
+expect "a proof" 0 "1 package " ask good 1
 expect "a proof of the contrary" 4 "revocation reason: keyCompromise" ask revoked 1
-expect "which nobody asked for" 0 "1 packages" ask revoked 0
+expect "which nobody asked for" 0 "1 package " ask revoked 0
 finish

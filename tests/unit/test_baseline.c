@@ -201,7 +201,7 @@ static void a_plain_list_is_looked_up_in_the_repositories(void **state)
 			      "app-1-1.el8.x86_64\nlib-1-1.el8.x86_64\nepoch-1-1.el8.x86_64\n"
 			      "gpg-pubkey-1-1\nforeign-1-1.el8.noarch\n"));
 	assert_int_equal(s->warnings.count, 1);
-	assert_contains(s->warnings.items[0], "1 of its 4 packages are in no repository");
+	assert_contains(s->warnings.items[0], "1 of its 4 packages is in no repository");
 	assert_int_equal(solve_for(s, "lib", NULL), 0);
 	assert_result(s, "app-2-1.el8.x86_64 <- package lib-2-1.el8.x86_64\n"
 			 "lib-2-1.el8.x86_64 <- requested\n");
