@@ -86,10 +86,10 @@ static int not_known(const struct update *update, const char *pattern, struct er
 	if (names.count)
 		near = str_nearest(pattern, (const char *const *)names.items);
 	if (near)
-		return err_set(err, ERR_USAGE,
+		return err_set(err, ERR_NETWORK,
 			       "the lock has no package or wheel '%.100s' (did you mean '%s'?)",
 			       pattern, near);
-	return err_set(err, ERR_USAGE, "the lock has no package or wheel '%.100s'", pattern);
+	return err_set(err, ERR_NETWORK, "the lock has no package or wheel '%.100s'", pattern);
 }
 
 int update_check(const struct update *update, const struct definition *def, struct err *err)

@@ -121,7 +121,7 @@ expect "a lock to carry on" 0 "6 packages" resolve
 before=$(stamp)
 repo base 2 <<<"$text_2"
 expect "a name without --update is a mistake" 2 "did you mean '--update app'?" resolve app
-expect "a name that the lock has not" 2 "the lock has no package or wheel 'sid' (did you mean 'side'?)" resolve --update app sid
+expect "a name that the lock has not" 4 "the lock has no package or wheel 'sid' (did you mean 'side'?)" resolve --update app sid
 one_line "in one line"
 cp "$lock" "$work/before.lock"
 expect "--update of one package" 0 "up        side  1-1 -> 2-1" resolve --update side
