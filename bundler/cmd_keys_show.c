@@ -104,11 +104,25 @@ static size_t widest(const struct keys_list *list)
 	return width;
 }
 
+/* Any other directory opens as well as one whose CA and signer are still to come. */
+static int need_something(const struct keys *keys, const struct keys_list *list, struct err *err)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].loaded || list->items[i].waits)
+			return 0;
+	return err_set(err, ERR_USAGE,
+		       "'%s' is no keys directory: neither a certificate nor a request is in it; "
+		       "'pgha-bundle keys init --out DIR' makes one",
+		       keys->dir);
+}
+
 static int load(const struct options *o, struct keys *keys, struct keys_list *list, struct err *err)
 {
 	int r = keys_open_any(o->keys, keys, err);
 
-	return r < 0 ? r : keys_list_load(keys, list, err);
+	if (r == 0)
+		r = keys_list_load(keys, list, err);
+	return r < 0 ? r : need_something(keys, list, err);
 }
 
 /* -- show ------------------------------------------------------------------------------------- */

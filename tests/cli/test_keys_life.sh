@@ -47,6 +47,9 @@ assert names == [\"ca\", \"signer\", \"clients/app\", \"clients/root\"], names"'
 expect "keys check is content" 0 "signer: good for 36" "$bundle" keys check --keys "$k"
 expect "what expires within a time counts" 1 "clients/app: expires in 36" "$bundle" keys check --keys "$k" --within 365
 one_line "and the failure is one line"
+mkdir -m 700 "$work/empty"
+expect "a directory without keys is none of theirs" 2 "'$work/empty' is no keys directory" "$bundle" keys check --keys "$work/empty"
+expect "keys show says so too" 2 "'$work/empty' is no keys directory" "$bundle" keys show --keys "$work/empty"
 expect "only days are a number" 2 "--within" "$bundle" keys check --keys "$k" --within soon
 
 # broken NAME TEXT COMMAND: keys check tells what COMMAND did to a copy
