@@ -203,7 +203,7 @@ int secrets_check(const struct context_cluster *cluster, const struct definition
 				 .def = def,
 				 .declared = &d,
 				 .env = env,
-				 .name = path_basename(path),
+				 .name = path,
 				 .found = ret,
 				 .err = err };
 	int r = context_declarations(cluster, &d, err);
@@ -226,8 +226,7 @@ int secrets_require(const struct context_cluster *cluster, const struct definiti
 	if (r < 0 || !found.count)
 		return r;
 	if (found.count == 1)
-		return err_set(err, ERR_CONFIG, "%.*s%s", (int)(path_basename(path) - path), path,
-			       found.items[0]);
+		return err_set(err, ERR_CONFIG, "%s", found.items[0]);
 	err_set(err, ERR_CONFIG, "'%s': %zu variables must be mended", path, found.count);
 	for (size_t i = 0; i < found.count && i < SHOWN_MAX; i++)
 		err_detail(err, "%s", found.items[i]);

@@ -82,7 +82,7 @@ wrong() {
 		((seen == 0)) || not_ok "$1: no value is shown" "$out$err"
 	done
 }
-wrong "a missing password" '/^REWIND_PASSWORD/d' ".env: variable 'REWIND_PASSWORD' is not set: service 'patroni' needs it"
+wrong "a missing password" '/^REWIND_PASSWORD/d' "$d/.env: variable 'REWIND_PASSWORD' is not set: service 'patroni' needs it"
 wrong "an empty one" 's/^REWIND_PASSWORD=.*/REWIND_PASSWORD=/' "variable 'REWIND_PASSWORD' is empty"
 wrong "a short one" 's/^REWIND_PASSWORD=.*/REWIND_PASSWORD=x7Kq-pR2v_9/' "'REWIND_PASSWORD' is too short"
 wrong "one that is tried first" 's/^REWIND_PASSWORD=.*/REWIND_PASSWORD=Postgres_Ch4ngeme!/' "'REWIND_PASSWORD' is too weak"
