@@ -23,6 +23,8 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 . "$here/verdict.sh"
 # shellcheck source=tests/lab/uninstall.sh
 . "$here/uninstall.sh"
+# shellcheck source=tests/lab/revoked.sh
+. "$here/revoked.sh"
 # shellcheck source=tests/lab/empty_root.sh
 . "$here/empty_root.sh"
 # shellcheck source=tests/lab/eight.sh
@@ -259,10 +261,11 @@ check_states() {
 
 topology_three() {
 	local node way
-	local -a ways
+	local -a ways others
 	CLIENT=${NODES[2]}
 	topology_boot
 	mapfile -t ways < <(service_nodes pgbouncer)
+	demo_rpm_before "${NODES[0]}"
 	step '  install' demo_each first "${NODES[@]}"
 	step '  what waited for others is done, and all probes hold' demo_each waited "${NODES[@]}"
 	step '  install again: nothing changes' demo_each again "${NODES[@]}"
@@ -276,8 +279,17 @@ topology_three() {
 		works "and reads on a replica (reader of $node)" '^rows=[1-9] replica=true$' counted reader "$node" %
 	done
 	test_superuser "${ways[0]}"
+	works 'it is closed, every hop of it' '' demo_closed
+	CLIENT=${NODES[2]}
+	test_revoked_before "${ways[0]}"
 	step '  the next bundle' topology_next three
 	works 'it is installed on all at once, which restart in turn' '' demo_each next "${NODES[@]}"
+	test_revoked_after "${ways[0]}"
+	within 60 'one leader, the others stream from it' cluster_settled "$CLIENT" ${#NODES[@]}
+	node=$(cluster_leader "$CLIENT")
+	node=$(printf '%s\n' "${NODES[@]}" | grep -vxF -e "$node" -e "${ways[0]}" | tail -n 1)
+	mapfile -t others < <(printf '%s\n' "${NODES[@]}" | grep -vxF -e "$node" -e "${ways[0]}")
+	test_revoked_again "${ways[0]}" "$node" "${others[@]}"
 	for node in "${NODES[@]}"; do
 		works "all probes of the cluster hold on $node" "^$node: healthy\$" uninstall_run "$node" check --wait
 	done
