@@ -235,7 +235,7 @@ static int vendors_step(struct work *w, struct err *ret_unsolved, struct err *er
 		       news.items[i]);
 	for (size_t i = 0; i < w->plan.count; i++) {
 		if ((r = interrupt_check(err)) ||
-		    (r = vendor_check_rpm(in, &w->vendor, w->plan.packages[i].file, err)))
+		    (r = vendor_check_package(in, &w->vendor, &w->plan.packages[i], err)))
 			return r;
 	}
 	return end_step(in, "vendors", w->plan.count, "signatures", err);

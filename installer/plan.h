@@ -12,6 +12,7 @@
 
 #include "err.h"
 #include "install.h"
+#include "stamp.h"
 #include "str.h"
 
 enum plan_action {
@@ -27,6 +28,7 @@ struct plan_package {
 	char *old;  /* NEVRA that it replaces (upgrade, obsoletes), or NULL */
 	char *file; /* staged member: repo/Packages/… */
 	uint64_t size_bytes;
+	struct stamp checked; /* of that file, by vendor_check_package() */
 };
 
 struct plan {

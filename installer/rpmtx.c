@@ -17,11 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "file.h"
 #include "progress.h"
 #include "record.h"
+#include "rpmsig.h"
 #include "state.h"
 
 #define DBPATH_FALLBACK "/var/lib/rpm"
@@ -166,6 +168,7 @@ struct run {
 	uint64_t done_bytes;
 	unsigned int done_items;
 	bool test;
+	bool known; /* the packages' bytes: each file is what vendor_check_package() has read */
 	bool script_failed;
 	char scriptlet[192];    /* the first of those */
 	struct strv complaints; /* of scriptlets, unpacking, librpm's own log */
@@ -200,9 +203,10 @@ static FD_t open_package(struct run *run, const struct plan_package *p)
 	if (path_join(run->in->staging, p->file, &path, &err))
 		return NULL;
 	fd = Fopen(path, "r.ufdio");
-	if (fd && !Ferror(fd))
+	if (fd && !Ferror(fd) && (!run->known || stamp_holds(&p->checked, Fileno(fd))))
 		return fd;
-	complain(run, "cannot open '%s'", p->file);
+	complain(run, fd && !Ferror(fd) ? "'%s' is not what was verified" : "cannot open '%s'",
+		 p->file);
 	if (fd)
 		Fclose(fd);
 	return NULL;
@@ -451,6 +455,23 @@ static void restore_stdout(int saved)
 	}
 }
 
+/* Whether each file is still what vendor_check_package() has read whole. */
+static bool is_known(const struct install *in, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		struct err ignored = ERR_INIT;
+		cleanup_free char *path = NULL;
+		cleanup_close int fd = -1;
+
+		if (path_join(in->staging, plan->packages[i].file, &path, &ignored) < 0)
+			return false;
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		if (fd < 0 || !stamp_holds(&plan->packages[i].checked, fd))
+			return false;
+	}
+	return true;
+}
+
 static int with_transaction(struct run *run, const struct vendor *vendor, int log_fd,
 			    struct err *err)
 {
@@ -463,8 +484,12 @@ static int with_transaction(struct run *run, const struct vendor *vendor, int lo
 		return err_set(err, ERR_FAILED, "librpm does not take the root '%.200s'",
 			       run->in->root);
 	rpmtsSetVSFlags(ts, RPMVSF_DEFAULT);
+	run->known = is_known(run->in, run->plan);
 	/* A test stores nothing, and vendor_check_rpm() has just read these files whole. */
-	rpmtsSetVfyLevel(ts, run->test ? 0 : RPMSIG_SIGNATURE_TYPE | RPMSIG_DIGEST_TYPE);
+	if (run->test)
+		rpmtsSetVfyLevel(ts, 0);
+	else
+		rpmsig_demand(ts, !run->known);
 	rpmtsSetScriptFd(ts, script_fd);
 	if (vendor && (r = set_keyring(ts, vendor, err)))
 		return r;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vendor.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -164,21 +166,42 @@ int vendor_remember(const struct install *in, const struct vendor *v, struct err
 	return state_list_save(in, REMEMBERED, &known, err);
 }
 
-int vendor_check_rpm(const struct install *in, const struct vendor *v, const char *file,
-		     struct err *err)
+static int check(const struct install *in, const struct vendor *v, const char *file,
+		 struct stamp *ret_stamp, struct err *err)
 {
 	CLEANUP(rpmsig_info_release) struct rpmsig_info info = RPMSIG_INFO_INIT;
 	const struct index_member *member = index_find(&in->index, file);
 	cleanup_free char *path = NULL;
+	cleanup_close int fd = -1;
+	struct stamp stamp;
 	int r = 0;
 
 	if (!member || !member->key)
 		return err_set(err, ERR_VERIFY, "the bundle holds no '%.200s'", file);
-	if ((r = path_join(in->staging, file, &path, err)) ||
-	    (r = rpmsig_check_file(v->keyring, path, &info, err)))
+	if ((r = path_join(in->staging, file, &path, err)))
+		return r;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || stamp_take(fd, &stamp) < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot open '%s'", path);
+	if ((r = rpmsig_check(v->keyring, fd, path, NULL, &info, err)))
 		return r;
 	if (strcasecmp(info.signer, member->key) != 0)
 		return err_set(err, ERR_VERIFY, "'%.200s' is signed by %s, the index names %s",
 			       file, info.signer, member->key);
+	if (ret_stamp && info.payload_compared)
+		*ret_stamp = stamp;
 	return 0;
+}
+
+int vendor_check_rpm(const struct install *in, const struct vendor *v, const char *file,
+		     struct err *err)
+{
+	return check(in, v, file, NULL, err);
+}
+
+int vendor_check_package(const struct install *in, const struct vendor *v,
+			 struct plan_package *package, struct err *err)
+{
+	package->checked = (struct stamp){ .taken = false };
+	return check(in, v, package->file, &package->checked, err);
 }

@@ -10,6 +10,7 @@
 #include "err.h"
 #include "install.h"
 #include "pgp.h"
+#include "plan.h"
 #include "rpmsig.h"
 #include "str.h"
 
@@ -38,5 +39,11 @@ int vendor_remember(const struct install *in, const struct vendor *v, struct err
 /* The staged RPM FILE (repo/Packages/…) is signed by the pinned key that the index names. */
 int vendor_check_rpm(const struct install *in, const struct vendor *v, const char *file,
 		     struct err *err) MUST_CHECK;
+/*
+ * The same of PACKAGE's file. When librpm was content with the header's signature and the payload's digest was compared here, the
+ * file is known again by PACKAGE's stamp, and rpmtx_run() has no need to read the payload once more.
+ */
+int vendor_check_package(const struct install *in, const struct vendor *v,
+			 struct plan_package *package, struct err *err) MUST_CHECK;
 
 #endif

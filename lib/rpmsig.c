@@ -503,12 +503,13 @@ static int verify_quickly(rpmts ts, int fd, const char *name, struct rpmsig_payl
 
 static int verify_all(const struct rpmsig_keyring *k, rpmts ts, int fd, const char *name,
 		      struct rpmsig_payload *payload, struct str *log, Header *ret_header,
-		      struct err *err)
+		      bool *ret_quickly, struct err *err)
 {
 	bool good = false;
 
 	if (verify_quickly(ts, fd, name, payload, ret_header, &good, err) < 0)
 		return -err->code;
+	*ret_quickly = good;
 	if (good)
 		return 0;
 	str_reset(log);
@@ -563,7 +564,7 @@ static int check(const struct rpmsig_keyring *k, rpmts ts, int fd, const char *n
 	CLEANUP(headerFreep) Header h = NULL;
 	struct rpmsig_info found = RPMSIG_INFO_INIT;
 
-	if (verify_all(k, ts, fd, name, payload, log, &h, err) < 0 ||
+	if (verify_all(k, ts, fd, name, payload, log, &h, &found.payload_compared, err) < 0 ||
 	    check_signature(k, h, name, &found, err) < 0 ||
 	    read_nevra(h, name, &found.nevra, err) < 0)
 		return -err->code;
@@ -599,6 +600,12 @@ int rpmsig_check_file(const struct rpmsig_keyring *keyring, const char *path,
 	if (fd < 0)
 		return err_errno(err, ERR_FAILED, errno, "cannot open '%s'", path);
 	return rpmsig_check(keyring, fd, path, NULL, info, err);
+}
+
+void rpmsig_demand(rpmts ts, bool payload)
+{
+	rpmtsSetVfyLevel(ts, RPMSIG_SIGNATURE_TYPE | RPMSIG_DIGEST_TYPE);
+	rpmtsSetVfyFlags(ts, payload ? VERIFY_FLAGS : HEADER_FLAGS);
 }
 
 void rpmsig_info_release(struct rpmsig_info *info)

@@ -15,6 +15,7 @@
 #include "pgp.h"
 
 struct rpmsig_keyring;
+struct rpmts_s; /* librpm's */
 
 /*
  * A keyring of those of KEYS whose fingerprint is in PINS (NULL-terminated, either case); other
@@ -30,7 +31,8 @@ struct rpmsig_info {
 	time_t signed_at;
 	time_t key_expires; /* 0: never */
 	bool key_expired;   /* the key has expired since: accepted, and worth a notice */
-	char *nevra;        /* of the verified header: name-[epoch:]version-release.arch, epoch only
+	bool payload_compared; /* with the digest in the signed header, by us: librpm was content with the header alone */
+	char *nevra; /* of the verified header: name-[epoch:]version-release.arch, epoch only
 			     when not 0 */
 };
 
@@ -64,5 +66,11 @@ int rpmsig_check(const struct rpmsig_keyring *keyring, int fd, const char *name,
 int rpmsig_check_file(const struct rpmsig_keyring *keyring, const char *path,
 		      struct rpmsig_info *info, struct err *err) MUST_CHECK;
 void rpmsig_info_release(struct rpmsig_info *info);
+
+/*
+ * Makes TS demand of each package that it installs what rpmsig_check() demands: the signature over the header and, with PAYLOAD, the
+ * payload's digest. Without, the bytes must be those of which rpmsig_check() has said payload_compared.
+ */
+void rpmsig_demand(struct rpmts_s *ts, bool payload);
 
 #endif

@@ -30,6 +30,10 @@ static const char rpms_spec[] =
 	"%package_of clash 1\n%body_of clash\n/opt/liba-file\n"
 	"%package_of signals 1\n%body_of signals\n"
 	"%post -n signals -p <lua>\nposix.kill(posix.getprocessid('pid'), 15)\n"
+	"%package_of meddler 1\n%body_of meddler\n%post -n meddler -p <lua>\n"
+	"local f = io.open('/var/lib/pgha/staging/repo/Packages/victim-1-1.noarch.rpm', 'ab')\n"
+	"f:write('x')\nf:close()\n"
+	"%package_of victim 1\nRequires: meddler\n%body_of victim\n"
 	"%package_of oldname 1\n%body_of oldname\n"
 	"%package_of unsigned 1\n%body_of unsigned\n"
 	"%endif\n"
@@ -44,6 +48,7 @@ static const char rpms_spec[] =
 	"mkdir -p %{buildroot}/opt/liba-lib\n"
 	"echo pass > %{buildroot}/opt/liba-lib/mod.py\n"
 	"for f in liba app extra broken postfails prefails clash signals oldname unsigned newname "
+	"meddler victim "
 	"needsnew "
 	"stranger; do\n"
 	"  echo $f %{build} > %{buildroot}/opt/$f\ndone\n"
@@ -147,7 +152,7 @@ static inline void rpms_make(struct rpms *r)
 	rpms_key(r, "stranger@test", r->other_fpr);
 	assert_ok(path_join(r->dir, "rpms", &rpms, &err));
 	assert_ok(dir_list(rpms, &names, &err));
-	assert_int_equal(names.count, 15);
+	assert_int_equal(names.count, 17);
 	for (size_t i = 0; i < names.count; i++) {
 		if (str_starts(names.items[i], "stranger-"))
 			rpms_sign(r, names.items[i], r->other_fpr);

@@ -331,6 +331,69 @@ static void a_signed_rpm_passes_and_one_changed_byte_does_not(void **state)
 	assert_fails(ERR_VERIFY, vendor_check_rpm(&s->in, &vendor, member, &err));
 }
 
+static void a_package_is_not_hashed_again_while_its_file_is_what_was_checked(void **state)
+{
+	static const struct {
+		const char *name;
+		bool changed, refused;
+	} cases[] = { { "liba", false, false }, { "extra", true, true } };
+	struct site *s = *state;
+
+	if (!usable)
+		skip();
+	rpms_stage(&rpms, &s->in, NAMES("liba-1", "extra-1"));
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		CLEANUP(vendor_release) struct vendor vendor = VENDOR_INIT;
+		CLEANUP(plan_release) struct plan plan = PLAN_INIT;
+		cleanup_free char *path = NULL;
+		cleanup_free char *data = NULL;
+		size_t size = 0;
+		struct err err = ERR_INIT;
+
+		assert_ok(vendor_load(&s->in, &vendor, &err));
+		assert_ok(plan_names(s, NAMES(cases[i].name), NULL, &plan, &err));
+		assert_false(plan.packages[0].checked.taken);
+		assert_ok(vendor_check_package(&s->in, &vendor, &plan.packages[0], &err));
+		assert_ok(path_join(s->in.staging, plan.packages[0].file, &path, &err));
+		assert_ok(file_read(path, 0, ERR_FAILED, &data, &size, &err));
+		data[size - 20] ^= cases[i].changed;
+		if (cases[i].changed)
+			assert_ok(file_write_atomic(path, 0600, data, size, &err));
+		if (cases[i].refused)
+			assert_fails(ERR_VERIFY, run_plan(s, &plan, false, &err));
+		else
+			assert_ok(run_plan(s, &plan, false, &err));
+	}
+	assert_file(s, "/opt/liba", "liba 1\n");
+	assert_file(s, "/opt/extra", NULL);
+}
+
+/* By a scriptlet of the same transaction, when librpm has verified all and unpacks. */
+static void a_file_that_changes_during_the_transaction_is_not_unpacked(void **state)
+{
+	CLEANUP(vendor_release) struct vendor vendor = VENDOR_INIT;
+	CLEANUP(plan_release) struct plan plan = PLAN_INIT;
+	struct site *s = *state;
+	struct err err = ERR_INIT;
+
+	if (!usable)
+		skip();
+	rpms_stage(&rpms, &s->in, NAMES("meddler-1", "victim-1"));
+	assert_ok(vendor_load(&s->in, &vendor, &err));
+	assert_ok(plan_names(s, NAMES("victim"), NULL, &plan, &err));
+	assert_int_equal(plan.count, 2);
+	for (size_t i = 0; i < plan.count; i++) {
+		assert_ok(vendor_check_package(&s->in, &vendor, &plan.packages[i], &err));
+		/* Otherwise librpm is one that reads the payload itself, and this is not about it. */
+		if (!plan.packages[i].checked.taken)
+			skip();
+	}
+	assert_int_equal(run_plan(s, &plan, false, &err), -ERR_FAILED);
+	assert_log(s, "is not what was verified");
+	assert_file(s, "/opt/meddler", "meddler 1\n");
+	assert_file(s, "/opt/victim", NULL);
+}
+
 static void scriptlets_speak_into_the_log_and_not_to_standard_output(void **state)
 {
 	struct site *s = *state;
@@ -457,6 +520,8 @@ int main(void)
 		TEST(the_test_transaction_sees_a_file_conflict),
 		TEST(an_rpm_without_the_pinned_signature_is_refused_twice),
 		TEST(a_signed_rpm_passes_and_one_changed_byte_does_not),
+		TEST(a_package_is_not_hashed_again_while_its_file_is_what_was_checked),
+		TEST(a_file_that_changes_during_the_transaction_is_not_unpacked),
 		TEST(scriptlets_speak_into_the_log_and_not_to_standard_output),
 		TEST(a_signal_waits_until_the_transaction_is_over),
 		TEST(a_vendor_that_is_new_to_the_node_must_be_accepted),
