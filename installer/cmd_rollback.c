@@ -12,6 +12,7 @@
 #include "json.h"
 #include "rollback.h"
 #include "rootdev.h"
+#include "stage.h"
 
 struct rollback_options {
 	const char *node;
@@ -56,6 +57,9 @@ static int prepare(struct work *w, const struct rollback_options *o, struct err 
 	r = install_init(&w->in, err);
 	if (r == 0 && !o->dry_run)
 		r = state_open(&w->in, &w->state, err);
+	/* Of a run that was killed. */
+	if (r == 0 && !o->dry_run)
+		r = stage_clear(&w->in, err);
 	return r < 0 ? r : rollback_open(&w->in, &w->rollback, err);
 }
 
