@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "place_file.h"
+#include "packaged.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -339,6 +340,21 @@ int place_link_was(int parent, const char *name, char **ret, struct err *err)
 }
 
 /* What is replaced goes into the record first. ST is NULL when it is no plain file. */
+/* A package's own: of no use to anybody when that package is gone. */
+static int record_packaged(struct setup *setup, const char *path, const struct str *present,
+			   struct err *err)
+{
+	char sha256[SHA256_HEX_SIZE];
+	bool packaged = false;
+	int r = sha256_hex(present->buf ? present->buf : "", present->len, sha256, err);
+
+	if (r == 0)
+		r = packaged_content(setup->in, path, sha256, &packaged, err);
+	return r < 0 || !packaged
+		       ? r
+		       : record_add(setup->in->record, RECORD_PACKAGED, path, sha256, sha256, err);
+}
+
 static int record_file(struct setup *setup, int parent, const char *name,
 		       const struct place_item *item, const struct owner *owner,
 		       const struct stat *st, const struct str *present, struct err *err)
@@ -350,6 +366,8 @@ static int record_file(struct setup *setup, int parent, const char *name,
 	int r = sha256_hex(item->data, item->size_bytes, sha256, err);
 
 	record_attributes(now, item->mode, owner->uid, owner->gid, sha256);
+	if (r == 0 && st && record)
+		r = record_packaged(setup, item->path, present, err);
 	if (r == 0 && st)
 		return record_add_file(record, item->path, st, present->buf ? present->buf : "",
 				       present->len, now, err);

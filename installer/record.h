@@ -44,8 +44,9 @@ enum record_kind {
 	RECORD_ONE_WAY,
 	RECORD_PORT,   /* object: NUMBER/tcp of the firewall; RECORD_PORT_* */
 	RECORD_SYSCTL, /* object: name; was, now: the running kernel's value */
+	RECORD_PACKAGED, /* object: path of a file that held a package's own content; was, now: its SHA-256 */
 };
-#define RECORD_KINDS (RECORD_SYSCTL + 1)
+#define RECORD_KINDS (RECORD_PACKAGED + 1)
 
 #define RECORD_PORT_CLOSED "closed"
 #define RECORD_PORT_OPEN "open"

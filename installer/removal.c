@@ -213,6 +213,44 @@ static int list_packages(struct removal *removal, struct strv *ret, struct err *
 	return r < 0 || !names.count ? r : plan_installed(removal->in, &names, ret, err);
 }
 
+/* The file that was put back is an older package's own than the one that goes: librpm has kept it beside, as somebody's change. */
+static int drop_saved(struct removal *removal, const struct record_entry *e, struct err *err)
+{
+	cleanup_free char *path = NULL;
+	cleanup_free char *is = NULL;
+	cleanup_free char *saved = NULL;
+	char sha256[SHA256_HEX_SIZE];
+	cleanup_close int parent = -1;
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	int r = str_printf(&path, err, "%s.rpmsave", e->object);
+
+	if (r == 0)
+		r = present_open_parent(removal->root_fd, path, &parent, err);
+	if (r < 0 || parent < 0)
+		return r;
+	if ((r = present_look(parent, path_basename(e->object), &is, err)) ||
+	    (r = present_look(parent, path_basename(path), &saved, err)) ||
+	    strcmp(is, RECORD_ABSENT) != 0 || !record_parse(saved, &mode, &uid, &gid, sha256) ||
+	    strcmp(sha256, e->was) != 0)
+		return r;
+	return unlinkat(parent, path_basename(path), 0) < 0
+		       ? err_errno(err, ERR_FAILED, errno, "cannot remove '%s'", path)
+		       : 0;
+}
+
+static int drop_all_saved(struct removal *removal, struct err *err)
+{
+	const struct record_entries *all = removal->entries;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < all->count; i++)
+		if (all->items[i].kind == RECORD_PACKAGED)
+			r = drop_saved(removal, &all->items[i], err);
+	return r;
+}
+
 int removal_packages(struct removal *removal, const char *log, struct err *err)
 {
 	CLEANUP(strv_release) struct strv ours = STRV_INIT;
@@ -227,16 +265,19 @@ int removal_packages(struct removal *removal, const char *log, struct err *err)
 			    ? strv_addf(&removal->changes, err, "remove %s", there.items[i])
 			    : strv_addf(&removal->stays, err, "%s: another package needs it",
 					there.items[i]);
-	if (r < 0 || !going.count)
+	if (r < 0 || (!going.count && !removal->apply))
 		return r;
+	if (!going.count)
+		return drop_all_saved(removal, err);
 	r = writable_packages(removal->in, &going, err);
 	if (r == 0)
 		r = rpmtx_back(removal->in, &going, NULL, NULL, true, NULL, err);
 	if (r == 0 && removal->apply)
 		r = bytecode_remove(removal->in, removal->root_fd, &going, err);
-	return r < 0 || !removal->apply
-		       ? r
-		       : rpmtx_back(removal->in, &going, NULL, NULL, false, log, err);
+	if (r < 0 || !removal->apply)
+		return r;
+	r = rpmtx_back(removal->in, &going, NULL, NULL, false, log, err);
+	return r < 0 ? r : drop_all_saved(removal, err);
 }
 
 /* -- directories -- */
