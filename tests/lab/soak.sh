@@ -7,11 +7,13 @@
 # build/soak keeps logs and results.
 #
 #	soak.sh [OPTION…]
-#		--parts 'kills power faults'    only these
+#		--parts 'kills power faults turns'    only these
 #		--verbs 'install upgrade rollback uninstall'
 #		--sample N      so many cases of each kind, drawn by the seed
 #		--journal       kills around lines of the journal alone
 #		--only PATTERN  kills and faults whose name has it
+#		--jobs N        so many at a time (default: one more than there are processors)
+#		--minutes N     no case begins after that; the results say how many did not
 #		--docs FILE     writes the results there
 #
 # SEED=N repeats what is random, and is printed.
@@ -32,18 +34,22 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 . "$here/soak/power.sh"
 # shellcheck source=tests/lab/soak/faults.sh
 . "$here/soak/faults.sh"
+# shellcheck source=tests/lab/soak/turns.sh
+. "$here/soak/turns.sh"
+# shellcheck source=tests/lab/soak/workers.sh
+. "$here/soak/workers.sh"
 need_root soak
 
 DEMO=$LAB_TOP/build/soak
 LAB_SECRETS=$DEMO/secrets
 LAB_TOPOLOGY=$here/soak/topology.yaml
 SEED=${SEED:-$((SRANDOM % 1000000))}
-sample='' only='' docs='' journal='' parts='kills power faults' verbs='install upgrade rollback uninstall'
+sample='' only='' docs='' journal='' parts='kills power faults turns' jobs=$(($(nproc) + 1)) minutes='' worker='' home='' states='' verbs='install upgrade rollback uninstall'
 
 asked=$*
 while (($# > 0)); do
 	case $1 in
-	--sample | --only | --parts | --verbs | --docs)
+	--sample | --only | --parts | --verbs | --docs | --jobs | --minutes | --worker | --home | --states)
 		declare "${1#--}=${2:?}"
 		shift
 		;;
@@ -58,11 +64,13 @@ done
 # shellcheck disable=SC2034 # cases.sh
 read -ra VERBS <<<"$verbs"
 read -r NODE ADDRESS _ < <("$here/topology.py" "$LAB_TOPOLOGY")
-LAB_STATE=$(mktemp -d /var/tmp/pgha-soak-XXXXXX)
+end=${minutes:+$((EPOCHSECONDS + 60 * minutes))}
+LAB_STATE=$(mktemp -d "${home:-/var/tmp}/pgha-soak-XXXXXX")
 
 cleanup() {
 	local status=$?
 	trap - EXIT
+	workers_end
 	[[ -z ${LAB_RUN:-} ]] || serve_stop "$LAB_RUN"
 	lab_down || status=1
 	rm -rf --one-file-system "$LAB_STATE"
@@ -74,11 +82,11 @@ trap 'exit 130' INT TERM
 main() {
 	lab_begin
 	scene_build
-	lab_need_inotify 1
+	lab_need_inotify $((jobs + 1))
 	lab_net_up
 	log "SEED=$SEED"
 	cases_run
-	[[ -z $docs ]] || "$here/soak/report.py" "$DEMO/results" "$SEED" "$SECONDS" "${asked:-all of it}" >"$docs"
+	[[ -z $docs ]] || "$here/soak/report.py" "$DEMO/results" "$DEMO/cases" "$SEED" "$SECONDS" "$jobs" "${asked:-all of it}" >"$docs"
 	cases_sum
 }
-main
+if [[ $worker ]]; then worker_run; else main; fi

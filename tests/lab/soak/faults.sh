@@ -22,18 +22,23 @@ FAULTS=(
 	'no systemctl, from the packages on|[168]|failed|drill posttrans mv /usr/bin/systemctl /usr/bin/systemctl.away'
 )
 
-cases_faults() {
-	local verb line name status reason act
+faults_list() {
+	local verb
 	for verb in install upgrade; do
 		does "$verb" || continue
-		while read -r line <&3; do
-			IFS='|' read -r name status reason act <<<"$line"
-			# The accounts are there already.
-			[[ $verb$name != 'upgradeno groupadd' ]] || continue
-			! grep -qvE -- "${only:-.}" <<<"fault $verb $name" || continue
-			case_fault "$verb" "$name" "$status" "$reason" "$act"
-		done 3< <(printf '%s\n' "${FAULTS[@]}" | drawn "$sample")
-		cases_full "$verb"
+		printf '%s\n' "${FAULTS[@]}" | drawn "$sample" | fault_lines "$verb"
+		[[ ! "fault $verb disk full" =~ ${only:-.} ]] ||
+			full_points "$verb" | drawn "$sample" | sed "s/^/fault, $verb\tcase_full\t$verb\t/"
+	done
+}
+
+fault_lines() {
+	local verb=$1 name status reason act
+	while IFS='|' read -r name status reason act; do
+		# The accounts are there already.
+		[[ $verb$name != 'upgradeno groupadd' ]] || continue
+		! grep -qvE -- "${only:-.}" <<<"fault $verb $name" || continue
+		printf 'fault, %s\tcase_fault\t%s\t%s\t%s\t%s\t%s\n' "$verb" "$verb" "$name" "$status" "$reason" "$act"
 	done
 }
 
@@ -82,7 +87,7 @@ fault_end() {
 # What a failed run may leave: accounts, data, logs, and the memory that it had a try; and what shadow-utils leave when they are killed
 # themselves.
 fault_promised() {
-	grep -vP '^(passwd|shadow|group) |^rpmdb |^verify .* /etc/(passwd|group|g?shadow|sub[ug]id)-?$|^state (\.|\./journal|\./log) |/var/lib/(redis|drill)( |$)|\./changed |^state \./previous|^(path|content) /etc/(passwd|group|g?shadow)\.[0-9]+ |^state record/[0-9]+/entries (group|user|member|directory\t/var/lib/(redis|drill))' "$1"
+	grep -vP '^(passwd|shadow|group) |^rpmdb |^verify .* /etc/(passwd|group|g?shadow|sub[ug]id)-?$|^state (\.|\./journal|\./log) |/var/lib/(redis|drill)([/ ]|$)|\./changed |^state \./previous|^(path|content) /etc/(passwd|group|g?shadow)\.[0-9]+ |^state record/[0-9]+/entries (group|user|member|directory\t/var/lib/(redis|drill))' "$1"
 }
 
 # back_again VERB SNAPSHOT: prints what differs from before.
@@ -92,7 +97,6 @@ back_again() { diff <(fault_promised "$DEMO/before.$1") <(fault_promised "$2"); 
 case_fault() {
 	local verb=$1 name=$2 want=$3 reason=$4 act=$5 status=0 log good=true seen='' line='' end=before
 	log=$DEMO/log/fault-$verb-${name//[^a-z0-9]/-}
-	case_start=$SECONDS
 	scene_machine "${BEGINS[$verb]}"
 	scene_bundle "${BUNDLE[$verb]}"
 	# shellcheck disable=SC2086 # words
@@ -111,7 +115,7 @@ case_fault() {
 	elif ((status == 0)) || [[ $line == *'stays installed'* ]]; then
 		end=''
 	fi
-	scene_snapshot >"$log.snap"
+	case_snapshot "$log.snap"
 	: >"$log.diff"
 	if [[ $end ]] && ! back_again "$verb" "$log.snap" >"$log.diff"; then
 		good=false seen+=" $(grep -c '^[<>]' "$log.diff") lines differ from before;"
@@ -120,11 +124,11 @@ case_fault() {
 	status=0
 	verb_command "$verb" >>"$log" 2>&1 || status=$?
 	((status == 0)) || { good=false seen+=" the run after it ended with $status;"; }
-	scene_snapshot >"$log.snap"
+	case_snapshot "$log.snap"
 	if ! diff <(fault_promised "$DEMO/after.$verb") <(fault_promised "$log.snap") >"$log.diff2"; then
 		good=false seen+=" $(grep -c '^[<>]' "$log.diff2") lines differ after that"
 	fi
-	case_result "fault, $verb" "$name" "$good" "${seen:-${line#pgha-install: }}"
+	case_result "$name" "$good" "${seen:-${line#pgha-install: }}"
 }
 
 # --- a disk that is full, from the beginning of each step ---------------------------------------------------
@@ -134,12 +138,9 @@ full_points() {
 	awk '$2 == "fsync" && $3 ~ /\/journal$/ && n++ % 2 == 0 { print $1 }' "$DEMO/points.$1"
 }
 
-cases_full() {
-	local verb=$1 number
-	[[ "fault $verb disk full" =~ ${only:-.} ]] || return 0
+# case_full VERB NUMBER
+case_full() {
 	SCENE_DISK=400m
-	while read -r number <&3; do
-		case_fault "$verb" "the disk is full from point $number on" '[0168]' '' '' "POINT_AT=$number" POINT_DO=fill
-	done 3< <(full_points "$verb" | drawn "$sample")
+	case_fault "$1" "the disk is full from point $2 on" '[0168]' '' '' "POINT_AT=$2" POINT_DO=fill
 	SCENE_DISK=''
 }

@@ -7,8 +7,8 @@
 
 SCENE_SLOW=(pre post posttrans)
 
-cases_power() {
-	local count=${sample:-20} i verb slow at
+power_list() {
+	local count=${sample:-20} i verb slow at draws
 	# Read at once: what a case runs draws numbers too.
 	mapfile -t draws < <(awk -v seed="$SEED" -v n="$count" 'BEGIN { srand(seed); for (i = 0; i < n; i++) print rand() }')
 	for ((i = 0; i < count; i++)); do
@@ -18,7 +18,7 @@ cases_power() {
 		((i % 2)) || slow=${SCENE_SLOW[i / 2 % 3]}
 		# The run takes as long as the one that nobody disturbed, and three seconds more in a slow scriptlet.
 		at=$(awk -v draw="${draws[i]}" -v all="${TOOK[$verb]}" -v slow="${slow:+3}" 'BEGIN { printf "%.2f", draw * (all + slow) }')
-		case_power "$verb" "$at" "$slow"
+		printf 'power loss, %s\tcase_power\t%s\t%s\t%s\n' "$verb" "$verb" "$at" "${slow:--}"
 	done
 }
 
@@ -37,11 +37,11 @@ scene_again() {
 
 # case_power VERB SECONDS SLOW
 case_power() {
-	local verb=$1 name="after $2 s${3:+, %$3 sleeping}" log=$DEMO/log/power-$1-$2 good=true seen='' status=0 run last=''
-	case_start=$SECONDS
+	local verb=$1 slow=${3#-}
+	local name="after $2 s${slow:+, %$slow sleeping}" log=$DEMO/log/power-$1-$2 good=true seen='' status=0 run last=''
 	scene_machine "${BEGINS[$verb]}"
 	scene_bundle "${BUNDLE[$verb]}"
-	[[ -z $3 ]] || fault_drill "$3" 'sleep 3'
+	[[ -z $slow ]] || fault_drill "$slow" 'sleep 3'
 	verb_command "$verb" >"$log" 2>&1 &
 	run=$!
 	sleep "$2"
@@ -51,11 +51,11 @@ case_power() {
 	scene_again
 	verb_command "$verb" >>"$log" 2>&1 || status=$?
 	((status == 0)) || { good=false seen="the next run ended with $status: $(tail -n 1 "$log");"; }
-	scene_snapshot >"$log.snap"
+	case_snapshot "$log.snap"
 	if diff <(fault_promised "$DEMO/after.$verb") <(fault_promised "$log.snap") >"$log.diff"; then
 		rm "$log.snap" "$log.diff"
 	else
 		good=false seen+=" $(grep -c '^[<>]' "$log.diff") lines differ, as $(grep -m 1 '^[<>]' "$log.diff")"
 	fi
-	case_result "power loss, $verb" "$name" "$good" "${seen:-the same; the journal ended with: ${last:-nothing}}"
+	case_result "$name" "$good" "${seen:-the same; the journal ended with: ${last:-nothing}}"
 }

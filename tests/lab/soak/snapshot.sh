@@ -22,8 +22,10 @@ getent passwd | sed 's/^/passwd /'
 getent group | sed 's/^/group /'
 cut -d: -f1,2 /etc/shadow | sed 's/^/shadow /'
 
-rpm -qa --qf 'package %{NEVRA}\n'
-rpm -Va --nofiledigest 2>&1 | sed 's/^/verify /' || :
+rpm -qa --qf 'package %{NEVRA}\n' || echo 'broken rpm -qa'
+# It ends with 1 when anything differs: that it could look at all is what a package that is there shows, and its silence.
+rpm -q bash >/dev/null 2>&1 || echo 'broken rpm: it knows no bash'
+{ rpm -Va --nofiledigest 2>&1 || :; } | sed 's/^/verify /; s/^verify error: /broken rpm -Va: /'
 find /var/lib/rpm ! -name '*-wal' ! -name '*-shm' -printf 'rpmdb %p %m %u:%g\n'
 
 systemctl list-unit-files --state=enabled,masked --no-legend --no-pager --plain | awk '{ print "enabled", $1, $2 }'
