@@ -32,9 +32,12 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1))
 # Hidden: or a function of ours could take the place of one of the same name inside a shared library.
 ALL_CFLAGS = -std=gnu11 -pthread -fvisibility=hidden -D_GNU_SOURCE -DPGHA_VERSION='"$(VERSION)"' -iquote lib -MMD -MP $(WARNINGS) $(WERROR) \
 	$(if $(SANITIZE),,$(HARDENING)) $(SANITIZE) $(CFLAGS) $(DEPS_CFLAGS)
-DEPS_CFLAGS := $(call pkg_cflags,$(LIB_PKGS) $(BUNDLER_PKGS))
-LIB_LIBS := $(call pkg_libs,$(LIB_PKGS)) -ldl
-BUNDLER_LIBS := $(call pkg_libs,$(BUNDLER_PKGS)) -pthread
+# Asked when the first command needs it, and once: `make deps all` brings pkg-config and the libraries only now.
+once = $(eval $(1) := $(2))$($(1))
+DEPS_CFLAGS = $(call once,DEPS_CFLAGS,$(call pkg_cflags,$(LIB_PKGS) $(BUNDLER_PKGS)))
+LIB_LIBS = $(call once,LIB_LIBS,$(call pkg_libs,$(LIB_PKGS)) -ldl)
+BUNDLER_LIBS = $(call once,BUNDLER_LIBS,$(call pkg_libs,$(BUNDLER_PKGS)) -pthread)
+DEPS_FIRST = $(filter deps,$(MAKECMDGOALS)) # also with -j
 
 # Every source file of a folder belongs to that folder's program; only the main.c files stand apart, so that unit tests can
 # link everything else.
@@ -60,7 +63,7 @@ all: $(B)/pgha-bundle $(B)/pgha-install ## build both programs
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-$(B)/%.o: %.c
+$(B)/%.o: %.c | $(DEPS_FIRST)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
