@@ -356,12 +356,14 @@ static int dispatch(const struct cli_program *program, int argc, char **argv, st
 
 /*
  * What the caller may have left: closed standard descriptors, whose numbers the next files would
- * get, and our messages with them; a umask that lets others write. And no core file: it would hold
- * secrets.
+ * get, and our messages with them; a umask that lets others write. And no core dump: it would hold
+ * secrets. A limit of 0 keeps a child's from a file only; one of 1 byte also from the program that
+ * core_pattern names (core(5)), which writes the child's environment into the journal.
  */
 static void settle_process(void)
 {
 	const struct rlimit none = { .rlim_cur = 0 };
+	const struct rlimit nowhere = { .rlim_cur = 1, .rlim_max = 1 };
 	int fd = 0;
 
 	while (fd >= 0 && fd <= STDERR_FILENO) {
@@ -372,7 +374,8 @@ static void settle_process(void)
 	if (fd >= 0)
 		close(fd);
 	umask(umask(077) | 022);
-	setrlimit(RLIMIT_CORE, &none);
+	if (setrlimit(RLIMIT_CORE, &nowhere) < 0)
+		setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0);
 }
 
@@ -383,6 +386,7 @@ int cli_main(const struct cli_program *program, int argc, char **argv)
 
 	settle_process();
 	signal(SIGPIPE, SIG_IGN); /* a transaction must not end because its reader has gone */
+	signal(SIGXFSZ, SIG_IGN); /* nor because a file is as large as it may be: write() says so */
 	interrupt_init();
 	r = dispatch(program, argc - 1, argv + 1, &err);
 	errno = 0;

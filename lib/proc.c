@@ -99,6 +99,7 @@ static void child_exec(const struct proc *proc, pid_t parent, char **env, int in
 		_exit(EXEC_FAILED);
 	setpgid(0, 0);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	if (proc->offline && !cut_off()) {
 		dprintf(2, "cannot cut off from the network: %s\n", strerror(errno));
 		_exit(EXEC_FAILED);

@@ -54,7 +54,7 @@ chmod 755 "$work" && chmod 644 "$work"/stalled.*
 ulimit -S -c "$(ulimit -H -c)"
 expect "a program that is at work can be looked at" 0 "status" python3 "$work/watch.py" "$bundle" "$work"
 # The owner of a process's files in /proc is root when no core may be dumped, whoever runs it (proc(5)).
-for line in "umask 0022" "core 0" "owner root"; do
+for line in "umask 0022" "core 1" "owner root"; do
 	if [[ $'\n'$out$'\n' == *$'\n'$line$'\n'* ]]; then ok "$line"; else not_ok "$line" "$out" "$err"; fi
 done
 if [[ $out == *$'\n'"status 7 "*"interrupted by SIGINT: run again to resume" ]]; then
