@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/stat.h>
+
 #include "cli.h"
 #include "commands.h"
 
@@ -17,5 +19,8 @@ int main(int argc, char **argv)
 		.commands = commands,
 	};
 
+	/* A hardened machine's 077 must not close a directory that comes on the way, as /var of a new
+	 * root, to the services' accounts. */
+	umask(022);
 	return cli_main(&program, argc, argv);
 }

@@ -60,6 +60,35 @@ static inline void fd_close(FD_t *fd)
 		Fclose(*fd);
 }
 
+/*
+ * librpm's configuration is the machine's: what lies below the caller's HOME could leave files out of
+ * each package (_netsharedpath) and nobody would know why. RPM_CONFIGDIR would replace all of it.
+ */
+static int read_config_files(char **ret_dbpath)
+{
+	static const char *const names[] = { "HOME", "XDG_CONFIG_HOME" };
+	char *kept[ARRAY_SIZE(names)] = { NULL };
+	int r = 0;
+
+	unsetenv("RPM_CONFIGDIR");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const char *value = getenv(names[i]);
+
+		kept[i] = value ? strdup(value) : NULL;
+		setenv(names[i], "/dev/null", 1); /* nothing can be below it */
+	}
+	r = rpmReadConfigFiles(NULL, NULL);
+	*ret_dbpath = rpmExpand("%{?_dbpath}", NULL); /* Debian's asks for HOME */
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (kept[i])
+			setenv(names[i], kept[i], 1);
+		else
+			unsetenv(names[i]);
+		free(kept[i]);
+	}
+	return r;
+}
+
 int rpmtx_configure(const struct install *in, struct err *err)
 {
 	static bool done;
@@ -68,9 +97,10 @@ int rpmtx_configure(const struct install *in, struct err *err)
 	(void)in;
 	if (done)
 		return 0;
-	if (rpmReadConfigFiles(NULL, NULL))
+	if (read_config_files(&dbpath)) {
+		free(dbpath);
 		return err_set(err, ERR_HOST, "cannot read librpm's configuration");
-	dbpath = rpmExpand("%{?_dbpath}", NULL);
+	}
 	if (!dbpath || (!str_starts(dbpath, "/var/") && !str_starts(dbpath, "/usr/")))
 		rpmPushMacro(NULL, "_dbpath", NULL, DBPATH_FALLBACK, RMIL_CMDLINE);
 	free(dbpath);

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Whatever surrounds an installation (umask, HOME, limits), the same comes of it, or it says why and leaves nothing.
+# shellcheck source=tests/cli/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+for tool in rpmbuild rpmsign createrepo_c gpg; do
+	command -v "$tool" >/dev/null || {
+		skip "an installation's surroundings" "$tool is not here"
+		exit 0
+	}
+done
+((EUID == 0)) || {
+	skip "an installation's surroundings" "an installation needs root"
+	exit 0
+}
+umask 022
+scene=$work/scene
+"$root/tests/cli/make_bundle.sh" "$scene" 1 >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+sed -i '/^wheels:/d' "$scene/bundle.yaml"
+"$bundle" keys init --out "$scene/keys" >/dev/null 2>&1
+"$bundle" build -f "$scene/bundle.yaml" --keys "$scene/keys" --passphrases "$scene/passphrases" --cache "$work/cache" -o "$work/medium" \
+	>"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+(umask 077 && sed -n 's/^one=//p' "$scene/passphrases" >"$work/passphrase")
+target=$work/root
+# Of all that pgha-install makes: kind, mode, owner, name.
+listing() { (cd "$target" && find . \( -path ./var/lib/rpm -o -path './var/lib/pgha/*' \) -prune -o -printf '%y %m %u %g %p\n' | sort -k 5); }
+
+# installed COMMAND...: in a new root, with COMMAND before it.
+installed() {
+	rm -rf "$target"
+	mkdir -p "$target/etc"
+	echo root:x:0:0::/: >"$target/etc/passwd"
+	echo root:x:0: >"$target/etc/group"
+	"$@" "$install" --node one --root "$target" --ca "$scene/keys/ca.crt" --passphrase-file "$work/passphrase" --bundle "$work/medium"
+}
+in_shell() { bash -c "$1; exec \"\$@\"" "$@"; }
+
+expect "an installation" 0 "sequence 1" installed env
+usual=$(listing)
+same() { # NAME COMMAND...
+	expect "$1" 0 "sequence 1" installed "${@:2}"
+	if [[ -n $usual && $(listing) == "$usual" ]]; then ok "and the same comes of it"; else
+		not_ok "and the same comes of it" "$(diff <(echo "$usual") <(listing))"
+	fi
+}
+for mask in 000 077 777; do same "with umask $mask" in_shell "umask $mask"; done
+
+# What a packager has in his home, and what would leave /opt out of every package.
+mkdir -p "$work/home/.config/rpm"
+printf '%%_dbpath /tmp/none\n%%_netsharedpath /opt\n%%_pkgverify_level none\n' >"$work/home/.rpmmacros"
+cp "$work/home/.rpmmacros" "$work/home/.config/rpm/macros"
+same "with macros of rpm in HOME" env HOME="$work/home"
+same "with macros of rpm in XDG_CONFIG_HOME" env XDG_CONFIG_HOME="$work/home/.config"
+same "with another configuration of rpm" env RPM_CONFIGDIR="$work/home"
+same "without an environment" env -i
+
+expect "a limit of the size of files" 1 "File too large" installed in_shell 'ulimit -f 1'
+one_line "is told in one line"
+if [[ $(listing) != *pgha* || -z $(ls -A "$target/var/lib/pgha") ]]; then ok "and leaves nothing"; else not_ok "and leaves nothing" "$(listing)"; fi
+finish
