@@ -143,8 +143,8 @@ demo-ports: deps ## the same with every port at another number (PGHA_PORTS=SEED 
 check-lab: deps ## what must not work, tried in the running lab
 	$(Q)tests/lab/lab negative
 
-check-next: deps ## the next bundle on the running cluster while clients write; counts what they lose
-	$(Q)tests/lab/lab next
+check-next: deps ## the next bundle on the running cluster and back, while clients write; writes docs/next-bundle.md
+	$(Q)tests/lab/lab next --docs docs/next-bundle.md
 
 check-service: deps ## a service of YAML and templates alone: built, installed on one machine, asked
 	$(Q)tests/lab/service.sh

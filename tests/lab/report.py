@@ -7,9 +7,6 @@ report.py settled COUNT              < the same: is there one leader and are all
 report.py roles                      < the same: lines NAME ROLE
 report.py etcd-role                  < etcdctl endpoint status --write-out json: leader or follower
 report.py timeline                   < patronictl list --format json: the leader's timeline
-report.py writers FILE…              the files of writer.py: a line each, and lines "fact KEY=VALUE" for the result; exit 1 when
-                                     confirmed rows were lost, or none were written
-report.py facts OUT                  < lines KEY=VALUE: writes OUT
 report.py result OUT KEY=VALUE…      < lines NAME ADDRESS DATACENTER SERVICE ACTIVE VERSION ROLE, tabs between:
                                      writes OUT and prints the table; exit 1 unless all are active
 """
@@ -63,25 +60,6 @@ def number(text):
         return text
 
 
-def writers(files):
-    good, facts = True, {"failed": 0, "lost": 0}
-    for name in files:
-        with open(name, encoding="utf-8") as file:
-            found = json.load(file)
-        good = good and found["lost"] == 0 and found["confirmed"] > 0
-        print("{writer}: {tried} statements, {confirmed} confirmed, {failed} failed, {lost} lost; {sessions} sessions, "
-              "no confirmation for {longest_pause_s} s at most".format(**found))
-        for reason, count in sorted(found["reasons"].items(), key=lambda item: -item[1]):
-            print(f"    {count} x {reason}")
-        for key in ("tried", "failed", "sessions", "longest_pause_s"):
-            facts[f"{found['writer']}_{key}"] = found[key]
-        facts["failed"] += found["failed"]
-        facts["lost"] += found["lost"]
-    for key, value in facts.items():
-        print(f"fact next_{key}={value}")
-    return good
-
-
 def write_result(out, nodes, facts):
     with open(f"{out}.new", "w", encoding="utf-8") as file:
         json.dump({"nodes": nodes, **facts}, file, indent=2)
@@ -99,14 +77,6 @@ def main(verb, *arguments):
             node["active"] = node.pop("state")
         print(table(nodes))
         return bool(nodes) and all(node["active"] == "active" for node in nodes)
-    if verb == "facts":
-        with open(arguments[0], "w", encoding="utf-8") as file:
-            json.dump({key: number(value.rstrip("\n")) for key, _, value in (line.partition("=") for line in sys.stdin)}, file,
-                      indent=2)
-            file.write("\n")
-        return True
-    if verb == "writers":
-        return writers(arguments)
     report = json.load(sys.stdin)
     if verb == "timeline":
         print(max(member["TL"] for member in report if member["Role"] == "Leader"))

@@ -5,7 +5,8 @@
 
 Inserts numbered rows over one session, which it opens again when it is lost, at most twenty a second. Prints one line of
 JSON: how many statements it tried, how many were confirmed and how many failed, with the reasons; how many sessions it
-needed; the longest time between two confirmations; how many confirmed rows are not there at the end.
+needed; the longest time between two confirmations, and when there were none for a second; how many confirmed rows are not there
+at the end.
 """
 import collections
 import json
@@ -16,6 +17,7 @@ import time
 import psycopg
 
 PAUSE_S = 0.05
+LONG_S = 1.0        # a pause that is told
 PATIENCE_S = 60     # for the last look
 
 
@@ -26,6 +28,7 @@ class Writer:
         self.tried = self.sessions = 0
         self.confirmed, self.reasons = [], collections.Counter()
         self.longest, self.last = 0.0, None
+        self.pauses = []    # [clock, seconds]
 
     def run(self, statement, arguments):
         """Over the session that there is, or a new one."""
@@ -49,7 +52,10 @@ class Writer:
             return
         now = time.monotonic()
         self.confirmed.append(self.tried)
-        self.longest = max(self.longest, now - (self.last or now))
+        pause = now - (self.last or now)
+        self.longest = max(self.longest, pause)
+        if pause > LONG_S:
+            self.pauses.append([time.strftime("%H:%M:%S", time.localtime(time.time() - pause)), round(pause, 1)])
         self.last = now
 
     def lost(self):
@@ -73,7 +79,7 @@ def main(name, stop, address):
         time.sleep(PAUSE_S)
     print(json.dumps({"writer": name, "tried": writer.tried, "confirmed": len(writer.confirmed),
                       "failed": writer.tried - len(writer.confirmed), "sessions": writer.sessions,
-                      "longest_pause_s": round(writer.longest, 1), "lost": writer.lost(), "reasons": writer.reasons}))
+                      "longest_pause_s": round(writer.longest, 1), "pauses": writer.pauses, "lost": writer.lost(), "reasons": writer.reasons}))
 
 
 main(*sys.argv[1:])
