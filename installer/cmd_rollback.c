@@ -73,6 +73,11 @@ static int take_back(struct work *w, struct err *err)
 		r = journal_open(&w->in, &w->state, err);
 	if (r == 0 && !w->in.dry_run)
 		r = rootdev_provide(&w->in, &w->rootdev, err);
+	/* What was overridden is on record. */
+	if (r == 0 && w->in.unguarded)
+		r = install_step_begin(&w->in, "unguarded", "", err);
+	if (r == 0 && w->in.unguarded)
+		r = install_step_end(&w->in, "unguarded", "restarts wait for nobody", err);
 	if (r == 0)
 		r = install_step_begin(&w->in, "rollback", text, err);
 	if (r == 0)

@@ -18,6 +18,17 @@ static char *listing(const char *root)
 	return listing_without(root, "/var/lib/pgha");
 }
 
+static void assert_in_journal(const char *root, const char *text)
+{
+	cleanup_free char *path = NULL;
+	cleanup_free char *journal = NULL;
+	struct err err = ERR_INIT;
+
+	assert_ok(path_join(root, "var/lib/pgha/journal", &path, &err));
+	assert_ok(file_read(path, 0, ERR_FAILED, &journal, NULL, &err));
+	assert_contains(journal, text);
+}
+
 static char *installed_root(void)
 {
 	CLEANUP(str_release) struct str out = STR_INIT;
@@ -63,7 +74,8 @@ static void the_bundle_before_is_back(void **state)
 	assert_int_equal(ROLLBACK(&dry, root, "--dry-run"), 0);
 	still = listing(root);
 	assert_string_equal(between, still);
-	assert_int_equal(ROLLBACK(&back, root), 0);
+	assert_int_equal(ROLLBACK(&back, root, "--unguarded"), 0);
+	assert_in_journal(root, "begin unguarded");
 	assert_string_equal(dry.buf, back.buf);
 	assert_contains(back.buf, "put back app-1-1.noarch\n");
 	assert_in_root(root, "opt/app", "app 1\n", 0644);
