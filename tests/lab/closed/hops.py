@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one hop may ask of the next: Patroni's REST interface, etcd, HAProxy's PROXY ports, the sockets of the machine."""
 import base64
+import os
 import re
+import shutil
 import time
 
 import wire
@@ -86,6 +88,35 @@ def check_common_names(cluster, report):
                     if common and (service, certificate["name"], common[1]) != ("etcd", "peer", "etcd-peer"):
                         named.append(f"{machine.name} {service} {certificate['name']}: CN={common[1]}")
     report.say(f"none of {seen} certificates for clients has a common name, but the peers of etcd", seen and not named, named)
+
+
+def etcdctl(cluster, identity, *command, user="", password=""):
+    """etcd's own client, which speaks gRPC; its gateway takes nobody for the name in a certificate."""
+    machine = cluster.lab.with_service("etcd")[0]
+    folder = "/run/pgha-closed"
+    try:
+        os.makedirs(machine.root + folder, mode=0o700)
+        for source, name in ((f"{identity}.crt", "crt"), (f"{identity}.key", "key"), (f"{cluster.lab.secrets}/ca.crt", "ca")):
+            shutil.copy(source, f"{machine.root}{folder}/{name}")
+        shell = 'IFS= read -r ETCDCTL_PASSWORD; [ -z "$ETCDCTL_PASSWORD" ] || export ETCDCTL_PASSWORD; exec "$@"'
+        return machine.run("sh", "-c", shell, "sh", "env", "ETCDCTL_API=3", *([f"ETCDCTL_USER={user}"] if user else []), "timeout", "10", "etcdctl",
+                           f"--endpoints=https://{machine.address}:{cluster.port('ETCD_CLIENT_PORT')}", f"--cacert={folder}/ca",
+                           f"--cert={folder}/crt", f"--key={folder}/key", *command, stdin=password + "\n")
+    finally:
+        shutil.rmtree(machine.root + folder, ignore_errors=True)
+
+
+def check_names_are_no_accounts(cluster, report):
+    """With client-cert-auth etcd would take a certificate's common name for a user, without a password."""
+    lab, clients = cluster.lab, cluster.identities["clients"]
+    for name, identity in cluster.identities["named"].items():
+        for command in (("user", "list"), ("get", "--prefix", "--keys-only", "--limit=1", f"/service/{lab.env['SCOPE']}/")):
+            status, text = etcdctl(cluster, identity, *command)
+            report.say(f"etcd, a certificate of CN={name}, no password: {command[0]}: refused", status, text)
+    status, text = etcdctl(cluster, clients["etcd client"], "user", "list")
+    report.say("etcd, its own client's certificate, no password: refused", status, text)
+    status, text = etcdctl(cluster, clients["etcd client"], "user", "list", user="root", password=lab.env["ETCD_ROOT_PASSWORD"])
+    report.say("and with root's password the same request is answered", status == 0 and "patroni" in text, text)
 
 
 def knock_proxy(cluster, place, variable, header, user=None, secret="POSTGRES_PASSWORD"):

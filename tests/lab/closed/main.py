@@ -53,8 +53,9 @@ def main():
         transport.check(lab, report, found, certificates)
         cluster = accounts.Cluster(lab, certificates)
         for check in (accounts.check_matrix, accounts.check_superuser, hops.check_patroni, hops.check_etcd, hops.check_common_names,
-                      hops.check_proxy, hops.check_client_address, hops.check_local_sockets, database.check_passwords,
-                      database.check_replication, database.check_auth_query, database.check_backends, capture.check):
+                      hops.check_names_are_no_accounts, hops.check_proxy, hops.check_client_address, hops.check_local_sockets,
+                      database.check_passwords, database.check_replication, database.check_auth_query, database.check_backends,
+                      capture.check):
             attempt(report, check, cluster)
         attempt(report, visible.check, lab)
         attempt(report, packages.check, lab)
