@@ -27,6 +27,7 @@ target=$work/root
 listing() { (cd "$target" && find . \( -path ./var/lib/rpm -o -path './var/lib/pgha/*' \) -prune -o -printf '%y %m %u %g %p\n' | sort -k 5); }
 
 # installed COMMAND...: in a new root, with COMMAND before it.
+# shellcheck disable=SC2317 # called through expect
 installed() {
 	rm -rf "$target"
 	mkdir -p "$target/etc"
@@ -34,6 +35,7 @@ installed() {
 	echo root:x:0: >"$target/etc/group"
 	"$@" "$install" --node one --root "$target" --ca "$scene/keys/ca.crt" --passphrase-file "$work/passphrase" --bundle "$work/medium"
 }
+# shellcheck disable=SC2317 # likewise
 in_shell() { bash -c "$1; exec \"\$@\"" "$@"; }
 
 expect "an installation" 0 "sequence 1" installed env
