@@ -593,8 +593,10 @@ static int json_head(const struct work *w, struct json *j, struct err *err)
 	json_string(j, "cluster", w->in.index.cluster);
 	json_string(j, "node", w->in.node);
 	json_number(j, "sequence", w->in.index.sequence);
-	if (w->setup)
+	if (w->setup) {
 		json_strings(j, "kept", &w->setup->kept);
+		json_strings(j, "wide", &w->setup->wide);
+	}
 	return 0;
 }
 
@@ -634,6 +636,7 @@ static int print_plan(const struct work *w, struct err *err)
 static int print_results(const struct work *w, struct err *err)
 {
 	const struct strv *kept = &w->setup->kept;
+	const struct strv *wide = &w->setup->wide;
 
 	if (w->in.json)
 		return print_json(w, err);
@@ -646,6 +649,8 @@ static int print_results(const struct work *w, struct err *err)
 	for (size_t i = 0; i < kept->count; i++)
 		printf("kept %s, which was changed by hand ('--take-ours' replaces it)\n",
 		       kept->items[i]);
+	for (size_t i = 0; i < wide->count; i++)
+		printf("open to more than it should be: %s\n", wide->items[i]);
 	for (size_t i = 0; i < w->pending.count; i++)
 		printf("%s\n", w->pending.items[i]);
 	return 0;

@@ -509,6 +509,12 @@ static int review(struct setup *setup, const char *line, const struct place_item
 	return setup->review ? review_add_file(setup->review, line, &file, err) : 0;
 }
 
+/* Whoever writes a file anew by hand easily leaves its mode behind, and passwords in the open. */
+static bool is_wide(const struct place_item *item, const struct found *found)
+{
+	return found->regular && (found->st.st_mode & 07777 & ~item->mode);
+}
+
 static int keep_it(struct setup *setup, const struct place_item *item, const struct found *found,
 		   struct err *err)
 {
@@ -518,7 +524,13 @@ static int keep_it(struct setup *setup, const struct place_item *item, const str
 	if (strv_has(&setup->kept, item->path))
 		return 0;
 	r = strv_add(&setup->kept, item->path, err);
-	if (r == 0)
+	if (r == 0 && is_wide(item, found))
+		r = strv_addf(&setup->wide, err, "%s (mode %04o, chmod %04o it)", item->path,
+			      (unsigned)(found->st.st_mode & 07777), (unsigned)item->mode);
+	if (r == 0 && is_wide(item, found))
+		r = str_printf(&line, err, "keep file %s",
+			       setup->wide.items[setup->wide.count - 1]);
+	else if (r == 0)
 		r = str_printf(&line, err, "keep file %s", item->path);
 	if (r == 0 && setup->review)
 		r = strv_add(&setup->review->kept, line, err);

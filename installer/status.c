@@ -25,6 +25,18 @@ void status_release(struct status *status)
 	*status = (struct status)STATUS_INIT;
 }
 
+/* That others may read or write the file now who may not when it is as installed. */
+static bool is_wider(const struct status_drift *d)
+{
+	char sha256[SHA256_HEX_SIZE];
+	mode_t is = 0, now = 0;
+	uid_t uid;
+	gid_t gid;
+
+	return record_parse(d->is, &is, &uid, &gid, sha256) &&
+	       record_parse(d->entry->now, &now, &uid, &gid, sha256) && (is & 07777 & ~now);
+}
+
 const char *status_word(const struct status_drift *d)
 {
 	if (!d->is || !strcmp(d->is, RECORD_ABSENT))
@@ -34,7 +46,9 @@ const char *status_word(const struct status_drift *d)
 	if (d->entry->kind == RECORD_DIRECTORY ||
 	    (d->entry->kind == RECORD_FILE && present_same_content(d->is, d->entry->now)))
 		return "other owner or mode";
-	return "changed";
+	return d->entry->kind == RECORD_FILE && is_wider(d)
+		       ? "changed, and open to more than it should be"
+		       : "changed";
 }
 
 bool status_is_by_hand(const struct status_drift *d)

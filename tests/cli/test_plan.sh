@@ -98,7 +98,15 @@ fpr=$(sed -n 's/^trust: {scene: \[\(.*\)\]}/\1/p' "${s}3/bundle.yaml")
 expect "a file changed by hand is shown" 0 "    -workers = 16" plan 3 --accept-key "$fpr"
 says "and kept" "  keep file /etc/alpha.conf"
 silent "without its password" "the password of"
+chmod 666 "$node/etc/alpha.conf"
+expect "a mode that opens it is shown" 0 "  keep file /etc/alpha.conf (mode 0666, chmod 0640 it)" plan 3 --accept-key "$fpr"
+expect "by status too" 8 "/etc/alpha.conf: changed, and open to more than it should be" "$install" status --root "$node"
+chmod 600 "$node/etc/alpha.conf"
+expect "one that closes it is nobody's business" 0 "  keep file /etc/alpha.conf
+" plan 3 --accept-key "$fpr"
+chmod 644 "$node/etc/alpha.conf"
 expect "the installation keeps it" 0 "kept /etc/alpha.conf, which was changed by hand" run 3 --accept-key "$fpr"
+says "and that others may read it" "open to more than it should be: /etc/alpha.conf (mode 0644, chmod 0640 it)"
 if grep -q 'workers = 16' "$node/etc/alpha.conf" && grep -q 'workers = 8' "$node/etc/alpha.conf.pgha-new"; then
 	ok "with the new one beside"
 else
