@@ -173,12 +173,22 @@ static int unknown_command(const struct cli_program *program, const char *word, 
 {
 	const char *names[NAMES_MAX + 1] = { NULL };
 	const char *near = NULL;
+	const char *verb = strrchr(program->name, '-');
 	size_t n = 0;
 
-	for (const struct cli_command *const *p = program->commands; *p && n < NAMES_MAX; p++)
+	for (const struct cli_command *const *p = program->commands; *p && n < NAMES_MAX; p++) {
 		if (*(*p)->name && !(*p)->hidden)
 			names[n++] = (*p)->name;
+		else if (!*(*p)->name && verb)
+			names[n++] = verb + 1;
+	}
 	near = str_nearest(word, names);
+	/* Whoever says "install" must not be led to "uninstall". */
+	if (near && verb && near == verb + 1)
+		return err_set(err, ERR_USAGE,
+			       "unknown command '%s': '%s' without a command word does that, see "
+			       "'%s --help'",
+			       word, program->name, program->name);
 	for (size_t i = 0; !near && i < n; i++) /* the first word of two */
 		if (str_starts(names[i], word) && names[i][strlen(word)] == ' ')
 			near = names[i];

@@ -14,6 +14,11 @@ done
 expect "a slip in a command gets a suggestion" 2 "did you mean 'show'?" "$bundle" shwo
 expect "the first word of a command gets its second" 2 "did you mean 'keys init'?" "$bundle" keys
 expect "a slip in an option gets a suggestion" 2 "did you mean '--keys'?" "$bundle" build --kesy x
+for word in install instal isntall; do
+	expect "$word does not lead to uninstall" 2 "unknown command '$word': 'pgha-install' without a command word does that" "$install" $word --node one
+	one_line "in one line"
+done
+expect "a slip in uninstall does" 2 "did you mean 'uninstall'?" "$install" uninstal --node one
 expect "a missing required option is named" 2 "option '--file BUNDLE.yaml' is missing: see 'pgha-bundle build --help'" "$bundle" build
 expect "a missing argument is named" 2 'an argument is missing: BUNDLE.tar' "$bundle" show
 expect "one argument too many is named" 2 "'b' is one argument too many" "$bundle" show a b
