@@ -122,7 +122,9 @@ static int prepare(struct work *w, const struct install_options *o, struct err *
 	w->ignore = o->ignore_preflight.items;
 	w->demanded = o->plan;
 	w->accept_irreversible = o->accept_irreversible;
-	if ((r = preflight_check_names(w->ignore, err)))
+	if ((r = preflight_check_names(w->ignore, err)) ||
+	    (r = vendor_check_list(o->accept_key, err)) ||
+	    (r = steps_check_wishes(o->take_ours.items, o->keep_theirs.items, err)))
 		return r;
 	if (geteuid() != 0)
 		return err_set(err, ERR_HOST, "an installation needs root: run it with sudo");

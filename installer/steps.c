@@ -99,6 +99,19 @@ static bool is_path_of(const struct setup *setup, const char *path)
 	return ours_written(setup->ours, path, &settled) != NULL;
 }
 
+int steps_check_wishes(const char *const *take_ours, const char *const *keep_theirs,
+		       struct err *err)
+{
+	for (const char *const *take = take_ours; *take; take++)
+		for (const char *const *keep = keep_theirs; *keep; keep++)
+			if (!strcmp(*take, *keep))
+				return err_set(err, ERR_USAGE,
+					       "'%.200s' is named with --take-ours and with "
+					       "--keep-theirs: leave one of them out",
+					       *take);
+	return 0;
+}
+
 int steps_check_paths(const struct setup *setup, const char *option, const char *const *list,
 		      struct err *err)
 {

@@ -26,4 +26,8 @@ int steps_review(struct setup *setup, const struct plan *packages, struct review
 int steps_check_paths(const struct setup *setup, const char *option, const char *const *list,
 		      struct err *err) MUST_CHECK;
 
+/* Nobody can have both of one file: ERR_USAGE. */
+int steps_check_wishes(const char *const *take_ours, const char *const *keep_theirs,
+		       struct err *err) MUST_CHECK;
+
 #endif

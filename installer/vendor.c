@@ -112,6 +112,21 @@ int vendor_load(const struct install *in, struct vendor *v, struct err *err)
 	return rpmsig_keyring_new(&v->keys, (const char *const *)v->pins.items, &v->keyring, err);
 }
 
+int vendor_check_list(const char *list, struct err *err)
+{
+	while (list) {
+		size_t n = strcspn(list, ",");
+
+		if (n != (PGP_FPR_SIZE - 1) || strspn(list, "0123456789abcdefABCDEF") < n)
+			return err_set(err, ERR_USAGE,
+				       "--accept-key: '%.*s' is no fingerprint: %d hexadecimal "
+				       "digits, as the refusal of the new key shows it",
+				       (int)(n < 100 ? n : 100), list, (PGP_FPR_SIZE - 1));
+		list = list[n] ? list + n + 1 : NULL;
+	}
+	return 0;
+}
+
 static bool is_accepted(const char *list, const char *fpr)
 {
 	size_t len = strlen(fpr);

@@ -35,6 +35,8 @@ void vendor_release(struct vendor *v);
  */
 int vendor_confirm(const struct install *in, const struct vendor *v, struct strv *news,
 		   struct err *err) MUST_CHECK;
+/* Fingerprints with commas between, or NULL: else ERR_USAGE. */
+int vendor_check_list(const char *list, struct err *err) MUST_CHECK;
 int vendor_remember(const struct install *in, const struct vendor *v, struct err *err) MUST_CHECK;
 /* The staged RPM FILE (repo/Packages/…) is signed by the pinned key that the index names. */
 int vendor_check_rpm(const struct install *in, const struct vendor *v, const char *file,

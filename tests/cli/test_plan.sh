@@ -116,6 +116,11 @@ expect "status tells it" 8 "--take-ours" "$install" status --root "$node"
 before=$(inventory)
 expect "a second run changes nothing" 0 "one: nothing to do" run 3
 unchanged "no file's time either" "$before"
+expect "a file cannot be taken and kept" 2 "is named with --take-ours and with --keep-theirs" run 3 --take-ours /etc/alpha.conf --keep-theirs /etc/alpha.conf
+one_error "in one line"
+for key in zz "$fpr,zz" "${fpr}0" "$fpr,"; do
+	expect "no fingerprint: '${key#"$fpr"}'" 2 "is no fingerprint: 40 hexadecimal digits" run 3 "--accept-key=$key"
+done
 expect "a path that nobody has is refused" 2 "neither does the bundle have a file '/etc/nobody'" run 3 --take-ours /etc/nobody
 expect "the bundle's is taken" 0 "remove /etc/alpha.conf.pgha-new" run 3 --take-ours /etc/alpha.conf
 expect "and all is as installed" 0 "" "$install" status --root "$node"
