@@ -227,7 +227,8 @@ int state_committed_check(const struct state_committed *c, const char *node,
 	if (index->sequence < c->sequence)
 		return err_set(err, ERR_VERIFY,
 			       "the bundle is older (sequence %" PRIu64
-			       ") than what is installed (sequence %" PRIu64 ")",
+			       ") than what is installed (sequence %" PRIu64
+			       "): 'pgha-install rollback' goes back",
 			       index->sequence, c->sequence);
 	if (index->sequence == c->sequence && strcmp(index_sha256, c->index_sha256) != 0)
 		return err_set(err, ERR_VERIFY,

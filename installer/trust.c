@@ -29,6 +29,8 @@ static int copy_file(const char *path, struct trust *ret, struct err *err)
 {
 	cleanup_close int fd = memfd_create(CA_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	cleanup_free char *data = NULL;
+	CLEANUP(x509_stack_freep) STACK_OF(X509) *certs = NULL;
+	struct err unnamed = ERR_INIT;
 	size_t size = 0;
 	int r = 0;
 
@@ -43,6 +45,11 @@ static int copy_file(const char *path, struct trust *ret, struct err *err)
 	if (fcntl(fd, F_ADD_SEALS, SEALS) < 0)
 		return err_errno(err, ERR_FAILED, errno, "cannot keep '%.200s' in memory", path);
 	snprintf(ret->path, sizeof(ret->path), "/proc/self/fd/%d", fd);
+	if (x509_load_all(ret->path, ERR_CONFIG, &certs, &unnamed) < 0)
+		return err_set(err, ERR_CONFIG,
+			       "'%.300s' is not a certificate in PEM: the cluster's ca.crt is "
+			       "wanted, as 'pgha-bundle keys init' made it",
+			       path);
 	ret->fd = steal_fd(&fd);
 	return 0;
 }
@@ -154,6 +161,10 @@ static int ask_fingerprint(const char *path, char ret_hex[SHA256_HEX_SIZE], stru
 			       "name the cluster's CA with --ca, or its fingerprint with "
 			       "--ca-sha256: this machine knows none yet, and there is no terminal "
 			       "to ask on");
+	if (r == -ERR_CONFIG)
+		return err_set(err, ERR_USAGE,
+			       "no fingerprint was given: it comes on another way than the bundle, "
+			       "or use --ca with a file that did");
 	return r ? r : parse_fingerprint(line.buf, ret_hex, err);
 }
 

@@ -256,7 +256,8 @@ static int take_place(struct archives *a, struct archive *archive, struct err *e
 			       "is none of its %zu volumes' first member",
 			       archive->name, volumes);
 	if (a->items[i].fd >= 0 && !volumes)
-		return err_set(err, ERR_USAGE, "more than one bundle: '%.200s' and '%.200s'",
+		return err_set(err, ERR_USAGE,
+			       "more than one bundle: '%.200s' and '%.200s': name one of them",
 			       a->items[i].name, archive->name);
 	if (a->items[i].fd >= 0)
 		return err_set(err, ERR_USAGE, "volume %zu is given twice: '%.200s' and '%.200s'",

@@ -131,10 +131,13 @@ int x509_check_chain(X509 *cert, STACK_OF(X509) *cas, X509_CRL *crl, time_t now,
 		int reason = X509_STORE_CTX_get_error(ctx);
 
 		ERR_clear_error();
-		return err_set(err, ERR_VERIFY, "certificate '%s' is refused: %s", subject,
-			       reason == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY
-				       ? "another CA than the one given issued it"
-				       : X509_verify_cert_error_string(reason));
+		return err_set(
+			err, ERR_VERIFY, "certificate '%s' is refused: %s", subject,
+			reason == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+				? "another CA than the one given issued it"
+			: reason == X509_V_ERR_CERT_NOT_YET_VALID
+				? "certificate is not yet valid: is this machine's clock right?"
+				: X509_verify_cert_error_string(reason));
 	}
 	if (!x509_key_is_accepted(cert))
 		return err_set(err, ERR_VERIFY,

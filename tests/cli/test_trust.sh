@@ -53,6 +53,10 @@ cat "$scene/keys/ca.crt" "$scene/other/ca.crt" >"$medium/ca.crt"
 expect "a CA that hides behind the one of the fingerprint is refused" 5 "did not issue the one before it" "$pgha" verify --ca-sha256 "$fingerprint"
 cp "$scene/keys/ca.crt" "$medium/ca.crt"
 
+expect "a CA that is none is named" 3 "'$scene/bundle.yaml' is not a certificate in PEM" "$pgha" verify --ca "$scene/bundle.yaml"
+one_line "in one line"
+expect "on a terminal no answer is no fingerprint" 2 "no fingerprint was given" "$terminal" 'printed it: ' "" -- "$pgha" verify
+expect "of two bundles one is to be named" 2 "name one of them" "$pgha" verify --ca "$scene/keys/ca.crt" --bundle "$medium/pgha-scene-1.tar" --bundle "$medium/pgha-scene-2.tar"
 expect "on a terminal the fingerprint is asked for" 0 "pgha-scene-2.tar: intact" "$terminal" 'printed it: ' "$fingerprint" -- "$pgha" verify
 expect "and a wrong one refused" 5 "is another one" "$terminal" 'printed it: ' "$other" -- "$pgha" verify
 target=$work/root

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "pki.h"
 #include "unit.h"
 
 #include <sys/stat.h>
@@ -57,20 +58,27 @@ static void a_ca_that_changes_afterwards_is_not_seen(void **state)
 	char path[] = "/tmp/pgha-test-trust-XXXXXX";
 	const struct trust_source from = { .ca = path, .known = "/none", .place = "/none" };
 	CLEANUP(trust_release) struct trust trust = TRUST_INIT;
+	CLEANUP(pki_release) struct pki ca = pki_issue("CA", X509_USE_CA, X509_KEY_P256, NULL);
+	CLEANUP(str_release) struct str pem = STR_INIT;
 	cleanup_close int fd = mkstemp(path);
 	cleanup_free char *data = NULL;
 	struct err err = ERR_INIT;
 
 	(void)state;
 	assert_true(fd >= 0);
-	assert_int_equal(write(fd, "first", 5), 5);
+	assert_ok(x509_to_pem(ca.cert, &pem, &err));
+	assert_int_equal(write(fd, pem.buf, pem.len), pem.len);
 	assert_ok(trust_find(&from, &trust, &err));
 	assert_int_equal(pwrite(fd, "other", 5, 0), 5);
 	assert_ok(file_read(trust.path, 0, ERR_FAILED, &data, NULL, &err));
-	assert_string_equal(data, "first");
-	assert_int_equal(unlink(path), 0);
+	assert_string_equal(data, pem.buf);
 	/* Nor can anybody write there who gets the descriptor. */
 	assert_int_equal(pwrite(trust.fd, "other", 5, 0), -1);
+
+	trust_release(&trust);
+	assert_fails(ERR_CONFIG, trust_find(&from, &trust, &err));
+	assert_contains(err.msg, path);
+	assert_int_equal(unlink(path), 0);
 }
 
 int main(void)
