@@ -97,9 +97,8 @@ static int open_port(struct setup *setup, const char *port, bool apply, struct s
 	return r;
 }
 
-/* *RET is 0 where the service does not listen on it. */
-static int number_of(const struct setup *setup, const struct setup_service *s,
-		     const struct service_port *port, unsigned int *ret, struct err *err)
+int firewall_port_number(const struct setup *setup, const struct setup_service *s,
+			 const struct service_port *port, unsigned int *ret, struct err *err)
 {
 	cleanup_free char *name = port->per_node ? context_port_name(port->env, setup->node->name)
 						 : strdup(port->env);
@@ -131,7 +130,7 @@ static int open_service(struct setup *setup, const struct setup_service *s, bool
 
 		if (r)
 			break;
-		r = number_of(setup, s, port, &number, err);
+		r = firewall_port_number(setup, s, port, &number, err);
 		if (!r && number)
 			r = str_printf(&text, err, "%u/tcp", number);
 		if (!r && number)
@@ -150,23 +149,48 @@ int firewall_apply(struct setup *setup, bool apply, struct strv *changes, struct
 	return r;
 }
 
-int firewall_take_back(const struct install *in, const char *port, bool apply, struct strv *changes,
-		       struct err *err)
+int firewall_take_back(const struct install *in, const char *port, const char *was, const char *now,
+		       bool apply, struct strv *changes, struct err *err)
 {
-	bool running = false, now = false, permanent = false;
+	bool running = false, at_once = false, permanent = false;
+	bool open = !strcmp(was, RECORD_PORT_OPEN);
+	const char *verb = open ? "add" : "remove";
 	int r = is_running(in, &running, err);
 
+	(void)now;
 	if (r || !running)
 		return r;
-	r = is_open(port, false, &now, err);
+	r = is_open(port, false, &at_once, err);
 	if (!r)
 		r = is_open(port, true, &permanent, err);
-	if (r || (!now && !permanent))
+	if (r || (at_once == open && permanent == open))
 		return r;
-	r = strv_addf(changes, err, "close port %s", port);
-	if (!r && apply && permanent)
-		r = set_port("remove", port, true, err);
-	if (!r && apply && now)
-		r = set_port("remove", port, false, err);
+	r = strv_addf(changes, err, "%s port %s", open ? "open" : "close", port);
+	if (!r && apply && permanent != open)
+		r = set_port(verb, port, true, err);
+	if (!r && apply && at_once != open)
+		r = set_port(verb, port, false, err);
+	return r;
+}
+
+int firewall_declares(const struct setup *setup, enum record_kind kind, const char *port, bool *ret,
+		      struct err *err)
+{
+	int r = 0;
+
+	(void)kind;
+	*ret = false;
+	for (size_t i = 0; i < setup->count; i++) {
+		const struct setup_service *s = &setup->services[i];
+
+		SERVICE_EACH(struct service_port, declared, s->service->ports)
+		{
+			unsigned int number = 0;
+
+			if (!r)
+				r = firewall_port_number(setup, s, declared, &number, err);
+			*ret |= number && number == strtoul(port, NULL, 10);
+		}
+	}
 	return r;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "machine.h"
 #include "ours.h"
 #include "place.h"
 #include "place_file.h"
@@ -67,6 +68,29 @@ static int take_unit_back(struct leftovers *l, const struct record_entry *e, str
 	return r < 0 ? r : unit_take_back(setup->in, e->object, e->was, l->apply, l->changes, err);
 }
 
+/* --- the machine's settings ----------------------------------------------------------------- */
+
+static int take_setting_back(struct leftovers *l, const struct record_entry *e, struct err *err)
+{
+	const struct install *in = l->setup->in;
+	size_t before = l->changes->count;
+	CLEANUP(strv_release) struct strv done = STRV_INIT;
+	const char *now = e->now;
+	bool wanted = false, settled = false;
+	int r = machine_declares(l->setup, e->kind, e->object, &wanted, err);
+
+	if (r < 0 || wanted || is_undone(l, e))
+		return r;
+	/* Noted, and killed before it was done. */
+	if (!strcmp(e->was, e->now))
+		now = ours_newest(l->setup->ours, e->kind, e->object, &settled)->was;
+	r = machine_take_back(in, e->kind, e->object, e->was, now, false, l->changes, err);
+	if (r < 0 || l->changes->count == before || !l->apply)
+		return r;
+	r = record_add(in->record, e->kind, e->object, now, e->was, err);
+	return r < 0 ? r : machine_take_back(in, e->kind, e->object, e->was, now, true, &done, err);
+}
+
 /* --- files ---------------------------------------------------------------------------------- */
 
 /* The committed bundle's manifests say which service reads a file. One that this program cannot read any
@@ -102,7 +126,7 @@ static bool reads(const struct service *service, const char *path, enum service_
 	}
 	SERVICE_EACH(struct service_certificate, c, service->certificates)
 	if (!strcmp(c->cert, path) || !strcmp(c->key, path) || !strcmp(c->ca, path) ||
-	    (c->bundle && !strcmp(c->bundle, path))) {
+	    (c->bundle && !strcmp(c->bundle, path)) || (c->crl && !strcmp(c->crl, path))) {
 		*ret = strcmp(c->ca, path) ? c->on_change : c->on_ca_change;
 		return true;
 	}
@@ -171,7 +195,8 @@ static int undo_file(struct leftovers *l, const struct record_entry *e, char *is
 	struct removal removal = { .in = l->setup->in,
 				   .entries = &list,
 				   .apply = l->apply,
-				   .root_fd = l->setup->root_fd };
+				   .root_fd = l->setup->root_fd,
+				   .label = l->setup->label };
 	int r = removal_files(&removal, err);
 
 	for (size_t i = 0; r == 0 && i < removal.changes.count; i++)
@@ -339,6 +364,9 @@ int leftover_apply(struct setup *setup, bool apply, struct strv *changes, struct
 
 	if (r == 0)
 		r = take_back(&l, RECORD_UNIT, take_unit_back, err);
+	for (size_t kind = 0; r == 0 && kind < RECORD_KINDS; kind++)
+		if (machine_has((enum record_kind)kind))
+			r = take_back(&l, (enum record_kind)kind, take_setting_back, err);
 	if (r == 0)
 		r = take_back(&l, RECORD_FILE, take_file_back, err);
 	return r < 0 ? r : take_back(&l, RECORD_DIRECTORY, take_directory_back, err);

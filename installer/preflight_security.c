@@ -13,7 +13,7 @@
 
 /* /sys/fs/selinux/booleans/NAME: "CURRENT PENDING", each 0 or 1. */
 static int check_boolean(struct preflight_run *run, const struct service *service,
-			 const char *boolean, bool enforcing, struct err *err)
+			 const char *boolean, struct err *err)
 {
 	cleanup_free char *dir = NULL;
 	cleanup_free char *text = NULL;
@@ -23,38 +23,47 @@ static int check_boolean(struct preflight_run *run, const struct service *servic
 		r = preflight_read(dir, boolean, &text, err);
 	if (r < 0 || (text && text[0] == '1'))
 		return r;
-	if (!enforcing || !text)
-		return preflight_note(run, err,
-				      "the SELinux boolean '%s', which service '%s' wants on, %s",
-				      boolean, service->name,
-				      text ? "is off" : "is none of this machine's policy");
-	return preflight_problem(
-		run, err,
-		"SELinux is enforcing and its boolean '%s', which service '%s' wants, is "
-		"off: setsebool -P %s on",
-		boolean, service->name, boolean);
+	return preflight_note(run, err, "the SELinux boolean '%s', which service '%s' wants on, %s",
+			      boolean, service->name,
+			      text ? "is off: it will be set"
+				   : "is none of this machine's policy: it cannot be set");
+}
+
+/* The store is asked when the packages are there: semanage is on no minimal machine. */
+static int tell_ports(struct preflight_run *run, const struct service *service, struct err *err)
+{
+	int r = 0;
+
+	SERVICE_EACH(struct service_selinux_port, port, service->selinux.ports)
+	if (r == 0)
+		r = preflight_note(run, err,
+				   "service '%s' wants the SELinux type '%s' for its port %s: it "
+				   "will be given where it is another",
+				   service->name, port->type, port->env);
+	return r;
 }
 
 int preflight_selinux(struct preflight_run *run, struct err *err)
 {
 	const struct setup *setup = run->setup;
 	cleanup_free char *text = NULL;
-	bool enforcing = false;
 	int r = preflight_read(run->from->sys, "fs/selinux/enforce", &text, err);
 
 	if (!text)
 		return r; /* disabled: nothing follows */
-	enforcing = text[0] == '1';
 	r = preflight_note(run, err, "SELinux is %s",
-			   enforcing ? "enforcing: what a service may not do is in the audit log "
-				       "(ausearch -m avc)"
-				     : "permissive: it refuses nothing and logs what it would");
+			   text[0] == '1'
+				   ? "enforcing: what a service may not do is in the audit log "
+				     "(ausearch -m avc)"
+				   : "permissive: it refuses nothing and logs what it would");
 	for (size_t i = 0; r == 0 && i < setup->count; i++) {
 		const struct service *service = setup->services[i].service;
 		const struct strv *names = &service->selinux.booleans;
 
 		for (size_t j = 0; r == 0 && j < names->count; j++)
-			r = check_boolean(run, service, names->items[j], enforcing, err);
+			r = check_boolean(run, service, names->items[j], err);
+		if (r == 0)
+			r = tell_ports(run, service, err);
 	}
 	return r;
 }

@@ -20,13 +20,14 @@
 #define ENTRIES_BYTES_MAX (16U << 20)
 
 static const char *const kinds[RECORD_KINDS] = {
-	[RECORD_PACKAGE] = "package", [RECORD_GROUP] = "group",
-	[RECORD_USER] = "user",       [RECORD_MEMBER] = "member",
-	[RECORD_TREE] = "tree",       [RECORD_DIRECTORY] = "directory",
-	[RECORD_LINK] = "link",       [RECORD_FILE] = "file",
-	[RECORD_UNIT] = "unit",       [RECORD_HELD] = "held",
-	[RECORD_ONE_WAY] = "oneway",  [RECORD_PORT] = "port",
-	[RECORD_SYSCTL] = "sysctl",   [RECORD_PACKAGED] = "packaged",
+	[RECORD_PACKAGE] = "package",    [RECORD_GROUP] = "group",
+	[RECORD_USER] = "user",          [RECORD_MEMBER] = "member",
+	[RECORD_TREE] = "tree",          [RECORD_DIRECTORY] = "directory",
+	[RECORD_LINK] = "link",          [RECORD_FILE] = "file",
+	[RECORD_UNIT] = "unit",          [RECORD_HELD] = "held",
+	[RECORD_ONE_WAY] = "oneway",     [RECORD_PORT] = "port",
+	[RECORD_SYSCTL] = "sysctl",      [RECORD_BOOLEAN] = "boolean",
+	[RECORD_PORT_TYPE] = "porttype", [RECORD_PACKAGED] = "packaged",
 };
 
 struct record {

@@ -45,8 +45,10 @@ enum record_kind {
 	RECORD_PORT,   /* object: NUMBER/tcp of the firewall; RECORD_PORT_* */
 	RECORD_SYSCTL, /* object: name; was, now: the running kernel's value */
 	RECORD_PACKAGED, /* object: path of a file that held a package's own content; was, now: its SHA-256 */
+	RECORD_BOOLEAN, /* object: SELinux's boolean; was, now: on, off */
+	RECORD_PORT_TYPE, /* object: NUMBER/tcp; was, now: its type by SELinux's store, - the policy's */
 };
-#define RECORD_KINDS (RECORD_PACKAGED + 1)
+#define RECORD_KINDS (RECORD_PORT_TYPE + 1)
 
 #define RECORD_PORT_CLOSED "closed"
 #define RECORD_PORT_OPEN "open"

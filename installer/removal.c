@@ -12,13 +12,12 @@
 #include "bytecode.h"
 #include "cleanup.h"
 #include "file.h"
-#include "firewall.h"
 #include "hold.h"
+#include "machine.h"
 #include "plan.h"
 #include "present.h"
 #include "rpmtx.h"
 #include "state.h"
-#include "sysctl.h"
 #include "unit.h"
 #include "writable.h"
 
@@ -43,17 +42,32 @@ int removal_units(struct removal *removal, struct err *err)
 		if (e->kind == RECORD_UNIT)
 			r = unit_take_back(removal->in, e->object, e->was, removal->apply,
 					   &removal->changes, err);
-		else if (e->kind == RECORD_PORT && !strcmp(e->was, RECORD_PORT_CLOSED))
-			r = firewall_take_back(removal->in, e->object, removal->apply,
-					       &removal->changes, err);
-		else if (e->kind == RECORD_SYSCTL)
-			r = sysctl_take_back(removal->in, e->object, e->was, e->now, removal->apply,
-					     &removal->changes, err);
+		else if (machine_has(e->kind))
+			r = machine_take_back(removal->in, e->kind, e->object, e->was, e->now,
+					      removal->apply, &removal->changes, err);
 	}
 	return r;
 }
 
 /* -- files and links -- */
+
+/* RET keeps what REMOVAL borrows until it is released. */
+static int need_label(struct removal *removal, struct label **ret, struct err *err)
+{
+	int r = 0;
+
+	if (removal->apply && !removal->label) {
+		r = label_open(removal->in, ret, err);
+		removal->label = *ret;
+	}
+	return r;
+}
+
+static void done_with_label(struct removal *removal, const struct label *own)
+{
+	if (own)
+		removal->label = NULL;
+}
 
 /* WAS, with the content that the record kept, as TEMP beside. */
 static int restore_temp(const struct removal *removal, const struct record_entry *e, int parent,
@@ -81,6 +95,8 @@ static int restore_temp(const struct removal *removal, const struct record_entry
 	if (fd < 0)
 		return err_errno(err, ERR_FAILED, errno, "cannot create '%s' beside it", temp);
 	r = fd_write_all(fd, temp, text.buf ? text.buf : "", text.len, err);
+	if (r == 0)
+		r = label_fd(removal->label, fd, e->object, err);
 	if (r == 0 && (fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0))
 		r = err_errno(err, ERR_FAILED, errno, "cannot write it");
 	return r;
@@ -170,10 +186,11 @@ static int remove_tree(struct removal *removal, const char *path, struct err *er
 int removal_files(struct removal *removal, struct err *err)
 {
 	CLEANUP(strv_release) struct strv undone = STRV_INIT;
+	CLEANUP(label_freep) struct label *label = NULL;
 	const struct record_entries *all = removal->entries;
 	int r = removal->mark ? state_list_load(removal->in, removal->mark, &undone, err) : 0;
 
-	if (r < 0 || undone.count)
+	if (r < 0 || undone.count || (r = need_label(removal, &label, err)) < 0)
 		return r;
 	for (size_t i = all->count; r == 0 && i-- > 0;) {
 		const struct record_entry *e = &all->items[i];
@@ -183,8 +200,9 @@ int removal_files(struct removal *removal, struct err *err)
 		else if (e->kind == RECORD_TREE)
 			r = remove_tree(removal, e->object, err);
 		if (r < 0)
-			return err_prefix(err, "'%s'", e->object);
+			err_prefix(err, "'%s'", e->object);
 	}
+	done_with_label(removal, label);
 	if (r < 0 || !removal->apply || !removal->mark)
 		return r;
 	r = strv_add(&undone, "files", err);
@@ -371,7 +389,7 @@ static int bring_directory(struct removal *removal, const struct record_entry *e
 	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0)
 		return err_errno(err, ERR_FAILED, errno, "cannot restore owner and mode");
-	return 0;
+	return label_fd(removal->label, fd, e->object, err);
 }
 
 /* The deepest first: a path comes behind what it lies in. */
@@ -415,7 +433,13 @@ int removal_directories(struct removal *removal, struct err *err)
 
 int removal_bring_directories(struct removal *removal, struct err *err)
 {
-	return each_directory(removal, false, bring_directory, err);
+	CLEANUP(label_freep) struct label *label = NULL;
+	int r = need_label(removal, &label, err);
+
+	if (r == 0)
+		r = each_directory(removal, false, bring_directory, err);
+	done_with_label(removal, label);
+	return r;
 }
 
 /* -- accounts -- */

@@ -9,6 +9,7 @@
 
 #include "err.h"
 #include "install.h"
+#include "label.h"
 #include "record.h"
 #include "str.h"
 
@@ -24,6 +25,8 @@ struct removal {
 	bool attributes; /* also of directories that were noted only: packages have them changed */
 	bool apply;      /* or only say it */
 	int root_fd;     /* borrowed */
+	const struct label
+		*label;      /* of what is put back, borrowed; NULL: opened when it is needed */
 	struct strv changes; /* a line for each thing that is undone */
 	struct strv stays;   /* what is not, with the reason */
 };

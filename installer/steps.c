@@ -11,16 +11,23 @@
 #include "outdated.h"
 #include "place.h"
 #include "place_file.h"
+#include "selinux.h"
 #include "sysctl.h"
 #include "unit.h"
 #include "venv.h"
 
 const struct step steps_all[] = {
-	{ "accounts", place_accounts }, { "directories", place_directories },
-	{ "wheels", venv_build },       { "certificates", place_certificates },
-	{ "files", place_files },       { "leftovers", leftover_apply },
-	{ "sysctl", sysctl_apply },     { "firewall", firewall_apply },
-	{ "units", unit_apply },        { NULL, NULL },
+	{ "accounts", place_accounts },
+	{ "directories", place_directories },
+	{ "wheels", venv_build },
+	{ "certificates", place_certificates },
+	{ "files", place_files },
+	{ "leftovers", leftover_apply },
+	{ "sysctl", sysctl_apply },
+	{ "firewall", firewall_apply },
+	{ "selinux", selinux_apply },
+	{ "units", unit_apply },
+	{ NULL, NULL },
 };
 
 /* What a password's change wants is among the changes; the others are asked at the end of an installation. */

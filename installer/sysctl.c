@@ -125,10 +125,23 @@ int sysctl_take_back(const struct install *in, const char *name, const char *was
 	struct err gone = ERR_INIT;
 	int r = 0;
 
-	if (!concerns(in) || read_value(name, &is, &gone) || strcmp(is, now) != 0)
+	if (!concerns(in) || read_value(name, &is, &gone) || strcmp(is, now) != 0 ||
+	    !strcmp(is, was))
 		return 0;
 	r = strv_addf(changes, err, "set %s to %s (from %s)", name, was, is);
 	return r || !apply ? r : write_value(name, was, err);
+}
+
+int sysctl_declares(const struct setup *setup, enum record_kind kind, const char *name, bool *ret,
+		    struct err *err)
+{
+	(void)kind;
+	(void)err;
+	*ret = false;
+	for (size_t i = 0; i < setup->count; i++)
+		SERVICE_EACH(struct service_setting, setting, setup->services[i].service->sysctl)
+	*ret |= !strcmp(setting->name, name);
+	return 0;
 }
 
 int sysctl_text(const struct service *service, struct str *ret, struct err *err)

@@ -376,9 +376,16 @@ static const struct schema_field no_downgrade_fields[] = {
 	SCHEMA_END,
 };
 
+static const struct schema_field selinux_port_fields[] = {
+	SCHEMA_STRING(struct service_selinux_port, env, "env", REQUIRED),
+	SCHEMA_STRING(struct service_selinux_port, type, "type", REQUIRED),
+	SCHEMA_END,
+};
+
 static const struct schema_field selinux_fields[] = {
 	SCHEMA_STRV(struct service_selinux, booleans, "booleans", 0),
-	SCHEMA_STRV(struct service_selinux, ports, "ports", 0),
+	SCHEMA_LIST(struct service_selinux, ports, "ports", 0, selinux_port_fields,
+		    struct service_selinux_port),
 	SCHEMA_END,
 };
 

@@ -174,8 +174,14 @@ struct service_preflight {
 	struct strv conflicts;    /* names of packages that may not be installed */
 };
 
+struct service_selinux_port {
+	char *env;  /* one of the service's ports */
+	char *type; /* "postgresql_port_t" */
+};
+
 struct service_selinux {
-	struct strv booleans, ports;
+	struct strv booleans;
+	struct schema_list ports; /* struct service_selinux_port */
 };
 
 struct service_template {

@@ -524,6 +524,34 @@ static int check_sysctl(const struct check *c)
 	return r;
 }
 
+/* What stands on the command lines of the policy's tools. */
+static int check_selinux(const struct check *c)
+{
+	const struct yaml_node *node = yaml_get(c->root, "selinux");
+	const struct yaml_node *ports = yaml_get(node, "ports");
+	const struct service_selinux *s = &c->service->selinux;
+	const struct service_selinux_port *p = s->ports.items;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < s->booleans.count; i++)
+		if (!str_is_word(s->booleans.items[i], "_"))
+			r = yaml_error(yaml_get(node, "booleans")->items[i], c->err,
+				       "'%.80s' is no name of a boolean", s->booleans.items[i]);
+	for (size_t i = 0; r == 0 && i < s->ports.count; i++) {
+		bool known = false;
+
+		SERVICE_EACH(struct service_port, port, c->service->ports)
+		known |= !strcmp(port->env, p[i].env);
+		if (!known)
+			r = yaml_error(yaml_get(ports->items[i], "env"), c->err,
+				       "this service declares no port '%.80s'", p[i].env);
+		else if (!str_is_word(p[i].type, "_"))
+			r = yaml_error(yaml_get(ports->items[i], "type"), c->err,
+				       "'%.80s' is no name of a type", p[i].type);
+	}
+	return r;
+}
+
 static int check_rest(const struct check *c)
 {
 	const struct service *s = c->service;
@@ -538,6 +566,8 @@ static int check_rest(const struct check *c)
 		r = check_text(c, yaml_get(venv, "python"), s->venv.python, false);
 	if (r == 0)
 		r = check_sysctl(c);
+	if (r == 0)
+		r = check_selinux(c);
 	return r == 0 ? check_preflight(c) : r;
 }
 

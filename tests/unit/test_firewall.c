@@ -6,6 +6,7 @@
 #include "scene.h"
 
 #include "firewall.h"
+#include "leftover.h"
 #include "place.h"
 #include "record.h"
 #include "removal.h"
@@ -196,6 +197,43 @@ static void the_kernel_is_set_and_gets_back_what_it_had(void **state)
 	take_all_back("");
 }
 
+/* Of a bundle whose service listens no more and has nothing to set. */
+static void what_is_not_declared_any_more_is_taken_back(void **state)
+{
+	static const char yaml_path[] = SCENE_STAGING "manifests/services/toy/service.yaml";
+	static const char lines[] = "close port 4000/tcp\n"
+				    "set vm.overcommit_memory to 0 (from 2)\n";
+	cleanup_free char *yaml = scene_get(root, yaml_path);
+	static const char port[] = "default: 4000}";
+	char *sysctl = strstr(yaml, "\nsysctl:");
+	char *at = strstr(yaml, port);
+	cleanup_free char *less = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	scene_put(root, "fw/running", "");
+	scene_put(root, "fw/permanent", "22/tcp\n");
+	scene_put(root, "fw/now", "22/tcp\n");
+	scene_put(root, "kernel/vm/overcommit_memory", "0\n");
+	assert_step(firewall_apply, true, "open port 4000/tcp\n");
+	assert_step(sysctl_apply, true, "set vm.overcommit_memory to 2 (from 0)\n");
+	assert_step(leftover_apply, false, "");
+	assert_true(at && sysctl > at);
+	assert_ok(str_printf(&less, &err, "%.*sdefault: 4000, when: never}%.*s\n", (int)(at - yaml),
+			     yaml, (int)(sysctl - at - (ptrdiff_t)strlen(port)),
+			     at + strlen(port)));
+	scene_put(root, yaml_path, less);
+	assert_step(leftover_apply, false, lines);
+	assert_text("fw/now", "22/tcp\n4000/tcp\n");
+	assert_step(leftover_apply, true, lines);
+	assert_text("fw/now", "22/tcp\n");
+	assert_text("fw/permanent", "22/tcp\n");
+	assert_text("kernel/vm/overcommit_memory", "0");
+	assert_step(leftover_apply, true, "");
+	scene_put(root, yaml_path, yaml);
+	take_all_back("");
+}
+
 static void the_settings_are_kept_for_every_start(void **state)
 {
 	cleanup_free char *said = run_step(place_accounts, true);
@@ -229,6 +267,7 @@ int main(void)
 		cmocka_unit_test(without_a_running_firewall_nothing_is_asked_of_it),
 		cmocka_unit_test(closed_ports_are_opened_and_closed_again_and_no_others),
 		cmocka_unit_test(the_kernel_is_set_and_gets_back_what_it_had),
+		cmocka_unit_test(what_is_not_declared_any_more_is_taken_back),
 		cmocka_unit_test(the_settings_are_kept_for_every_start),
 		cmocka_unit_test(a_setting_that_the_kernel_lacks_is_said),
 	};

@@ -288,9 +288,6 @@ static void one_file_that_says_otherwise_is_one_problem(void **state)
 		{ "etc/hosts", "127.0.0.1 localhost other.t\n", "'other.t' is 127.0.0.1" },
 		{ "etc/hosts", "::1 other\n", "'other' is ::1" },
 		{ "etc/hosts", "10.0.0.2 box\n", "'box' is 10.0.0.2, the topology says 10.0.0.1" },
-		{ "sys/fs/selinux/booleans/can_talk", "0 0",
-		  "selinux: SELinux is enforcing and its boolean 'can_talk', which service 'svc' "
-		  "wants, is off: setsebool -P can_talk on" },
 		{ "proc/net/tcp", TCP("0100007F", "1538", "4242"),
 		  "ports: TCP port 5432 (PORT of service 'svc') is taken on 127.0.0.1 by process "
 		  "77 "
@@ -330,6 +327,9 @@ static void what_is_no_problem_passes(void **state)
 		{ "etc/hosts", NULL, "" },
 		{ "proc/sys/kernel/hostname", "localhost.localdomain\n", "" },
 		{ "sys/fs/selinux/enforce", "0", "note selinux: SELinux is permissive" },
+		{ "sys/fs/selinux/booleans/can_talk", "0 0",
+		  "note selinux: the SELinux boolean 'can_talk', which service 'svc' wants on, is "
+		  "off: it will be set" },
 		{ "sys/fs/selinux/booleans/can_talk", NULL, "is none of this machine's policy" },
 		{ "sys/fs/selinux", NULL, "" },
 		{ "proc/sys/crypto/fips_enabled", "1\n", "note fips: FIPS mode is on" },

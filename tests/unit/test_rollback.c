@@ -2,6 +2,9 @@
 /* Back to the bundle before, and out of an installation that failed: real RPMs, no system manager. */
 #include "installed.h"
 
+#include <sys/xattr.h>
+
+#include "label.h"
 #include "record.h"
 
 static const char *const first_names[] = { "liba-1", "app-1", NULL };
@@ -228,7 +231,7 @@ static void a_password_that_the_cluster_holds_is_not_taken_back(void **state)
 	tree_drop(root);
 }
 
-/* CHANGE of a kept file, whose place must then be named. */
+/* A kept file changes, whose place must then be named. */
 static void spoil(const char *root, const char *name)
 {
 	cleanup_free char *path = NULL;
@@ -267,6 +270,41 @@ static void a_kept_bundle_that_has_changed_is_not_used(void **state)
 	}
 }
 
+static void what_is_put_back_gets_the_context_of_the_policy(void **state)
+{
+	static const char expected[] = "system_u:object_r:etc_t:s0";
+	CLEANUP(str_release) struct str up = STR_INIT;
+	CLEANUP(str_release) struct str back = STR_INIT;
+	CLEANUP(label_freep) struct label *label = NULL;
+	const struct install in = { .root = "/" };
+	cleanup_free char *contexts = NULL;
+	cleanup_free char *other = NULL;
+	cleanup_free char *file = NULL;
+	struct err err = ERR_INIT;
+	char context[128] = "";
+	char *root = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	root = installed_root();
+	other = make_bundle_of("pgha-test-c.tar", second_names, service, "other\n");
+	assert_int_equal(INSTALL(&up, root, other), 0);
+	write_file(root, "contexts", "/etc/demo(/.*)? system_u:object_r:etc_t:s0\n", 43, 0644);
+	assert_ok(path_join(root, "contexts", &contexts, &err));
+	assert_ok(path_join(root, "etc/demo/demo.conf", &file, &err));
+	label_contexts = contexts;
+	assert_ok(label_open(&in, &label, &err));
+	assert_int_equal(ROLLBACK(&back, root), 0);
+	label_contexts = NULL;
+	assert_contains(back.buf, "restore /etc/demo/demo.conf\n");
+	if (!label)
+		skip(); /* no libselinux here */
+	assert_true(lgetxattr(file, "security.selinux", context, sizeof(context) - 1) > 0);
+	assert_string_equal(context, expected);
+	tree_drop(root);
+}
+
 static void without_an_installation_there_is_nothing_to_take_back(void **state)
 {
 	CLEANUP(str_release) struct str out = STR_INIT;
@@ -294,6 +332,7 @@ int main(void)
 		cmocka_unit_test(a_former_version_that_is_not_kept_stays_and_is_told),
 		cmocka_unit_test(a_password_that_the_cluster_holds_is_not_taken_back),
 		cmocka_unit_test(a_kept_bundle_that_has_changed_is_not_used),
+		cmocka_unit_test(what_is_put_back_gets_the_context_of_the_policy),
 		cmocka_unit_test(without_an_installation_there_is_nothing_to_take_back),
 	};
 
