@@ -26,7 +26,7 @@ expect "and one that is gone" 1 "redis.conf is shown and is not there" shown
 d=$work/manifests
 cp -R $example "$d"
 printf '[any]\nname=any\nbaseurl=file:///nowhere\n' >"$d/lab.repo"
-expect "lint accepts them" 0 "1 services, 1 nodes: nothing wrong" "$bundle" lint "$d"
+expect "lint accepts them" 0 "1 service, 1 node: nothing wrong" "$bundle" lint "$d"
 expect "the settings are described in French" 0 "Mot de passe que chaque client de Redis" "$bundle" secrets example -f "$d/example.yaml"
 if [[ $out == *"Password that each client of Redis gives."* && $out == *$'\nREDIS_PASSWORD=\n'* && $out == *EXT_REDIS_PORT=6379* ]]; then
 	ok "and in English, the password without a value"
