@@ -20,6 +20,7 @@ import sys
 import yaml
 
 import grow
+import machine
 import target
 from measure import Contender, Target, Wrong, bench, table
 
@@ -382,6 +383,7 @@ def main():
             results = json.load(file)
     try:
         for result in BENCHMARKS[args.benchmark](args, args.work):
+            result["measured"] = machine.facts()
             print("\n".join(table(result)), flush=True)
             results = [old for old in results if old["name"] != result["name"]] + [result]
     except Wrong as wrong:

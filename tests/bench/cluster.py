@@ -13,6 +13,8 @@ import pathlib
 import re
 import sys
 
+import machine
+
 STEP = re.compile(r"^(?P<step>[a-z][a-z ]*?) +(?P<seconds>\d+\.\d) s  ")
 
 
@@ -32,7 +34,8 @@ def rounds(logs):
         for path in sorted(folder.glob("*.log")):
             run = "green" if path.name.endswith(".green.log") else "install"
             nodes.setdefault(path.name.split(".")[0], {})[run] = steps(path)
-        yield {"name": f"cluster, {folder.name}", "wall_s": float((folder / "wall").read_text()), "nodes": nodes}
+        yield {"name": f"cluster, {folder.name}", "wall_s": float((folder / "wall").read_text()), "nodes": nodes,
+               "measured": machine.facts()}
 
 
 def table(measured):

@@ -1,13 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""docs/benchmarks.md and its plot from what bench.py measured.
+"""docs/benchmarks.md and its plot from what bench.py and cluster.py measured; sections of what is not in RESULTS stay.
 
 usage: report.py RESULTS.json DOCS_DIR
 """
 import json
 import os
-import platform
-import subprocess
+import re
 import sys
 
 import cluster
@@ -19,7 +18,8 @@ HEAD = """# Benchmarks
 Written by `make bench-docs`; `make bench` prints the same for the machine that it runs on. Every contender of a benchmark is run by
 turns with the others (A B C A B C …), after one round that is not counted, with the page cache warm: what else the machine does
 meets all of them. Times are medians, with the fastest and the slowest run beside; user and sys are processor time; peak is the
-most memory that the process held. A ratio is one of medians of the same run. Nothing here is asserted by a test.
+most memory that the process held. A ratio is one of medians of the same run. Nothing here is asserted by a test. Sections are measured one by one:
+`ONLY='verify packages' make bench-docs` writes these two anew and leaves the others, each with its own commit, day and machine.
 """
 
 NOTES = {
@@ -52,8 +52,9 @@ one processor; openssl's shows what the processor's own instructions can do.
 """,
     "packages": """The lab's services on an image of the target, which has its own packages already: each contender installs the same RPMs into the same root,
 made anew for each run, an overlay on the image. pgha-install does all that an installation does: it verifies the tarball, checks the vendors' signatures, plans, tries, installs. Its
-packages step is the test transaction and the transaction, with what lasts on the disk (`syncfs`). `rpm -U` checks digests and no signatures, `dnf install` (as
-above, from the repository that is in the bundle) neither. Then the same command again on what it has installed.
+packages step is the test transaction and the transaction, in which librpm demands the signatures again, with what lasts on the disk (`syncfs`; all contenders wait for that once, in
+ldconfig). `rpm -U` checks digests and no signatures, without `--nodigest` and with it: the second is what librpm takes for the same when nothing is verified beforehand.
+`dnf install` (as above, from the repository that is in the bundle) has its metadata already and is told `gpgcheck=0`. Then the same command again on what it has installed.
 """,
     "cluster": """The eight machines of the lab, from the bundle on each of them until every probe of the cluster holds there (`topologies.sh eight`):
 containers on this one machine, so that side by side they share its processors. Each node is installed, and then asked again with `--wait`; the table adds
@@ -65,38 +66,6 @@ both runs, step by step, over all nodes, and has the slowest node beside.
 ![time of resolve against the number of packages](benchmarks.svg)
 """,
 }
-
-
-def sh(*argv):
-    return subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
-
-
-def cpu_model():
-    with open("/proc/cpuinfo", encoding="ascii") as file:
-        for line in file:
-            if line.startswith("model name"):
-                return " ".join(line.partition(":")[2].split())
-    return platform.machine()
-
-
-def memory_gib():
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-
-
-def machine():
-    with open("/etc/os-release", encoding="utf-8") as file:
-        system = dict(line.rstrip().split("=", 1) for line in file if "=" in line)["PRETTY_NAME"].strip('"')
-    here = os.path.dirname(os.path.abspath(__file__))
-    dirty = sh("git", "-C", here, "status", "--porcelain", "--untracked-files=no", ":/bundler", ":/installer", ":/lib", ":/tests/bench")
-    commit = sh("git", "-C", here, "rev-parse", "--short=12", "HEAD") + (" with changes" if dirty else "")
-    versions = [f"dnf {sh('dnf', '--version').splitlines()[0]}", f"libsolv {sh('pkg-config', '--modversion', 'libsolv')}",
-                " ".join(sh("curl", "--version").split()[:2]), sh("sha256sum", "--version").splitlines()[0]]
-    yield f"- commit {commit}, {sh('date', '-u', '+%Y-%m-%d')}"
-    yield f"- {cpu_model()}, {os.cpu_count()} cores, {memory_gib():.0f} GiB of memory, shared with other work"
-    if os.sched_getscheduler(0) != os.SCHED_OTHER:
-        yield "- all contenders and their server with real-time priority (`chrt`), because that other work was much"
-    yield f"- {system}, Linux {platform.release()}"
-    yield f"- {', '.join(versions)}"
 
 
 def markdown(benchmark):
@@ -152,35 +121,53 @@ def scale_table(benchmarks):
         yield ""
 
 
-def document(results):
+TITLES = {"resolve": "Resolve", "fetch": "Fetch", "files": "Nothing to fetch", "build": "Build", "verify": "Verify", "packages": "Packages",
+          "cluster": "A cluster", "scale": "Cost against size"}
+
+
+def section(name, chosen):
+    yield f"## {TITLES[name]}"
+    yield ""
+    yield NOTES[name]
+    yield chosen[-1]["measured"]
+    yield ""
+    if name == "scale":
+        yield from scale_table(chosen)
+    elif name == "cluster":
+        yield from cluster.table(chosen)
+    else:
+        for benchmark in chosen:
+            yield from markdown(benchmark)
+
+
+def sections(text):
+    """Title to text of what the document has."""
+    parts = re.split(r"^## (.*)$", text, flags=re.M)
+    return dict(zip(parts[1::2], (f"## {title}{body}" for title, body in zip(parts[1::2], parts[2::2]))))
+
+
+def document(results, old):
+    """What was not measured this time stays as it is."""
     yield HEAD
-    yield "## The machine"
-    yield ""
-    yield from machine()
-    yield ""
-    titles = {"resolve": "Resolve", "fetch": "Fetch", "files": "Nothing to fetch", "build": "Build", "verify": "Verify", "packages": "Packages", "cluster": "A cluster", "scale": "Cost against size"}
-    for name, title in titles.items():
+    for name, title in TITLES.items():
         chosen = [b for b in results if kind(b) == name]
-        if not chosen:
-            continue
-        yield f"## {title}"
-        yield ""
-        yield NOTES[name]
-        if name == "scale":
-            yield from scale_table(chosen)
-        elif name == "cluster":
-            yield from cluster.table(chosen)
-            yield ""
-        else:
-            for benchmark in chosen:
-                yield from markdown(benchmark)
+        if chosen:
+            yield "\n".join(section(name, chosen)).rstrip() + "\n"
+        elif title in old:
+            yield old[title].rstrip() + "\n"
 
 
 def main(results_path, docs):
     with open(results_path, encoding="utf-8") as file:
         results = json.load(file)
-    with open(f"{docs}/benchmarks.md", "w", encoding="utf-8") as file:
-        file.write("\n".join(document(results)).rstrip() + "\n")
+    path = f"{docs}/benchmarks.md"
+    old = {}
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            old = sections(file.read())
+    text = "\n".join(document(results, old))
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
     scale = [b for b in results if kind(b) == "scale"]
     if scale:
         with open(f"{docs}/benchmarks.svg", "w", encoding="utf-8") as file:
