@@ -404,8 +404,10 @@ static int sync_root(const struct install *in, struct err *err)
 
 static int record_packages(struct work *w, struct err *err)
 {
+	struct err second = ERR_INIT;
 	int r = 0;
 
+	record_gather(w->record);
 	for (size_t i = 0; r == 0 && i < w->plan.count; i++) {
 		const struct plan_package *p = &w->plan.packages[i];
 		cleanup_free char *name = NULL;
@@ -417,6 +419,8 @@ static int record_packages(struct work *w, struct err *err)
 			r = record_add(w->record, RECORD_PACKAGE, name,
 				       p->old ? p->old : RECORD_ABSENT, p->nevra, err);
 	}
+	if (record_settle(w->record, &second) < 0 && r == 0)
+		r = err_set(err, second.code, "%s", second.msg);
 	return r;
 }
 

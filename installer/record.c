@@ -35,6 +35,7 @@ struct record {
 	uint64_t sequence;
 	struct record_entries entries;
 	int fd;
+	bool gathers; /* not synced one by one */
 };
 
 static void entry_release(struct record_entry *entry)
@@ -396,6 +397,13 @@ int record_open(const struct install *in, uint64_t sequence, struct record **ret
 	return r;
 }
 
+static int sync_entries(const struct record *record, struct err *err)
+{
+	return fsync(record->fd) < 0
+		       ? err_errno(err, ERR_FAILED, errno, "cannot write the record of changes")
+		       : 0;
+}
+
 static int append(struct record *record, const struct record_entry *e, struct err *err)
 {
 	CLEANUP(str_release) struct str line = STR_INIT;
@@ -408,9 +416,23 @@ static int append(struct record *record, const struct record_entry *e, struct er
 	r = str_check(&line, err);
 	if (r == 0)
 		r = fd_write_all(record->fd, "the record of changes", line.buf, line.len, err);
-	if (r == 0 && fsync(record->fd) < 0)
-		r = err_errno(err, ERR_FAILED, errno, "cannot write the record of changes");
+	if (r == 0 && !record->gathers)
+		r = sync_entries(record, err);
 	return r < 0 ? r : merge(&record->entries, e, err);
+}
+
+void record_gather(struct record *record)
+{
+	if (record)
+		record->gathers = true;
+}
+
+int record_settle(struct record *record, struct err *err)
+{
+	if (!record || !record->gathers)
+		return 0;
+	record->gathers = false;
+	return sync_entries(record, err);
 }
 
 int record_add(struct record *record, enum record_kind kind, const char *object, const char *was,

@@ -94,6 +94,12 @@ uint64_t record_sequence(const struct record *record);
  */
 int record_add(struct record *record, enum record_kind kind, const char *object, const char *was,
 	       const char *now, struct err *err) MUST_CHECK;
+/*
+ * Between these two the entries that are added reach the disk together, at the end: for changes of which none begins before
+ * record_settle() has said 0.
+ */
+void record_gather(struct record *record);
+int record_settle(struct record *record, struct err *err) MUST_CHECK;
 /* What is there before something else than this program changes it: WAS, until record_add() tells what it
  * has become. */
 int record_note(struct record *record, enum record_kind kind, const char *object, const char *was,

@@ -2,11 +2,20 @@
 #include "bundle.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "file.h"
 #include "record.h"
 
 static struct install in;
+static unsigned int synced;
+
+/* In the place of the C library's. */
+int fsync(int fd)
+{
+	synced++;
+	return fdatasync(fd);
+}
 
 static int make(void **state)
 {
@@ -109,6 +118,30 @@ static void the_first_state_and_the_last_one_count(void **state)
 	add(record, "/b", ">1", ">3");
 	record_free(record);
 	assert_told("/a - >2@1\n/b >old >3@1\n");
+}
+
+static void entries_reach_the_disk_one_by_one_or_together(void **state)
+{
+	struct record *record = open_record(1);
+	struct err err = ERR_INIT;
+	unsigned int before = synced;
+
+	(void)state;
+	add(record, "/a", RECORD_ABSENT, ">1");
+	add(record, "/b", RECORD_ABSENT, ">1");
+	assert_int_equal(synced - before, 2);
+	record_gather(record);
+	add(record, "/c", RECORD_ABSENT, ">1");
+	add(record, "/d", RECORD_ABSENT, ">1");
+	assert_int_equal(synced - before, 2);
+	assert_ok(record_settle(record, &err));
+	assert_int_equal(synced - before, 3);
+	assert_ok(record_settle(record, &err));
+	assert_int_equal(synced - before, 3);
+	add(record, "/e", RECORD_ABSENT, ">1");
+	assert_int_equal(synced - before, 4);
+	record_free(record);
+	assert_told("/a - >1@1\n/b - >1@1\n/c - >1@1\n/d - >1@1\n/e - >1@1\n");
 }
 
 static void what_stands_there_is_not_written_again(void **state)
@@ -249,6 +282,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_node_without_records_has_none),
 		TEST(the_first_state_and_the_last_one_count),
+		TEST(entries_reach_the_disk_one_by_one_or_together),
 		TEST(what_stands_there_is_not_written_again),
 		TEST(a_line_that_was_cut_short_counts_for_nothing),
 		TEST(a_damaged_record_is_told_and_not_believed),
