@@ -10,7 +10,7 @@
 #include "install.h"
 #include "str.h"
 
-/* ERR_FAILED when something in a directory of an installed package, of any version, that one of NEVRAS names cannot be changed. */
+/* ERR_HOST when something in a directory of an installed package, of any version, that one of NEVRAS names cannot be changed. */
 int writable_packages(const struct install *in, const struct strv *nevras,
 		      struct err *err) MUST_CHECK;
 

@@ -2,6 +2,9 @@
 /* What an installation did to a root is taken back: real RPMs, real keys, no system manager. */
 #include "installed.h"
 
+#include <sched.h>
+#include <sys/mount.h>
+
 #include "plan.h"
 
 static const char *const names[] = { "liba-1", "app-1", "extra-1", NULL };
@@ -61,6 +64,40 @@ static void the_file_system_is_as_it_was_before(void **state)
 	assert_in_root(root, "var/lib/pgha/record", NULL, 0);
 	assert_in_root(root, "var/lib/pgha/journal", " end accounts", 0600);
 	assert_int_equal(UNINSTALL(&again, root), ERR_USAGE);
+	tree_drop(root);
+}
+
+/* librpm would go on, and forget the packages whose files stay. */
+static void nothing_is_touched_where_packages_cannot_be_removed(void **state)
+{
+	CLEANUP(str_release) struct str refused = STR_INIT;
+	CLEANUP(str_release) struct str out = STR_INIT;
+	cleanup_free char *bundle = NULL;
+	cleanup_free char *before = NULL;
+	cleanup_free char *between = NULL;
+	cleanup_free char *still = NULL;
+	cleanup_free char *after = NULL;
+	cleanup_free char *opt = NULL;
+	struct err err = ERR_INIT;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable || unshare(CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		skip();
+	bundle = make_bundle("pgha-test-a.tar", names);
+	root = installed_root(bundle, &before);
+	between = listing(root);
+	assert_ok(path_join(root, "opt", &opt, &err));
+	assert_int_equal(mount(opt, opt, NULL, MS_BIND, NULL), 0);
+	assert_int_equal(mount(NULL, opt, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), 0);
+	assert_int_equal(UNINSTALL(&refused, root), ERR_HOST);
+	assert_int_equal(umount(opt), 0);
+	still = listing(root);
+	assert_string_equal(between, still);
+	assert_int_equal(UNINSTALL(&out, root), 0);
+	after = listing(root);
+	assert_string_equal(before, after);
 	tree_drop(root);
 }
 
@@ -260,6 +297,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_file_system_is_as_it_was_before),
+		cmocka_unit_test(nothing_is_touched_where_packages_cannot_be_removed),
 		cmocka_unit_test(what_was_compiled_from_a_packages_sources_goes_with_them),
 		cmocka_unit_test(what_was_compiled_from_somebodys_source_stays),
 		cmocka_unit_test(it_can_be_installed_again),
