@@ -86,7 +86,11 @@ main() {
 	lab_net_up
 	log "SEED=$SEED"
 	cases_run
-	[[ -z $docs ]] || "$here/soak/report.py" "$DEMO/results" "$DEMO/cases" "$SEED" "$SECONDS" "$jobs" "${asked:-all of it}" >"$docs"
+	# Beside it first: it names the commit, and must not be what makes that dirty.
+	[[ -z $docs ]] || {
+		"$here/soak/report.py" "$DEMO/results" "$DEMO/cases" "$SEED" "$SECONDS" "$jobs" "${asked:-all of it}" >"$docs.new"
+		mv "$docs.new" "$docs"
+	}
 	cases_sum
 }
 if [[ $worker ]]; then worker_run; else main; fi
