@@ -58,10 +58,14 @@ static int check_node(const struct work *w, struct err *err)
 	if (c.sequence && strcmp(c.node, w->in.node) != 0)
 		return err_set(err, ERR_USAGE, "this machine is '%s', not '%s'", c.node,
 			       w->in.node);
-	if (!c.sequence && !w->entries.count)
-		return err_set(err, ERR_USAGE, "nothing is installed here: '%s' knows of no bundle",
+	if (c.sequence || w->entries.count)
+		return 0;
+	/* A run that was killed before it changed anything has staged a bundle. */
+	if (!w->in.dry_run)
+		r = state_forget(&w->in, err);
+	return r < 0 ? r
+		     : err_set(err, ERR_USAGE, "nothing is installed here: '%s' knows of no bundle",
 			       w->in.state_dir);
-	return 0;
 }
 
 static int prepare(struct work *w, const struct uninstall_options *o, struct err *err)
