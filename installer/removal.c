@@ -294,7 +294,10 @@ int removal_packages(struct removal *removal, const char *log, struct err *err)
 		r = bytecode_remove(removal->in, removal->root_fd, &going, err);
 	if (r < 0 || !removal->apply)
 		return r;
-	r = rpmtx_back(removal->in, &going, NULL, NULL, false, log, err);
+	/* Killed from here on, an installation puts those back that are half removed. */
+	r = state_list_save(removal->in, STATE_DOUBTFUL, &going, err);
+	if (r == 0)
+		r = rpmtx_back(removal->in, &going, NULL, NULL, false, log, err);
 	return r < 0 ? r : drop_all_saved(removal, err);
 }
 

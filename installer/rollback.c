@@ -222,8 +222,8 @@ int rollback_open(struct install *in, struct rollback *ret, struct err *err)
 
 /* -- doing it -- */
 
-/* Killed from here on, the next rollback puts them back again. */
-static int doubt(const struct rollback *r, struct err *err)
+/* Killed from here on, the next rollback puts them back again, and an installation those that are half removed. */
+static int doubt(const struct rollback *r, const struct strv *erased, struct err *err)
 {
 	CLEANUP(strv_release) struct strv names = STRV_INIT;
 	int ret = state_list_load(r->in, STATE_DOUBTFUL, &names, err);
@@ -231,6 +231,9 @@ static int doubt(const struct rollback *r, struct err *err)
 	for (size_t i = 0; ret == 0 && i < r->back.count; i++)
 		if (!strv_has(&names, r->back.packages[i].nevra))
 			ret = strv_add(&names, r->back.packages[i].nevra, err);
+	for (size_t i = 0; ret == 0 && i < erased->count; i++)
+		if (!strv_has(&names, erased->items[i]))
+			ret = strv_add(&names, erased->items[i], err);
 	if (ret == 0)
 		ret = state_list_save(r->in, STATE_DOUBTFUL, &names, err);
 	if (ret == 0)
@@ -270,7 +273,7 @@ static int packages(struct rollback *r, bool apply, struct strv *changes, struct
 	if (ret == 0 && apply)
 		ret = state_log_path(r->in, "rollback", &log, err);
 	if (ret == 0 && apply)
-		ret = doubt(r, err);
+		ret = doubt(r, &there, err);
 	if (ret == 0 && apply) {
 		ret = rpmtx_back(r->in, &there, &r->back, &r->vendor, false, log, err);
 		if (ret < 0)
