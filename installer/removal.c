@@ -311,6 +311,15 @@ static bool is_data(const struct removal *removal, const char *path)
 	return false;
 }
 
+/* It goes with one above it. */
+static bool is_within_data(const struct removal *removal, const char *path)
+{
+	for (const char *const *d = removal->data; d && *d; d++)
+		if (str_starts(path, *d) && path[strlen(*d)] == '/')
+			return true;
+	return false;
+}
+
 int removal_check_data(const struct removal *removal, struct err *err)
 {
 	for (const char *const *d = removal->data; d && *d; d++) {
@@ -349,6 +358,8 @@ static int take_back_directory(struct removal *removal, const struct record_entr
 		return errno == ENOENT ? 0 : err_errno(err, ERR_FAILED, errno, "cannot open it");
 	if (is_data(removal, e->object))
 		return remove_tree(removal, e->object, err);
+	if (is_within_data(removal, e->object))
+		return 0;
 	if (!strcmp(e->was, RECORD_ABSENT)) {
 		if (removal->apply && unlinkat(parent, name, AT_REMOVEDIR) < 0)
 			return strv_addf(&removal->stays, err, "%s: %s", e->object,
