@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "state.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -112,11 +113,40 @@ static int open_directory(const struct install *in, int *ret_fd, struct err *err
 	return r ? err_prefix(err, "'%s'", in->state_dir) : 0;
 }
 
+/* Whatever lies in STATE is there itself: behind a link, what is kept would be written somewhere else. */
+static int check_entries(const struct install *in, int dir_fd, struct err *err)
+{
+	cleanup_closedir DIR *dir = NULL;
+	struct dirent *e = NULL;
+	int fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+	int r = 0;
+
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		cleanup_closep(&fd);
+		return err_errno(err, ERR_FAILED, errno, "cannot list '%s'", in->state_dir);
+	}
+	while (!r && (e = readdir(dir))) {
+		struct stat st;
+
+		if (fstatat(dir_fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISLNK(st.st_mode))
+			r = err_set(err, ERR_HOST,
+				    "'%s/%.200s' is a symbolic link: see what put it there, then "
+				    "remove it",
+				    in->state_dir, e->d_name);
+	}
+	rewinddir(dir); /* the offset is DIR_FD's too */
+	return r;
+}
+
 int state_open(struct install *in, struct state *st, struct err *err)
 {
 	cleanup_close int dir_fd = -1;
 	int r = open_directory(in, &dir_fd, err);
 
+	if (!r)
+		r = check_entries(in, dir_fd, err);
 	if (r)
 		return r;
 	if (flock(dir_fd, LOCK_EX | LOCK_NB) < 0) {

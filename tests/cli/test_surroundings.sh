@@ -18,6 +18,8 @@ umask 022
 scene=$work/scene
 "$root/tests/cli/make_bundle.sh" "$scene" 1 >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 sed -i '/^wheels:/d' "$scene/bundle.yaml"
+printf 'directories:\n' >>"$scene/services/alpha/service.yaml"
+printf '  - {path: %s, owner: root, group: root, mode: "0755"}\n' /srv/alpha /srv/alpha/data >>"$scene/services/alpha/service.yaml"
 "$bundle" keys init --out "$scene/keys" >/dev/null 2>&1
 "$bundle" build -f "$scene/bundle.yaml" --keys "$scene/keys" --passphrases "$scene/passphrases" --cache "$work/cache" -o "$work/medium" \
 	>"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
@@ -56,6 +58,19 @@ same "with macros of rpm in HOME" env HOME="$work/home"
 same "with macros of rpm in XDG_CONFIG_HOME" env XDG_CONFIG_HOME="$work/home/.config"
 same "with another configuration of rpm" env RPM_CONFIGDIR="$work/home"
 same "without an environment" env -i
+
+# A root that somebody else made may hold links where pgha-install keeps what it knows.
+expect "an installation to look at" 0 "sequence 1" installed env
+mv "$target/var/lib/pgha/bundles" "$work/elsewhere"
+ln -s "$work/elsewhere" "$target/var/lib/pgha/bundles"
+expect "nothing is kept behind a link" 6 "'$target/var/lib/pgha/bundles' is a symbolic link" "$install" uninstall --node one --root "$target"
+one_line "and it is told in one line"
+rm "$target/var/lib/pgha/bundles"
+mv "$work/elsewhere" "$target/var/lib/pgha/bundles"
+touch "$target/srv/alpha/data/precious"
+expect "data goes where its directory is named" 0 "remove /srv/alpha with all that is in it" \
+	"$install" uninstall --node one --root "$target" --remove-data /srv/alpha
+if [[ $out != *stays:* && ! -e $target/srv/alpha ]]; then ok "and no part of it is said to stay"; else not_ok "and no part of it is said to stay" "$out"; fi
 
 expect "a limit of the size of files" 1 "File too large" installed in_shell 'ulimit -f 1'
 one_line "is told in one line"
