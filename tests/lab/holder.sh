@@ -30,7 +30,7 @@ holder_kill() {
 		kill -KILL "$1"
 		for child in $children; do
 			tries=0
-			while [ -e "/proc/$child/stat" ] && ! grep -q ") [ZX] " "/proc/$child/stat"; do
+			while [ -e "/proc/$child/stat" ] && ! grep -qs ") [ZX] " "/proc/$child/stat"; do
 				tries=$((tries + 1))
 				[ "$tries" -lt 100 ]
 				sleep 0.05

@@ -29,6 +29,10 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 . "$here/empty_root.sh"
 # shellcheck source=tests/lab/eight.sh
 . "$here/eight.sh"
+# shellcheck source=tests/lab/writers.sh
+. "$here/writers.sh"
+# shellcheck source=tests/lab/holder.sh
+. "$here/holder.sh"
 need_root check-topologies
 
 [[ -n ${PGHA_LAB_STATE:-} ]] || LAB_STATE=$(mktemp -d /var/tmp/pgha-topologies-XXXXXX)
@@ -224,7 +228,7 @@ test_one() {
 }
 
 topology_single() {
-	local node=${NODES[0]}
+	local node=${NODES[0]} from
 	CLIENT=$node
 	topology_boot
 	uninstall_listing "$node" >"$DEMO/log/before"
@@ -236,7 +240,15 @@ topology_single() {
 	works 'a second run changes nothing' '' topology_again "$node"
 	test_check "$node"
 	step '  the next bundle' topology_next single
-	works 'it is installed: every unit is started anew' '^restart patroni.service$' topology_said "$node" next.log --wait
+	DEMO_CLIENT=$node
+	writers_start "$node" "$node"
+	from=$SECONDS
+	works 'it is installed while clients write: every unit is started anew' '^restart patroni.service$' topology_said "$node" next.log --wait
+	writers_stop
+	writers_keep "$DEMO/result.json" 'N to N+1' 0 $((SECONDS - from))
+	# What they hold their session with restarts, and PostgreSQL behind it.
+	works 'what was confirmed is there, and no session was lost without a restart' '' "$here/next_report.py" judge "$DEMO/result.json" 3
+	cat "$out"
 	works 'and all is still there' '^rows=2 replica=false$' counted pooled "$node" %
 	test_uninstall "$node" "$DEMO/log/before" patroni.service /etc/patroni/patroni.yml /var/lib/etcd /var/lib/pgsql
 }
@@ -283,7 +295,11 @@ topology_three() {
 	CLIENT=${NODES[2]}
 	test_revoked_before "${ways[0]}"
 	step '  the next bundle' topology_next three
+	node=$(cluster_leader "$CLIENT")
+	test_killed_pooler "$(printf '%s\n' "${ways[@]}" | grep -vxF "$node" | sed -n 1p)" # the primary would wait for the others
 	works 'it is installed on all at once, which restart in turn' '' demo_each next "${NODES[@]}"
+	works 'no two poolers were down at a time, though both began at once' '' in_turn pgbouncer.service "${ways[@]}"
+	works 'nor two databases' '' in_turn patroni.service "${NODES[@]}"
 	test_revoked_after "${ways[0]}"
 	within 60 'one leader, the others stream from it' cluster_settled "$CLIENT" ${#NODES[@]}
 	node=$(cluster_leader "$CLIENT")
@@ -294,6 +310,37 @@ topology_three() {
 		works "all probes of the cluster hold on $node" "^$node: healthy\$" uninstall_run "$node" check --wait
 	done
 	topology_failover
+}
+
+# An installer is killed while it has the poolers' lock, a session in the database: which is free when the session is gone.
+test_killed_pooler() { # NODE
+	local installer job
+	topology_carry "$1"
+	holder_install "$1" --bundle "$DEMO_MEDIA/${DEMO_BUNDLE##*/}" >"$DEMO/log/killed" 2>&1 &
+	job=$!
+	installer=$(holder_stop "$1" "service=[t]urn")
+	works 'a pooler has the lock' '' within 30 'a session with the lock' advisory_lock t
+	holder_kill "$1" "$installer"
+	refused 'its installer is killed' '' wait "$job"
+	works 'and the lock is free' '' within 30 'no session with the lock' advisory_lock f
+}
+
+# advisory_lock t|f: whether a session of the primary has it.
+advisory_lock() {
+	local leader
+	leader=$(cluster_leader "$CLIENT")
+	[[ $(machine_exec "$leader" runuser -u postgres -- "$PSQL" --no-psqlrc --tuples-only --no-align --host=/run/postgresql \
+		--port="$(env_value "EXT_PG_PORT_${leader^^}")" \
+		--command="SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND granted" </dev/null) == "$1" ]]
+}
+
+# in_turn UNIT NODE...: each was restarted, and came up before the next went down. All machines have one clock.
+in_turn() {
+	local node
+	for node in "${@:2}"; do
+		machine_exec "$node" systemctl show --property=ActiveExitTimestampMonotonic,ActiveEnterTimestampMonotonic "$1" </dev/null |
+			sort -r | sed 's/.*=//' | paste -sd ' '
+	done | sort -n | awk -v count=$(($# - 1)) -v last=1 '{ print } $1 < last || $2 < $1 { bad = 1 } { last = $2 } END { exit bad || NR != count }'
 }
 
 # The leader's machine loses its power, and with it a member of etcd, and a way in if it had one.
