@@ -28,18 +28,6 @@ def foreign(folder):
     return path
 
 
-def named(lab, folder, name):
-    """A client's certificate of the cluster's own CA with a common name, which none that is issued has."""
-    path, keys = f"{folder}/named-{name}", f"{lab.secrets}/keys"
-    subprocess.run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-subj", f"/O=pgha/CN={name}", "-keyout", f"{path}.key", "-out", f"{path}.csr"], check=True, capture_output=True)
-    subprocess.run(["openssl", "x509", "-req", "-sha256", "-in", f"{path}.csr", "-CA", f"{keys}/ca.crt", "-CAkey", f"{keys}/ca.key",
-                    "-set_serial", "0x" + os.urandom(16).hex(), "-days", "2", "-extfile", "/dev/stdin", "-out", f"{path}.crt"],
-                   input=b"basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=clientAuth\n",
-                   check=True, capture_output=True)
-    return path
-
-
 def make(lab, folder):
     """'held': what the machines have. 'others': refused wherever a certificate is demanded. 'not peers': of our CA, for
     clients, and refused by etcd's peers all the same."""
@@ -50,7 +38,6 @@ def make(lab, folder):
     return {
         "held": mine,
         "clients": clients,
-        "named": {name: named(lab, folder, name) for name in ("root", "patroni", "etcd-peer")},
         "others": {"foreign CA": foreign(folder), "server's certificate as a client's": server},
         "not peers": {f"certificate of {name}": path for name, path in clients.items()} |
                      {"certificate of the application": f"{lab.secrets}/client"},
