@@ -130,7 +130,7 @@ def check_machine(lab, report, machine, hunt, files):
 
 
 def check_core_limits(lab, report):
-    """A core dump would carry keys and passwords in its memory: no service may write one."""
+    """A core dump would carry keys and passwords in its memory: none may be written, nor given to a program of core_pattern (core(5))."""
     for machine in lab.machines:
         units = {unit["name"] for service in machine.services for unit in lab.services[service]["units"]}
         looked, wrong = 0, []
@@ -140,7 +140,7 @@ def check_core_limits(lab, report):
                 if unit in units:
                     looked += 1
                     limit = re.search(r"^Max core file size\s+(\S+)\s+(\S+)", read(f"/proc/{pid}/limits"), re.M)
-                    if limit.groups() != ("0", "0"):
+                    if limit.groups() != ("1", "1"):
                         wrong.append(f"{unit} {read(f'/proc/{pid}/comm').strip()}: {' '.join(limit.groups())}")
         report.say(f"{machine.name}: none of {looked} processes of its services may dump core", looked and not wrong, wrong)
 
