@@ -191,7 +191,7 @@ def check_ours(case, bundle, work):
     if run.returncode != status or missing:
         wanted = "".join(f"\nnot said: {text}" for text in missing)
         return f"exit status {run.returncode}, not {status}{wanted}\n{run.stderr}"
-    usual = re.compile(r"metadata|.*: \d+ packages|.* is up to date")
+    usual = re.compile(r"metadata|.*: \d+ packages? |.* is up to date")
     if case.values["quiet"] and any(not usual.match(line) for line in run.stderr.splitlines()):
         return f"it is not quiet\n{run.stderr}"
     if status:

@@ -113,7 +113,7 @@ static void what_an_interrupted_run_left_is_told(void **state)
 	root = installed_root();
 	write_file(root, "var/lib/pgha/packages", "app-1-1.noarch\n", 15, 0600);
 	assert_int_equal(RUN(&out, "status", "--root", root), ERR_UNHEALTHY);
-	assert_contains(out.buf, "unfinished    the transaction of 1 packages\n");
+	assert_contains(out.buf, "unfinished    the transaction of 1 package\n");
 	tree_drop(root);
 }
 
