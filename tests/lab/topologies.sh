@@ -246,8 +246,8 @@ topology_single() {
 	works 'it is installed while clients write: every unit is started anew' '^restart patroni.service$' topology_said "$node" next.log --wait
 	writers_stop
 	writers_keep "$DEMO/result.json" 'N to N+1' 0 $((SECONDS - from))
-	# What they hold their session with restarts, and PostgreSQL behind it.
-	works 'what was confirmed is there, and no session was lost without a restart' '' "$here/next_report.py" judge "$DEMO/result.json" 3
+	# Where all restarts on one machine, a session that was opened in the middle is soon lost again.
+	works 'what was confirmed is there' '' "$here/next_report.py" judge "$DEMO/result.json" any
 	cat "$out"
 	works 'and all is still there' '^rows=2 replica=false$' counted pooled "$node" %
 	test_uninstall "$node" "$DEMO/log/before" patroni.service /etc/patroni/patroni.yml /var/lib/etcd /var/lib/pgsql

@@ -163,7 +163,14 @@ static inline void rpms_make(struct rpms *r)
 
 static inline void rpms_drop(struct rpms *r)
 {
+	struct err err = ERR_INIT;
+
 	rpms_run(r, "gpgconf", "--kill", "all");
+	/* It does not wait for them, and what ends may still write there. */
+	for (int tries = 100; tries > 0 && tree_remove(r->home, &err) < 0; tries--) {
+		err = (struct err)ERR_INIT;
+		usleep(100000);
+	}
 	tree_drop(r->home);
 	tree_drop(r->dir);
 }
