@@ -286,8 +286,13 @@ static int run(const void *data, int argc, char **argv, struct err *err)
 	CLEANUP(strv_release) struct strv older = STRV_INIT;
 	struct http_limits limits = { .parallel = 0 };
 	struct metadata_options metadata = { .limits = &limits };
-	int r = netopts_parse(&o->net, &limits, err);
+	const struct passphrase_source ca_passphrase = { .file = o->ca_passphrase_file,
+							 .fd = o->ca_passphrase_fd,
+							 .option = "--ca-passphrase-file" };
+	int r = passphrase_check(&ca_passphrase, "the CA's key", err);
 
+	if (r == 0)
+		r = netopts_parse(&o->net, &limits, err);
 	if (r == 0 && o->volume_size)
 		r = volumes_parse_size(o->volume_size, &b.volume_bytes, err);
 	(void)argc;
@@ -298,9 +303,7 @@ static int run(const void *data, int argc, char **argv, struct err *err)
 		r = keys_passphrases_load(o->passphrases, &b.passphrases, err);
 	if (r == 0)
 		r = keys_open(o->keys, &b.keys, err);
-	b.keys.ca_passphrase = (struct passphrase_source){ .file = o->ca_passphrase_file,
-							   .fd = o->ca_passphrase_fd,
-							   .option = "--ca-passphrase-file" };
+	b.keys.ca_passphrase = ca_passphrase;
 	if (r == 0)
 		r = cache_dir(o->cache, &b.cache, err);
 	if (r == 0 && o->delta_from)

@@ -159,12 +159,31 @@ static int check_combination(const struct options *o, struct err *err)
 	return 0;
 }
 
+static struct passphrase_source source_passphrase(const struct options *o)
+{
+	return (struct passphrase_source){ .file = o->source_file,
+					   .fd = o->source_fd,
+					   .option = "--source-passphrase-file" };
+}
+
+static struct passphrase_source new_passphrase(const struct options *o)
+{
+	return (struct passphrase_source){ .file = o->passphrase_file, .fd = o->passphrase_fd };
+}
+
+static int check_passphrases(const struct options *o, struct err *err)
+{
+	const struct passphrase_source source = source_passphrase(o);
+	const struct passphrase_source own = new_passphrase(o);
+	int r = passphrase_check(&source, "the existing CA", err);
+
+	return r < 0 ? r : passphrase_check(&own, "the CA's key", err);
+}
+
 /* Under a passphrase before, under the same one here unless another is given. */
 static int take_existing(const struct options *o, struct wanted *w, struct err *err)
 {
-	const struct passphrase_source source = { .file = o->source_file,
-						  .fd = o->source_fd,
-						  .option = "--source-passphrase-file" };
+	const struct passphrase_source source = source_passphrase(o);
 	int r = 0;
 
 	if (o->pkcs12)
@@ -182,8 +201,7 @@ static int take_existing(const struct options *o, struct wanted *w, struct err *
 
 static int take_passphrase(const struct options *o, struct wanted *w, struct err *err)
 {
-	const struct passphrase_source source = { .file = o->passphrase_file,
-						  .fd = o->passphrase_fd };
+	const struct passphrase_source source = new_passphrase(o);
 	int r = 0;
 
 	if (o->passphrase_file || o->passphrase_fd || o->ask_passphrase) {
@@ -234,6 +252,8 @@ static int keys_init_run(const void *options, int argc, char **argv, struct err 
 
 	(void)argc;
 	(void)argv;
+	if (r == 0)
+		r = check_passphrases(o, err);
 	if (r == 0)
 		r = take_numbers(o, &w.keys, err);
 	if (r == 0)

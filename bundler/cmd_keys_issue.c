@@ -51,12 +51,15 @@ static const struct cli_option keys_change_options[] = {
 
 static int open_keys(const struct options *o, struct keys *keys, struct err *err)
 {
-	int r = keys_open_any(o->keys, keys, err);
+	const struct passphrase_source passphrase = { .file = o->passphrase_file,
+						      .fd = o->passphrase_fd };
+	int r = 0;
 
-	if (r == 0)
-		keys->ca_passphrase = (struct passphrase_source){ .file = o->passphrase_file,
-								  .fd = o->passphrase_fd };
-	return r;
+	if ((r = passphrase_check(&passphrase, "the CA's key", err)) ||
+	    (r = keys_open_any(o->keys, keys, err)))
+		return r;
+	keys->ca_passphrase = passphrase;
+	return 0;
 }
 
 /* -- issue ------------------------------------------------------------------------------------ */

@@ -89,12 +89,15 @@ static int decrypt(struct keys *keys, const char *path, const struct str *pem, E
 		   struct err *err)
 {
 	CLEANUP(str_release) struct str passphrase = STR_SECRET;
+	char advice[128];
 	int r = 0;
 
 	if (!strstr(pem->buf, PEM_ENCRYPTED))
 		return x509_key_from_pem(path, pem->buf, pem->len, ret, err);
-	r = passphrase_read(&keys->ca_passphrase, path, &passphrase, err);
-	return r < 0 ? r : pkcs8_decrypt(path, pem->buf, pem->len, passphrase.buf, ret, err);
+	if ((r = passphrase_read(&keys->ca_passphrase, path, &passphrase, err)))
+		return r;
+	passphrase_advice(&keys->ca_passphrase, advice, sizeof(advice));
+	return pkcs8_decrypt(path, pem->buf, pem->len, passphrase.buf, advice, ret, err);
 }
 
 int keys_ca_unlock(struct keys *keys, struct err *err)
@@ -128,6 +131,16 @@ int keys_ca_unlock(struct keys *keys, struct err *err)
 }
 
 /* -- a CA that exists ------------------------------------------------------------------------- */
+
+static int wrong_passphrase(const char *path, const struct passphrase_source *source,
+			    struct err *err)
+{
+	char advice[128];
+
+	ERR_clear_error();
+	passphrase_advice(source, advice, sizeof(advice));
+	return err_set(err, ERR_VERIFY, "'%s': wrong passphrase: %s", path, advice);
+}
 
 /* What OpenSSL asks for when a key turns out to be encrypted. */
 struct asker {
@@ -169,7 +182,7 @@ int keys_ca_from_files(const char *key_path, const char *cert_path,
 	if (!key && asker.r < 0)
 		return asker.r;
 	if (!key && ret_passphrase->len)
-		return x509_error(err, ERR_VERIFY, "'%s': wrong passphrase", key_path);
+		return wrong_passphrase(key_path, passphrase, err);
 	if (!key)
 		return x509_error(err, ERR_CONFIG, "'%s' is not a private key in PEM", key_path);
 	r = x509_load_all(cert_path, ERR_USAGE, &chain, err);
@@ -193,8 +206,9 @@ static int unreadable_pkcs12(const char *path, struct err *err)
 	return -err->code;
 }
 
-static int parse_pkcs12(const char *path, PKCS12 *p12, const char *passphrase, EVP_PKEY **ret_key,
-			STACK_OF(X509) **ret_chain, struct err *err)
+static int parse_pkcs12(const char *path, PKCS12 *p12, const struct passphrase_source *source,
+			const char *passphrase, EVP_PKEY **ret_key, STACK_OF(X509) **ret_chain,
+			struct err *err)
 {
 	CLEANUP(EVP_PKEY_freep) EVP_PKEY *key = NULL;
 	CLEANUP(x509_stack_freep) STACK_OF(X509) *chain = NULL;
@@ -207,8 +221,7 @@ static int parse_pkcs12(const char *path, PKCS12 *p12, const char *passphrase, E
 		if (ERR_GET_LIB(why) != ERR_LIB_PKCS12 ||
 		    ERR_GET_REASON(why) != PKCS12_R_MAC_VERIFY_FAILURE)
 			return unreadable_pkcs12(path, err);
-		ERR_clear_error();
-		return err_set(err, ERR_VERIFY, "'%s': wrong passphrase", path);
+		return wrong_passphrase(path, source, err);
 	}
 	if (!key || !cert)
 		return err_set(err, ERR_CONFIG, "'%s' does not hold a key with its certificate",
@@ -243,5 +256,7 @@ int keys_ca_from_pkcs12(const char *path, const struct passphrase_source *passph
 	if (!p12)
 		return x509_error(err, ERR_CONFIG, "'%s' is not a PKCS#12 file", path);
 	r = passphrase_read(passphrase, path, ret_passphrase, err);
-	return r < 0 ? r : parse_pkcs12(path, p12, ret_passphrase->buf, ret_key, ret_chain, err);
+	return r < 0 ? r
+		     : parse_pkcs12(path, p12, passphrase, ret_passphrase->buf, ret_key, ret_chain,
+				    err);
 }

@@ -23,6 +23,7 @@
 #include "once.h"
 #include "oneway.h"
 #include "outdated.h"
+#include "passphrase.h"
 #include "place.h"
 #include "plan.h"
 #include "preflight.h"
@@ -111,9 +112,13 @@ static int find_ca(struct work *w, const struct install_options *o, struct err *
 
 static int prepare(struct work *w, const struct install_options *o, struct err *err)
 {
+	const struct passphrase_source passphrase = { .file = o->passphrase_file,
+						      .fd = o->passphrase_fd };
 	unsigned char sha256[SHA256_HEX_SIZE / 2];
-	int r = 0;
+	int r = passphrase_check(&passphrase, o->node, err);
 
+	if (r < 0)
+		return r;
 	if (o->plan && !hex_decode(sha256, sizeof(sha256), o->plan))
 		return err_set(err, ERR_USAGE,
 			       "--plan wants the digest that 'plan' prints, 64 hexadecimal digits, "

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unlock.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,12 +68,17 @@ int unlock_capsule(struct install *in, struct err *err)
 	CLEANUP(EVP_PKEY_freep) EVP_PKEY *key = NULL;
 	cleanup_free char *name = NULL;
 	cleanup_free char *data = NULL;
+	char advice[256];
 	size_t size = 0;
 	int r = 0;
 
+	snprintf(advice, sizeof(advice),
+		 "run this again with the one of node '%.60s' in the --passphrases file that "
+		 "sequence %" PRIu64 " of cluster '%.60s' was built with",
+		 in->node, in->index.sequence, in->index.cluster);
 	if ((r = read_sealed(in, "key", &name, &data, &size, err)) ||
 	    (r = passphrase_read(&from, in->node, &passphrase, err)) ||
-	    (r = pkcs8_decrypt(name, data, size, passphrase.buf, &key, err)))
+	    (r = pkcs8_decrypt(name, data, size, passphrase.buf, advice, &key, err)))
 		return r;
 	return open_capsule(in, key, err);
 }

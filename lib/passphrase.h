@@ -15,6 +15,15 @@ struct passphrase_source {
 };
 
 /*
+ * What passphrase_read() would refuse later, before anything else is done: ERR_USAGE for a file that
+ * is not there or a descriptor that is none or not open, ERR_CONFIG as below. Call it before other
+ * files are opened, whose numbers a wrong one might be. A pipe is not read, a terminal not asked.
+ */
+int passphrase_check(const struct passphrase_source *from, const char *what,
+		     struct err *err) MUST_CHECK;
+/* What to do when one was wrong, for the end of a message, into BUF. */
+void passphrase_advice(const struct passphrase_source *from, char *buf, size_t size);
+/*
  * Reads one passphrase, a line without its end, into RET, which should be secret. WHAT names what it is
  * for, in the question and in messages. ERR_CONFIG: a file that others may read, an empty line;
  * ERR_USAGE: no such file or descriptor, both given, or no terminal to ask.

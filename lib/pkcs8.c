@@ -82,7 +82,7 @@ static bool algorithms_are_ours(const X509_SIG *sealed)
 }
 
 int pkcs8_decrypt(const char *name, const char *pem, size_t len, const char *passphrase,
-		  EVP_PKEY **ret, struct err *err)
+		  const char *advice, EVP_PKEY **ret, struct err *err)
 {
 	CLEANUP(BIO_free_allp) BIO *bio = len <= INT_MAX ? BIO_new_mem_buf(pem, (int)len) : NULL;
 	CLEANUP(X509_SIG_freep) X509_SIG *sealed = NULL;
@@ -105,7 +105,7 @@ int pkcs8_decrypt(const char *name, const char *pem, size_t len, const char *pas
 	ERR_clear_error();
 	/* About one wrong passphrase in 256 gives bytes that are padded well and are no key. */
 	if (!key)
-		return err_set(err, ERR_VERIFY, "'%s': wrong passphrase", name);
+		return err_set(err, ERR_VERIFY, "'%s': wrong passphrase: %s", name, advice);
 	*ret = steal_ptr(&key);
 	return 0;
 }

@@ -20,8 +20,8 @@
 int pkcs8_encrypt(EVP_PKEY *key, const char *passphrase, struct str *ret,
 		  struct err *err) MUST_CHECK;
 /* The reverse. Anything but PBES2 with PBKDF2-HMAC-SHA256 and AES-256-CBC is refused before the
- * passphrase is tried. ERR_VERIFY: "wrong passphrase" among others; NAME is for messages. */
+ * passphrase is tried. ERR_VERIFY: "wrong passphrase: ADVICE" among others; NAME is for messages. */
 int pkcs8_decrypt(const char *name, const char *pem, size_t len, const char *passphrase,
-		  EVP_PKEY **ret, struct err *err) MUST_CHECK;
+		  const char *advice, EVP_PKEY **ret, struct err *err) MUST_CHECK;
 
 #endif

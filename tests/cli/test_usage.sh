@@ -26,6 +26,27 @@ expect "an option without its value is named" 2 "option '--ca' needs a value (FI
 expect "an option given twice is refused" 2 "option '--ca' is given twice" "$bundle" show --ca a --ca b c
 expect "a file that is not there is a usage error" 2 "cannot open the bundle '/nonexistent.tar'" "$bundle" show /nonexistent.tar
 one_line "and is told in one line"
+# A passphrase that cannot be had is told before anything else is looked at: none of the other files is there.
+: >"$work/empty"
+chmod 600 "$work/empty"
+for command in "$install --node n --bundle no.tar" "$install plan --node n --bundle no.tar" "$bundle build -f no.yaml --keys no --passphrases no -o no" \
+	"$bundle keys issue --keys no --client c" "$bundle keys renew --keys no" "$bundle keys revoke --keys no x" "$bundle keys init --out $work/empty"; do
+	option=--passphrase
+	[[ $command != *' build '* ]] || option=--ca-passphrase
+	name=${command##*/}
+	name=${name%% -*}
+	while IFS='|' read -r given want text; do
+		# shellcheck disable=SC2086
+		expect "$name $option$given" "$want" "$text" $command $option$given
+		one_line "in one line"
+	done <<-END
+		-fd x|2|the passphrase's descriptor is a number from 0 to 1023, not 'x'
+		-fd 77|2|the passphrase's descriptor 77 is not open
+		-file $work/none|2|cannot open the passphrase file '$work/none': No such file
+		-file $work|2|the passphrase file '$work' is a directory
+		-file $work/empty|3|'$work/empty' holds no passphrase
+	END
+done
 for command in 'keys init' resolve urls fetch build show; do
 	# shellcheck disable=SC2086
 	expect "$command --help" 0 'Usage: pgha-bundle ' "$bundle" $command --help

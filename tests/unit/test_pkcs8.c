@@ -7,6 +7,7 @@
 #include "pkcs8.h"
 
 static const char passphrase[] = "correct horse battery";
+static const char advice[] = "ask";
 static struct pki node;
 
 static int make_all(void **state)
@@ -35,14 +36,14 @@ static void a_key_comes_back_with_its_passphrase_alone(void **state)
 	assert_ok(pkcs8_encrypt(node.key, passphrase, &pem, &err));
 	assert_true(str_starts(pem.buf, "-----BEGIN "
 					"ENCRYPTED PRIVATE KEY-----\n"));
-	assert_ok(pkcs8_decrypt("n.key", pem.buf, pem.len, passphrase, &key, &err));
+	assert_ok(pkcs8_decrypt("n.key", pem.buf, pem.len, passphrase, advice, &key, &err));
 	assert_int_equal(X509_check_private_key(node.cert, key), 1);
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
 		EVP_PKEY *none = NULL;
 
-		assert_fails(ERR_VERIFY,
-			     pkcs8_decrypt("n.key", pem.buf, pem.len, wrong[i], &none, &err));
-		assert_string_equal(err.msg, "'n.key': wrong passphrase");
+		assert_fails(ERR_VERIFY, pkcs8_decrypt("n.key", pem.buf, pem.len, wrong[i], advice,
+						       &none, &err));
+		assert_string_equal(err.msg, "'n.key': wrong passphrase: ask");
 	}
 }
 
@@ -77,8 +78,8 @@ static void other_algorithms_are_refused_before_the_passphrase_is_tried(void **s
 		assert_non_null(sealed);
 		assert_int_equal(PEM_write_bio_PKCS8(bio, sealed), 1);
 		len = BIO_get_mem_data(bio, &pem);
-		assert_fails(ERR_VERIFY,
-			     pkcs8_decrypt("n.key", pem, (size_t)len, passphrase, &none, &err));
+		assert_fails(ERR_VERIFY, pkcs8_decrypt("n.key", pem, (size_t)len, passphrase,
+						       advice, &none, &err));
 		assert_contains(err.msg, "is not encrypted with PBKDF2-HMAC-SHA256");
 		BIO_free(bio);
 		X509_SIG_free(sealed);
@@ -95,9 +96,9 @@ static void what_is_no_encrypted_key_is_refused(void **state)
 	(void)state;
 	assert_ok(x509_key_to_pem(node.key, &plain, &err));
 	assert_fails(ERR_VERIFY,
-		     pkcs8_decrypt("n.key", plain.buf, plain.len, passphrase, &none, &err));
+		     pkcs8_decrypt("n.key", plain.buf, plain.len, passphrase, advice, &none, &err));
 	assert_contains(err.msg, "'n.key' is not an encrypted private key");
-	assert_fails(ERR_VERIFY, pkcs8_decrypt("n.key", "", 0, passphrase, &none, &err));
+	assert_fails(ERR_VERIFY, pkcs8_decrypt("n.key", "", 0, passphrase, advice, &none, &err));
 }
 
 int main(void)

@@ -98,6 +98,19 @@ static void the_passphrase_opens_the_capsule(void **state)
 	}
 }
 
+static void a_wrong_passphrase_is_told_whose_is_wanted(void **state)
+{
+	CLEANUP(install_release) struct install in = { .node = NULL };
+	struct err err = ERR_INIT;
+
+	(void)state;
+	stage_secrets(&in, "test", "node1", &transport);
+	in.index.sequence = 7;
+	assert_fails(ERR_VERIFY, unlock_with(&in, "wrong", 0600, &err));
+	assert_contains(err.msg, "'nodes/node1.key': wrong passphrase: run this again");
+	assert_contains(err.msg, "sequence 7 of cluster 'test'");
+}
+
 static void the_passphrase_comes_from_a_descriptor_too(void **state)
 {
 	CLEANUP(install_release) struct install in = { .node = NULL };
@@ -191,6 +204,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_passphrase_opens_the_capsule),
+		cmocka_unit_test(a_wrong_passphrase_is_told_whose_is_wanted),
 		cmocka_unit_test(the_passphrase_comes_from_a_descriptor_too),
 		cmocka_unit_test(what_does_not_fit_opens_nothing),
 		cmocka_unit_test(without_file_and_terminal_it_says_what_to_do),
