@@ -107,6 +107,11 @@ static int judge(const struct status *status, struct err *err)
 	for (size_t i = 0; i < status->drift_count; i++)
 		by_hand += status_is_by_hand(&status->drifts[i]);
 	fflush(stdout);
+	if (status->uninstalling)
+		return err_set(err, ERR_UNHEALTHY,
+			       "the uninstallation was interrupted: 'pgha-install uninstall --node "
+			       "%s' run again finishes it",
+			       status->committed.node);
 	err_set(err, ERR_UNHEALTHY,
 		"%zu not as installed, %zu unfinished: the installation run again puts it right%s "
 		"('pgha-install plan --node %s' says how)",
@@ -114,6 +119,19 @@ static int judge(const struct status *status, struct err *err)
 		by_hand ? ", but files changed by hand stay unless '--take-ours' names them" : "",
 		status->committed.node);
 	return -ERR_UNHEALTHY;
+}
+
+static int nothing_installed(const struct install *in, const struct status *status, struct err *err)
+{
+	const char *next = "";
+
+	if (status->entries.count && status->uninstalling)
+		next = " that was installed to its end, and its uninstallation was interrupted: "
+		       "'pgha-install uninstall' run again finishes it";
+	else if (status->entries.count)
+		next = " that was installed to its end: run its installation again";
+	return err_set(err, ERR_USAGE, "nothing is installed here: '%s' knows of no bundle%s",
+		       in->state_dir, next);
 }
 
 static int run_status(const void *options, int argc, char **argv, struct err *err)
@@ -135,11 +153,7 @@ static int run_status(const void *options, int argc, char **argv, struct err *er
 	if (r == 0)
 		r = status_load(&in, &status, err);
 	if (r == 0 && !status.committed.sequence)
-		return err_set(err, ERR_USAGE,
-			       "nothing is installed here: '%s' knows of no bundle%s", in.state_dir,
-			       status.entries.count ? " that was installed to its end: run its "
-						      "installation again"
-						    : "");
+		return nothing_installed(&in, &status, err);
 	if (r == 0 && o->json)
 		r = print_json(&status, err);
 	else if (r == 0)

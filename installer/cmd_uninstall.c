@@ -140,6 +140,8 @@ static int take_back(struct work *w, struct err *err)
 	char text[64];
 	int r = try_packages(w, err);
 
+	if (r == 0)
+		r = removal_begin(&w->removal, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++) {
 		size_t before = w->removal.changes.count;
 

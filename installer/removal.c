@@ -22,6 +22,9 @@
 #include "writable.h"
 
 #define SAVED ".pgha-save" /* behind the name of a file that somebody has changed */
+/* Words of the mark. */
+#define MARK_BEGUN "begun"
+#define MARK_FILES "files" /* they are undone */
 
 void removal_release(struct removal *removal)
 {
@@ -183,6 +186,28 @@ static int remove_tree(struct removal *removal, const char *path, struct err *er
 	return r < 0 || !removal->apply ? r : tree_remove(whole, err);
 }
 
+int removal_begin(const struct removal *removal, struct err *err)
+{
+	CLEANUP(strv_release) struct strv undone = STRV_INIT;
+	int r = 0;
+
+	if (!removal->apply || !removal->mark)
+		return 0;
+	if ((r = state_list_load(removal->in, removal->mark, &undone, err)) || undone.count ||
+	    (r = strv_add(&undone, MARK_BEGUN, err)))
+		return r;
+	return state_list_save(removal->in, removal->mark, &undone, err);
+}
+
+int removal_is_begun(const struct install *in, bool *ret, struct err *err)
+{
+	CLEANUP(strv_release) struct strv undone = STRV_INIT;
+	int r = state_list_load(in, REMOVAL_MARK, &undone, err);
+
+	*ret = undone.count > 0;
+	return r;
+}
+
 int removal_files(struct removal *removal, struct err *err)
 {
 	CLEANUP(strv_release) struct strv undone = STRV_INIT;
@@ -190,7 +215,7 @@ int removal_files(struct removal *removal, struct err *err)
 	const struct record_entries *all = removal->entries;
 	int r = removal->mark ? state_list_load(removal->in, removal->mark, &undone, err) : 0;
 
-	if (r < 0 || undone.count || (r = need_label(removal, &label, err)) < 0)
+	if (r < 0 || strv_has(&undone, MARK_FILES) || (r = need_label(removal, &label, err)) < 0)
 		return r;
 	for (size_t i = all->count; r == 0 && i-- > 0;) {
 		const struct record_entry *e = &all->items[i];
@@ -205,7 +230,7 @@ int removal_files(struct removal *removal, struct err *err)
 	done_with_label(removal, label);
 	if (r < 0 || !removal->apply || !removal->mark)
 		return r;
-	r = strv_add(&undone, "files", err);
+	r = strv_add(&undone, MARK_FILES, err);
 	return r < 0 ? r : state_list_save(removal->in, removal->mark, &undone, err);
 }
 

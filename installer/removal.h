@@ -18,8 +18,8 @@ struct removal {
 	const struct record_entries *entries; /* borrowed */
 	const char *const *data;              /* directories that go with all that is in them; ends
 						  with NULL; borrowed */
-	const char *mark;                     /* the list of STATE that remembers that the files
-						  are undone: what a package held goes with it, and
+	const char *mark;                     /* the list of STATE that remembers that it has begun
+						  and that the files are undone: what a package held goes with it, and
 						  is not put back by a run that follows a killed
 						  one; borrowed, or NULL */
 	bool attributes; /* also of directories that were noted only: packages have them changed */
@@ -34,6 +34,11 @@ struct removal {
 void removal_release(struct removal *removal);
 
 #define REMOVAL_MARK "undone" /* of an uninstallation; a rollback's is with the record */
+
+/* With APPLY and a mark: from now on a run that is killed is known to have begun. */
+int removal_begin(const struct removal *removal, struct err *err) MUST_CHECK;
+/* Whether the uninstallation of IN was begun and not ended. */
+int removal_is_begun(const struct install *in, bool *ret, struct err *err) MUST_CHECK;
 
 /* A path of removal->data that is no directory of the record is ERR_USAGE; without a record none is asked for. */
 int removal_check_data(const struct removal *removal, struct err *err) MUST_CHECK;

@@ -16,6 +16,7 @@
 #include "file.h"
 #include "progress.h"
 #include "record.h"
+#include "removal.h"
 #include "schema.h"
 #include "sweep.h"
 #include "yaml.h"
@@ -418,12 +419,13 @@ int state_log_path(const struct install *in, const char *what, char **ret, struc
 	return str_printf(ret, err, "%s/%s-%s.log", dir, what, now);
 }
 
-/* The fact goes last: a killed run's successor still knows whose machine this is. */
+/* The fact goes last: a killed run's successor still knows whose machine this is, and 'status' until
+ * then what was begun. */
 int state_forget(const struct install *in, struct err *err)
 {
-	static const char *const stay[] = { "journal", "log", "committed" };
+	static const char *const stay[] = { "journal", "log", "committed", REMOVAL_MARK };
+	static const char *const last[] = { "committed", REMOVAL_MARK };
 	CLEANUP(strv_release) struct strv names = STRV_INIT;
-	cleanup_free char *committed = NULL;
 	/* Half of a record would mislead the next installation. */
 	int r = record_remove_all(in, err);
 
@@ -441,10 +443,13 @@ int state_forget(const struct install *in, struct err *err)
 		if (r == 0)
 			r = tree_remove(path, err);
 	}
-	if (r == 0)
-		r = state_path(in, "committed", &committed, err);
-	if (r == 0 && unlink(committed) < 0 && errno != ENOENT)
-		r = err_errno(err, ERR_FAILED, errno, "cannot remove '%s'", committed);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(last); i++) {
+		cleanup_free char *path = NULL;
+
+		r = state_path(in, last[i], &path, err);
+		if (r == 0 && unlink(path) < 0 && errno != ENOENT)
+			r = err_errno(err, ERR_FAILED, errno, "cannot remove '%s'", path);
+	}
 	return r;
 }
 

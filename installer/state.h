@@ -13,7 +13,8 @@
  *	packages             names of the packages whose transaction has begun and not ended
  *	rpmdb                there while librpm makes its database in an empty root
  *	unpacking            the paths that this transaction brings (installer/unpack.h)
- *	undone               how far an uninstallation has come (installer/removal.h)
+ *	undone               there from an uninstallation's begin to its end: how far it has come
+ *	                     (installer/removal.h)
  *	ca.crt               the cluster's CA, as given at the first installation
  *	log/, staging/
  *

@@ -12,6 +12,7 @@
 #include "ours.h"
 #include "plan.h"
 #include "present.h"
+#include "removal.h"
 #include "unit.h"
 
 void status_release(struct status *status)
@@ -175,8 +176,12 @@ static int add_unfinished(const struct install *in, struct status *status, struc
 	CLEANUP(strv_release) struct strv doubtful = STRV_INIT;
 	CLEANUP(strv_release) struct strv marks = STRV_INIT;
 	cleanup_free char *changed = NULL;
-	int r = state_list_load(in, STATE_DOUBTFUL, &doubtful, err);
+	int r = removal_is_begun(in, &status->uninstalling, err);
 
+	if (r == 0 && status->uninstalling)
+		r = strv_add(&status->unfinished, "the uninstallation", err);
+	if (r == 0)
+		r = state_list_load(in, STATE_DOUBTFUL, &doubtful, err);
 	if (r == 0 && doubtful.count)
 		r = strv_addf(&status->unfinished, err, "the transaction of %zu package%s",
 			      doubtful.count, str_s(doubtful.count));

@@ -22,6 +22,7 @@ struct status {
 	size_t counts[RECORD_KINDS]; /* entries of each kind */
 	struct status_drift *drifts;
 	size_t drift_count;
+	bool uninstalling;      /* an uninstallation has begun and not ended */
 	struct strv unfinished; /* what an interrupted run has left to do, in words */
 };
 

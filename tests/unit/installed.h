@@ -244,6 +244,19 @@ static inline char *make_root(void)
 	return root;
 }
 
+static char told[8192]; /* what the last run() said on standard error */
+
+static inline void take_messages(int fd)
+{
+	struct err err = ERR_INIT;
+	CLEANUP(str_release) struct str text = STR_INIT;
+
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_ok(fd_read_all(fd, "messages", 1U << 20, &text, &err));
+	snprintf(told, sizeof(told), "%s", text.buf ? text.buf : "");
+	fputs(told, stderr);
+}
+
 /* Runs the program's command line; RET_OUT gets what went to standard output. */
 static inline int run(const char *const *args, struct str *ret_out)
 {
@@ -259,7 +272,8 @@ static inline int run(const char *const *args, struct str *ret_out)
 	};
 	char *argv[24] = { (char *)"pgha-install" };
 	cleanup_close int out = memfd_create("out", MFD_CLOEXEC);
-	int saved = dup(STDOUT_FILENO);
+	cleanup_close int messages = memfd_create("messages", MFD_CLOEXEC);
+	int saved[] = { dup(STDOUT_FILENO), dup(STDERR_FILENO) };
 	struct err err = ERR_INIT;
 	int argc = 1;
 	int code = 0;
@@ -267,11 +281,14 @@ static inline int run(const char *const *args, struct str *ret_out)
 	for (; *args; args++)
 		argv[argc++] = (char *)*args;
 	fflush(stdout);
-	assert_true(dup2(out, STDOUT_FILENO) >= 0);
+	assert_true(dup2(out, STDOUT_FILENO) >= 0 && dup2(messages, STDERR_FILENO) >= 0);
 	code = cli_main(&program, argc, argv);
 	fflush(stdout);
-	assert_true(dup2(saved, STDOUT_FILENO) >= 0);
-	close(saved);
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+		assert_true(dup2(saved[fd - STDOUT_FILENO], fd) >= 0);
+		close(saved[fd - STDOUT_FILENO]);
+	}
+	take_messages(messages);
 	assert_int_equal(lseek(out, 0, SEEK_SET), 0);
 	assert_ok(fd_read_all(out, "out", 1U << 20, ret_out, &err));
 	str_add(ret_out, "");

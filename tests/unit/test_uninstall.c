@@ -101,6 +101,38 @@ static void nothing_is_touched_where_packages_cannot_be_removed(void **state)
 	tree_drop(root);
 }
 
+static void one_that_was_interrupted_is_told_and_is_to_be_run_again(void **state)
+{
+	CLEANUP(str_release) struct str failed = STR_INIT;
+	CLEANUP(str_release) struct str out = STR_INIT;
+	CLEANUP(str_release) struct str end = STR_INIT;
+	CLEANUP(str_release) struct str nothing = STR_INIT;
+	cleanup_free char *bundle = NULL;
+	cleanup_free char *busy = NULL;
+	struct err err = ERR_INIT;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable || unshare(CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		skip();
+	bundle = make_bundle("pgha-test-i.tar", names);
+	root = installed_root(bundle, NULL);
+	assert_ok(path_join(root, "etc/demo/demo.conf", &busy, &err));
+	assert_int_equal(mount(busy, busy, NULL, MS_BIND, NULL), 0);
+	assert_int_equal(UNINSTALL(&failed, root), ERR_FAILED);
+	assert_int_equal(RUN(&out, "status", "--root", root), ERR_UNHEALTHY);
+	assert_contains(out.buf, "unfinished    the uninstallation\n");
+	assert_contains(told, "'pgha-install uninstall --node node1' run again finishes it");
+	assert_null(strstr(told, "the installation run again"));
+	assert_int_equal(umount(busy), 0);
+	assert_int_equal(UNINSTALL(&end, root), 0);
+	assert_int_equal(RUN(&nothing, "status", "--root", root), ERR_USAGE);
+	assert_null(strstr(told, "run again"));
+	assert_in_root(root, "var/lib/pgha/undone", NULL, 0);
+	tree_drop(root);
+}
+
 static void what_was_compiled_from_a_packages_sources_goes_with_them(void **state)
 {
 	CLEANUP(str_release) struct str out = STR_INIT;
@@ -298,6 +330,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_file_system_is_as_it_was_before),
 		cmocka_unit_test(nothing_is_touched_where_packages_cannot_be_removed),
+		cmocka_unit_test(one_that_was_interrupted_is_told_and_is_to_be_run_again),
 		cmocka_unit_test(what_was_compiled_from_a_packages_sources_goes_with_them),
 		cmocka_unit_test(what_was_compiled_from_somebodys_source_stays),
 		cmocka_unit_test(it_can_be_installed_again),
