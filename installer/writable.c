@@ -37,7 +37,9 @@ static int check_directory(const struct install *in, const char *dir, struct err
 
 	if (r < 0 || access(seen, W_OK) == 0 || errno == ENOENT || errno == ENOTDIR)
 		return r;
-	return err_errno(err, ERR_FAILED, errno, "cannot change packages: cannot write in '%.200s'",
+	return err_errno(err, ERR_HOST, errno,
+			 "nothing is changed yet: see why packages cannot write in '%.200s', then "
+			 "run this again",
 			 seen);
 }
 

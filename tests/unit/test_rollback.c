@@ -2,6 +2,10 @@
 /* Back to the bundle before, and out of an installation that failed: real RPMs, no system manager. */
 #include "installed.h"
 
+#include <linux/fs.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/xattr.h>
 
 #include "label.h"
@@ -91,6 +95,67 @@ static void the_bundle_before_is_back(void **state)
 	assert_in_root(root, "opt/app", "app 2\n", 0644);
 	assert_status(root, "sequence      2\n");
 	tree_drop(root);
+}
+
+/* As chattr +i and -i; false where the file system has no such thing. */
+static bool set_immutable(const char *path, bool on)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int flags = 0;
+
+	assert_true(fd >= 0);
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
+		return false;
+	flags = on ? flags | FS_IMMUTABLE_FL : flags & ~FS_IMMUTABLE_FL;
+	return ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0;
+}
+
+static bool set_read_only(const char *path, bool on)
+{
+	if (!on)
+		return umount(path) == 0;
+	return unshare(CLONE_NEWNS) == 0 &&
+	       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount(path, path, NULL, MS_BIND, NULL) == 0 &&
+	       mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) == 0;
+}
+
+/* The code of the preflight, which finds the same before an installation. */
+static void a_machine_that_cannot_be_written_to_is_unfit(void **state)
+{
+	static bool (*const set[])(const char *path, bool on) = { set_immutable, set_read_only };
+	CLEANUP(str_release) struct str up = STR_INIT;
+	cleanup_free char *between = NULL;
+	cleanup_free char *opt = NULL;
+	struct err err = ERR_INIT;
+	char *root = NULL;
+	size_t tried = 0;
+
+	(void)state;
+	if (!usable)
+		skip();
+	root = installed_root();
+	assert_int_equal(INSTALL(&up, root, second), 0);
+	between = listing(root);
+	assert_ok(path_join(root, "opt", &opt, &err));
+	for (size_t i = 0; i < ARRAY_SIZE(set); i++) {
+		CLEANUP(str_release) struct str refused = STR_INIT;
+		cleanup_free char *still = NULL;
+		int code = 0;
+
+		if (!set[i](opt, true))
+			continue;
+		code = ROLLBACK(&refused, root);
+		assert_true(set[i](opt, false));
+		assert_int_equal(code, ERR_HOST);
+		assert_contains(told, "cannot write in '");
+		still = listing(root);
+		assert_string_equal(between, still);
+		tried++;
+	}
+	tree_drop(root);
+	if (!tried)
+		skip();
 }
 
 /* As a run leaves it that is killed before the commit. */
@@ -326,6 +391,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_bundle_before_is_back),
+		cmocka_unit_test(a_machine_that_cannot_be_written_to_is_unfit),
 		cmocka_unit_test(an_installation_that_failed_is_undone),
 		cmocka_unit_test(a_transaction_that_never_ran_needs_no_way_back),
 		cmocka_unit_test(what_librpm_would_refuse_is_refused_before_a_file_is_touched),
