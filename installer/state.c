@@ -79,39 +79,102 @@ static int state_path(const struct install *in, const char *name, char **ret, st
 	return str_printf(ret, err, "%s/%s", in->state_dir, name);
 }
 
+/* Below the root: the last one is STATE. */
+static const char *const way[] = { "var", "lib", "pgha" };
+
+#define WAY_LEN ARRAY_SIZE(way)
+#define TRIES 1000 /* to lock a directory that others remove */
+
 /* What is verified there must not be exchanged afterwards. */
-static int check_private(int fd, struct err *err)
+static int check_private(const char *path, const struct stat *st, struct err *err)
+{
+	if (st->st_uid == geteuid() && !(st->st_mode & 022))
+		return 0;
+	return err_set(err, ERR_HOST,
+		       "others than this user may write to '%.200s' (owner %u, mode %04o): see who "
+		       "has used that, then move it away, or give it back with chown root: and "
+		       "chmod 700",
+		       path, (unsigned int)st->st_uid, (unsigned int)st->st_mode & 07777);
+}
+
+/* Who may write to the directory above may put another one in the place of the next. A sticky bit keeps
+ * others from that, and group 0 is root's. */
+static int check_parent(const char *path, const struct stat *st, struct err *err)
+{
+	bool others = (st->st_mode & S_IWOTH) || ((st->st_mode & S_IWGRP) && st->st_gid);
+
+	if (!others || (st->st_mode & S_ISVTX))
+		return 0;
+	return err_set(err, ERR_HOST,
+		       "others than root may write to '%.200s' (mode %04o): see who has used that, "
+		       "then chmod 755 it",
+		       path, (unsigned int)st->st_mode & 07777);
+}
+
+static int refuse_entry(int fd, const char *name, const char *path, int errnum, struct err *err)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) < 0)
-		return err_errno(err, ERR_FAILED, errno, "cannot look at it");
-	if (st.st_uid != geteuid() || (st.st_mode & 022))
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
 		return err_set(err, ERR_HOST,
-			       "others than this user may write there (owner %u, mode %04o): see "
-			       "what put it there, then remove it",
-			       (unsigned int)st.st_uid, (unsigned int)st.st_mode & 07777);
+			       "'%.200s' is a symbolic link: see what put it there and make it a "
+			       "directory (one with room elsewhere can be mounted there)",
+			       path);
+	return err_errno(err, ERR_HOST, errnum, "cannot open the directory '%.200s'", path);
+}
+
+/* The directory NAME, which is PATH, of *FD, in its place; made where it is missing. *FD is -1 when somebody
+ * removes it meanwhile. */
+static int enter(int *fd, const char *name, const char *path, bool *ret_made, struct err *err)
+{
+	int next = -1;
+
+	*ret_made = mkdirat(*fd, name, !strcmp(name, way[WAY_LEN - 1]) ? 0700 : 0755) == 0;
+	if (!*ret_made && errno != EEXIST && errno != ENOENT)
+		return err_errno(err, ERR_FAILED, errno, "cannot create '%.200s'", path);
+	next = openat(*fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (next < 0 && errno != ENOENT)
+		return refuse_entry(*fd, name, path, errno, err);
+	close(*fd);
+	*fd = next;
 	return 0;
 }
 
-/* STATE's directory; on the way to it nothing may be a symbolic link. */
-static int open_directory(const struct install *in, int *ret_fd, struct err *err)
+/* STATE's directory; on the way to it nothing may be a symbolic link, or anybody's to exchange. -1 when somebody
+ * removes it meanwhile. */
+static int open_directory(const struct install *in, struct state *state, int *ret_fd,
+			  struct err *err)
 {
-	cleanup_close int root_fd = open(in->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup_close int parent_fd = -1;
-	cleanup_close int fd = -1;
+	cleanup_close int fd = open(in->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(str_release) struct str path = STR_INIT;
+	struct stat st;
+	int made_count = 0;
 	int r = 0;
 
-	if (root_fd < 0)
+	if (fd < 0)
 		return err_errno(err, ERR_USAGE, errno, "cannot open '%.200s'", in->root);
-	r = dir_open_beneath(root_fd, "var/lib", 0755, &parent_fd, err);
-	if (!r)
-		r = dir_open_beneath(parent_fd, "pgha", 0700, &fd, err);
-	if (!r)
-		r = check_private(fd, err);
-	if (!r)
-		*ret_fd = steal_fd(&fd);
-	return r ? err_prefix(err, "'%s'", in->state_dir) : 0;
+	str_add(&path, strcmp(in->root, "/") != 0 ? in->root : "");
+	for (size_t i = 0; i < WAY_LEN && fd >= 0; i++) {
+		bool made = false;
+
+		str_addf(&path, "/%s", way[i]);
+		if ((r = str_check(&path, err)) || (r = enter(&fd, way[i], path.buf, &made, err)))
+			return r;
+		made_count += made;
+		if (made_count > state->made)
+			state->made = made_count;
+		if (fd < 0)
+			break;
+		if (fstat(fd, &st) < 0)
+			return err_errno(err, ERR_FAILED, errno, "cannot look at '%.200s'",
+					 path.buf);
+		r = i + 1 < WAY_LEN ? check_parent(path.buf, &st, err)
+				    : check_private(path.buf, &st, err);
+		if (r)
+			return r;
+	}
+	*ret_fd = steal_fd(&fd);
+	return 0;
 }
 
 /* Whatever lies in STATE is there itself: behind a link, what is kept would be written somewhere else. */
@@ -141,24 +204,49 @@ static int check_entries(const struct install *in, int dir_fd, struct err *err)
 	return r;
 }
 
+/* Whether FD is still the directory that everybody finds: a run that made it and did nothing removes it
+ * before it gives up the lock. */
+static bool is_there(const struct install *in, int fd)
+{
+	struct stat is;
+	struct stat found;
+
+	return fstat(fd, &is) == 0 && lstat(in->state_dir, &found) == 0 &&
+	       is.st_dev == found.st_dev && is.st_ino == found.st_ino;
+}
+
+static int lock_directory(const struct install *in, int fd, struct err *err)
+{
+	int r = check_entries(in, fd, err);
+
+	if (r < 0)
+		return r;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno == EWOULDBLOCK)
+		return err_set(err, ERR_FAILED,
+			       "another pgha-install is at work here ('%s' is locked): wait for it",
+			       in->state_dir);
+	return err_errno(err, ERR_FAILED, errno, "cannot lock '%s'", in->state_dir);
+}
+
 int state_open(struct install *in, struct state *st, struct err *err)
 {
-	cleanup_close int dir_fd = -1;
-	int r = open_directory(in, &dir_fd, err);
+	int r = 0;
 
-	if (!r)
-		r = check_entries(in, dir_fd, err);
-	if (r)
-		return r;
-	if (flock(dir_fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno == EWOULDBLOCK)
+	for (int i = 0; st->dir_fd < 0; i++) {
+		cleanup_close int fd = -1;
+
+		if (i == TRIES)
 			return err_set(err, ERR_FAILED,
-				       "another pgha-install is at work here ('%s' is locked): "
-				       "wait for it",
+				       "somebody removes '%s' again and again: see who does",
 				       in->state_dir);
-		return err_errno(err, ERR_FAILED, errno, "cannot lock '%s'", in->state_dir);
+		if ((r = open_directory(in, st, &fd, err)) ||
+		    (fd >= 0 && (r = lock_directory(in, fd, err))))
+			return r;
+		if (fd >= 0 && is_there(in, fd))
+			st->dir_fd = steal_fd(&fd);
 	}
-	st->dir_fd = steal_fd(&dir_fd);
 	in->journal = &st->journal;
 	return sweep_state(in, err);
 }
@@ -177,13 +265,33 @@ int journal_open(const struct install *in, struct state *st, struct err *err)
 	return r;
 }
 
+/* What this run made and did not need; the lock is still held. */
+static void remove_made(const struct install *in, int made)
+{
+	for (size_t depth = WAY_LEN; made > 0; made--, depth--) {
+		cleanup_close int fd = open(in->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		for (size_t i = 0; fd >= 0 && i + 1 < depth; i++) {
+			int next =
+				openat(fd, way[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+			close(fd);
+			fd = next;
+		}
+		if (fd < 0 || unlinkat(fd, way[depth - 1], AT_REMOVEDIR) < 0)
+			return; /* something is in it */
+	}
+}
+
 void state_close(struct install *in, struct state *st)
 {
 	in->journal = NULL;
 	if (st->journal.fd >= 0)
 		close(st->journal.fd);
-	if (st->dir_fd >= 0)
+	if (st->dir_fd >= 0) {
+		remove_made(in, st->made);
 		close(st->dir_fd);
+	}
 	str_release(&st->journal.early);
 	*st = (struct state)STATE_INIT;
 }

@@ -18,8 +18,8 @@
  *	ca.crt               the cluster's CA, as given at the first installation
  *	log/, staging/
  *
- * STATE itself is locked while an installer is at work. A bundle that is refused leaves nothing here:
- * what is journalled before the node is changed waits in memory for journal_open().
+ * STATE itself is locked while an installer is at work. A bundle that is refused leaves nothing here, not even
+ * STATE where there was none: what is journalled before the node is changed waits in memory for journal_open().
  */
 #ifndef PGHA_STATE_H
 #define PGHA_STATE_H
@@ -58,6 +58,7 @@ int journal_fail(struct journal *j, const char *why, struct err *err) MUST_CHECK
 
 struct state {
 	int dir_fd; /* STATE, locked */
+	int made;   /* how many of ROOT/var, its lib and STATE this run has made */
 	struct journal journal;
 };
 
@@ -68,8 +69,9 @@ struct state {
 
 /*
  * Makes STATE where it is missing and locks it (in->journal is borrowed from ST), and removes what a
- * killed run has left half written there. ERR_FAILED when another installer holds the lock. Release with
- * state_close().
+ * killed run has left half written there. ERR_FAILED when another installer holds the lock, ERR_HOST where
+ * STATE, or a directory on the way to it, is a link or others may write to it. Release with state_close(),
+ * which removes what this one made and nothing was put into.
  */
 int state_open(struct install *in, struct state *st, struct err *err) MUST_CHECK;
 /* From here on the node is changed: opens STATE/journal and writes the lines that waited. */

@@ -236,8 +236,7 @@ static void what_is_refused_installs_nothing_and_leaves_no_staging(void **state)
 		assert_string_equal(out.buf, "");
 		assert_in_root(root, "opt", NULL, 0);
 		assert_in_root(root, "etc/demo", NULL, 0);
-		assert_in_root(root, "var/lib/pgha/staging", NULL, 0);
-		assert_in_root(root, "var/lib/pgha/committed", NULL, 0);
+		assert_in_root(root, "var/lib/pgha", NULL, 0);
 		tree_drop(root);
 	}
 }

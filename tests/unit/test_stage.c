@@ -489,47 +489,6 @@ static void what_is_committed_is_remembered_and_kept(void **state)
 	tree_drop(root);
 }
 
-static void a_second_installer_does_not_start(void **state)
-{
-	CLEANUP(install_release) struct install one = { .node = "node1" };
-	CLEANUP(install_release) struct install two = { .node = "node1" };
-	struct state first = STATE_INIT;
-	struct state second = STATE_INIT;
-	struct err err = ERR_INIT;
-	char *root = tree_new();
-
-	(void)state;
-	one.root = two.root = root;
-	assert_ok(install_init(&one, &err));
-	assert_ok(install_init(&two, &err));
-	assert_ok(state_open(&one, &first, &err));
-	assert_fails(ERR_FAILED, state_open(&two, &second, &err));
-	assert_contains(err.msg, "another pgha-install");
-	state_close(&two, &second);
-	state_close(&one, &first);
-	assert_ok(state_open(&two, &second, &err));
-	state_close(&two, &second);
-	tree_drop(root);
-}
-
-static void a_state_directory_behind_a_link_is_refused(void **state)
-{
-	CLEANUP(install_release) struct install in = { .node = "node1" };
-	struct state st = STATE_INIT;
-	struct err err = ERR_INIT;
-	char *root = tree_new();
-	cleanup_free char *var = NULL;
-
-	(void)state;
-	in.root = root;
-	assert_ok(path_join(root, "var", &var, &err));
-	assert_int_equal(symlink("/tmp", var), 0);
-	assert_ok(install_init(&in, &err));
-	assert_fails(ERR_FAILED, state_open(&in, &st, &err));
-	state_close(&in, &st);
-	tree_drop(root);
-}
-
 static void missing_disk_space_is_said_before_anything_is_written(void **state)
 {
 	CLEANUP(str_release) struct str bundle = STR_INIT;
@@ -698,28 +657,6 @@ static void a_dry_run_that_fails_leaves_another_runs_staging(void **state)
 	tree_drop(root);
 }
 
-static void a_state_directory_that_others_may_write_to_is_refused(void **state)
-{
-	static const mode_t modes[] = { 0770, 0702, 01777 };
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
-		CLEANUP(install_release) struct install in = { .node = "node1" };
-		struct state st = STATE_INIT;
-		struct err err = ERR_INIT;
-		char *root = tree_new();
-
-		in.root = root;
-		assert_ok(install_init(&in, &err));
-		assert_ok(dir_make(in.state_dir, 0700, &err));
-		assert_int_equal(chmod(in.state_dir, modes[i]), 0);
-		assert_fails(ERR_HOST, state_open(&in, &st, &err));
-		assert_non_null(strstr(err.msg, in.state_dir));
-		state_close(&in, &st);
-		tree_drop(root);
-	}
-}
-
 /* Whoever brings a bundle of his own may bring a CA file that goes with it. */
 static void another_ca_is_refused_where_one_is_known(void **state)
 {
@@ -761,14 +698,11 @@ int main(void)
 		cmocka_unit_test(stale_media_are_refused),
 		cmocka_unit_test(an_older_or_a_forked_sequence_is_refused),
 		cmocka_unit_test(what_is_committed_is_remembered_and_kept),
-		cmocka_unit_test(a_second_installer_does_not_start),
-		cmocka_unit_test(a_state_directory_behind_a_link_is_refused),
 		cmocka_unit_test(a_dry_run_stages_outside_of_the_root),
 		cmocka_unit_test(verify_stores_nothing),
 		cmocka_unit_test(a_bundle_that_changes_after_it_was_opened_is_refused_or_not_seen),
 		cmocka_unit_test(a_fifo_is_no_bundle),
 		cmocka_unit_test(a_dry_run_that_fails_leaves_another_runs_staging),
-		cmocka_unit_test(a_state_directory_that_others_may_write_to_is_refused),
 		cmocka_unit_test(another_ca_is_refused_where_one_is_known),
 		/* Last: it leaves the process in a mount namespace of its own. */
 		cmocka_unit_test(missing_disk_space_is_said_before_anything_is_written),

@@ -291,6 +291,7 @@ static void another_nodes_name_is_refused(void **state)
 	bundle = make_bundle("pgha-test-f.tar", names);
 	root = make_root();
 	assert_int_equal(UNINSTALL(&none, root), ERR_USAGE);
+	assert_in_root(root, "var", NULL, 0);
 	tree_drop(root);
 	root = installed_root(bundle, NULL);
 	assert_int_equal(RUN(&out, "uninstall", "--node", "node2", "--root", root), ERR_USAGE);
