@@ -57,7 +57,7 @@ static int print_json(const struct fetch_result *result, const char *cache, stru
 	json_close(&j, '}');
 	if (json_done(&j, &text, err) < 0)
 		return -err->code;
-	fputs(text, stdout);
+	cli_print(text);
 	return 0;
 }
 

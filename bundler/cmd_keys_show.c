@@ -90,7 +90,7 @@ static int print_json(const struct keys *keys, const struct keys_list *list, tim
 	json_close(&j, '}');
 	r = json_done(&j, &text, err);
 	if (r == 0)
-		fputs(text, stdout);
+		cli_print(text);
 	return r;
 }
 

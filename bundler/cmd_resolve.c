@@ -180,7 +180,7 @@ static int print_json(const struct work *w, struct err *err)
 	json_close(&j, '}');
 	r = json_done(&j, &text, err);
 	if (r == 0)
-		fputs(text, stdout);
+		cli_print(text);
 	return r;
 }
 

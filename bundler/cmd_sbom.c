@@ -88,7 +88,7 @@ static int cmd_sbom(const void *options, int argc, char **argv, struct err *err)
 	if (r == 0 && o->output)
 		r = file_write_atomic(o->output, 0644, text, strlen(text), err);
 	else if (r == 0)
-		fputs(text, stdout);
+		cli_print(text);
 	return r;
 }
 

@@ -172,7 +172,7 @@ static int cmd_example(const void *data, int argc, char **argv, struct err *err)
 	if (r == 0)
 		r = secrets_text(&s, false, &text, err);
 	if (r == 0)
-		fputs(text.buf, stdout);
+		cli_print(text.buf);
 	return r;
 }
 

@@ -372,7 +372,7 @@ static int cmd_urls(const void *options, int argc, char **argv, struct err *err)
 	if (r < 0)
 		return r;
 	if (u.out.buf)
-		fputs(u.out.buf, stdout);
+		cli_print(u.out.buf);
 	if (u.format->how)
 		notice("run: %s; then: pgha-bundle fetch --lock %s --import DIR", u.format->how,
 		       o->lock);

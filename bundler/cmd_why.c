@@ -501,7 +501,7 @@ static int tell_all(const struct work *w, tell_fn *tell, struct err *err)
 	json_close(&j, '}');
 	r = json_done(&j, &text, err);
 	if (r == 0)
-		fputs(text, stdout);
+		cli_print(text);
 	return r;
 }
 

@@ -182,7 +182,7 @@ static int print_certificate(const struct compare_member *m, struct err *err)
 	str_addf(&line, ", until %s", until);
 	r = str_check(&line, err);
 	if (r == 0)
-		printf("%s", line.buf);
+		cli_print(line.buf);
 	return r;
 }
 
@@ -291,6 +291,6 @@ int compare_json(const struct compare *c, struct err *err)
 	json_close(&j, '}');
 	r = json_done(&j, &text, err);
 	if (r == 0)
-		fputs(text, stdout);
+		cli_print(text);
 	return r;
 }

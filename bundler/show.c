@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "cli.h"
 #include "clock.h"
 #include "contents_advisory.h"
 #include "file.h"
@@ -233,7 +234,7 @@ static int print_plain(const char *text, struct err *err)
 	str_add_plain(&out, text);
 	r = str_check(&out, err);
 	if (r == 0)
-		printf("%s", out.buf ? out.buf : "");
+		cli_print(out.buf ? out.buf : "");
 	return r;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "cli.h"
 #include "clock.h"
 #include "file.h"
 #include "json.h"
@@ -187,6 +188,6 @@ int show_json(const struct show *show, struct err *err)
 	if (r == 0)
 		r = json_done(&j, &text, err);
 	if (r == 0)
-		fputs(text, stdout);
+		cli_print(text);
 	return r;
 }

@@ -119,7 +119,7 @@ static void print_text(const struct check *c)
 		       result->state == PROBE_HEALTHY ? "" : ": ",
 		       result->state == PROBE_HEALTHY ? "" : result->why.msg);
 		if (result->state == PROBE_UNHEALTHY)
-			fputs(result->why.detail, stdout);
+			cli_print(result->why.detail);
 	}
 	printf("%s: %s\n", c->committed.node, sum(c));
 }
@@ -154,7 +154,7 @@ static int print_json(const struct check *c, struct err *err)
 	json_close(&j, '}');
 	r = json_done(&j, &text, err);
 	if (r == 0)
-		fputs(text, stdout);
+		cli_print(text);
 	return r;
 }
 
@@ -164,7 +164,7 @@ static int judge(const struct check *c, struct err *err)
 
 	if (!bad)
 		return 0;
-	fflush(stdout);
+	cli_flush();
 	return err_set(err, ERR_UNHEALTHY, "%zu of %zu probes %s not hold", bad, c->count,
 		       bad == 1 ? "does" : "do");
 }

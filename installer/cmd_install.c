@@ -627,7 +627,7 @@ static int print_json(const struct work *w, struct err *err)
 	if (r == 0)
 		r = json_done(&j, &text, err);
 	if (r == 0)
-		fputs(text, stdout);
+		cli_print(text);
 	return r;
 }
 
@@ -640,7 +640,7 @@ static int print_plan(const struct work *w, struct err *err)
 	str_addf(&out, "plan %s\n", w->plan_sha256);
 	r = str_check(&out, err);
 	if (r == 0)
-		fputs(out.buf, stdout);
+		cli_print(out.buf);
 	return r;
 }
 

@@ -28,8 +28,8 @@ static int run_inventory(const void *options, int argc, char **argv, struct err 
 		r = inventory_write(&in, &out, err);
 	if (r == 0 && o->output)
 		r = file_write_atomic(o->output, 0644, out.buf, out.len, err);
-	else if (r == 0 && (fwrite(out.buf, 1, out.len, stdout) != out.len || fflush(stdout)))
-		r = err_set(err, ERR_FAILED, "cannot write to standard output");
+	else if (r == 0)
+		cli_print(out.buf);
 	return r;
 }
 

@@ -94,7 +94,7 @@ static int print_json(const struct status *status, struct err *err)
 	json_close(&j, '}');
 	r = json_done(&j, &text, err);
 	if (r == 0)
-		fputs(text, stdout);
+		cli_print(text);
 	return r;
 }
 
@@ -106,7 +106,7 @@ static int judge(const struct status *status, struct err *err)
 		return 0;
 	for (size_t i = 0; i < status->drift_count; i++)
 		by_hand += status_is_by_hand(&status->drifts[i]);
-	fflush(stdout);
+	cli_flush();
 	if (status->uninstalling)
 		return err_set(err, ERR_UNHEALTHY,
 			       "the uninstallation was interrupted: 'pgha-install uninstall --node "

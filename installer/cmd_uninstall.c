@@ -172,7 +172,7 @@ static int print(const struct work *w, bool as_json, struct err *err)
 		json_close(&j, '}');
 		r = json_done(&j, &text, err);
 		if (r == 0)
-			fputs(text, stdout);
+			cli_print(text);
 		return r;
 	}
 	for (size_t i = 0; i < w->removal.changes.count; i++)

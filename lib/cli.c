@@ -389,22 +389,55 @@ static void settle_process(void)
 	prctl(PR_SET_DUMPABLE, 0);
 }
 
+/* Why standard output could not be written to, or 0: stdio forgets it. */
+static int output_errno;
+
+static void note_output(bool failed)
+{
+	if (failed && !output_errno)
+		output_errno = errno ? errno : EIO;
+}
+
+void cli_print(const char *text)
+{
+	errno = 0;
+	note_output(fputs(text, stdout) == EOF);
+}
+
+void cli_flush(void)
+{
+	errno = 0;
+	note_output(fflush(stdout) != 0 || ferror(stdout));
+}
+
+/* Whoever calls takes what was printed for the whole result. */
+static int check_output(int r, struct err *err)
+{
+	if (!output_errno)
+		return r;
+	if (r < 0)
+		err_detail(err, "and cannot write the output: %s", strerror(output_errno));
+	else
+		err_set(err, ERR_FAILED, "cannot write the output: %s", strerror(output_errno));
+	return -(int)err->code;
+}
+
 int cli_main(const struct cli_program *program, int argc, char **argv)
 {
 	struct err err = ERR_INIT;
 	int r;
 
+	clearerr(stdout);
+	output_errno = 0;
 	settle_process();
 	signal(SIGPIPE, SIG_IGN); /* a transaction must not end because its reader has gone */
 	signal(SIGXFSZ, SIG_IGN); /* nor because a file is as large as it may be: write() says so */
 	interrupt_init();
 	r = dispatch(program, argc - 1, argv + 1, &err);
-	errno = 0;
-	if (r == 0 && (fflush(stdout) != 0 || ferror(stdout)))
-		r = err_errno(&err, ERR_FAILED, errno ? errno : EIO,
-			      "cannot write to standard output");
-	if (r == -(int)ERR_FAILED && errno == EPIPE)
+	cli_flush();
+	if (output_errno == EPIPE && r == 0)
 		return ERR_FAILED; /* whoever read us has gone: as silent as by SIGPIPE */
+	r = output_errno == EPIPE ? r : check_output(r, &err);
 	if (r < 0)
 		cli_print_error(program->name, &err);
 	return -r;

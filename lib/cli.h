@@ -58,6 +58,12 @@ struct cli_program {
 	const struct cli_command *const *commands; /* borrowed; ends with NULL */
 };
 
+/* A result, on standard output. That it cannot be written is a failure of the program, which cli_main()
+ * tells with the reason; printf() knows that only of what is short. */
+void cli_print(const char *text);
+/* What was printed so far, before a message. */
+void cli_flush(void);
+
 /* Parses, runs, prints a failure to stderr, and returns the exit code. */
 int cli_main(const struct cli_program *program, int argc, char **argv);
 
