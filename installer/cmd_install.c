@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The whole installation of one node. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -398,15 +397,6 @@ static int test_step(struct work *w, struct err *err)
 	return end_step(&w->in, "test", w->plan.count, "to change", err);
 }
 
-static int sync_root(const struct install *in, struct err *err)
-{
-	cleanup_close int fd = open(in->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0 || syncfs(fd) < 0)
-		return err_errno(err, ERR_FAILED, errno, "cannot sync '%.200s'", in->root);
-	return 0;
-}
-
 static int record_packages(struct work *w, struct err *err)
 {
 	struct err second = ERR_INIT;
@@ -457,8 +447,6 @@ static int packages_step(struct work *w, struct err *err)
 			r = rpmtx_run(in, &w->plan, &w->vendor, false, log, err);
 		if (r)
 			err_detail(err, "log: %s", log);
-		if (!r)
-			r = sync_root(in, err);
 	}
 	if (hold_release(in, &second) && !r)
 		r = err_set(err, second.code, "%s", second.msg);

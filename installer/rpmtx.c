@@ -25,6 +25,7 @@
 #include "record.h"
 #include "rpmsig.h"
 #include "state.h"
+#include "writeback.h"
 
 #define DBPATH_FALLBACK "/var/lib/rpm"
 #define DESCRIPTORS 1024 /* what systemd gives a service */
@@ -556,6 +557,17 @@ static void limit_descriptors(struct rlimit *ret_old)
 	}
 }
 
+/* What lasts is on the disk when this ends well; librpm has closed its database by then. */
+static int with_writeback(struct run *run, const struct vendor *vendor, int log_fd, struct err *err)
+{
+	CLEANUP(writeback_freep) struct writeback *w = NULL;
+	int r = writeback_start(run->in->root, &w, err);
+
+	if (r == 0)
+		r = with_transaction(run, vendor, log_fd, err);
+	return r < 0 ? r : writeback_finish(w, err);
+}
+
 static int run_logged(struct run *run, const struct vendor *vendor, const char *log,
 		      struct err *err)
 {
@@ -578,7 +590,8 @@ static int run_logged(struct run *run, const struct vendor *vendor, const char *
 	/* Scriptlets' output is dropped below this level. */
 	old_verbosity = rpmlogSetMask(RPMLOG_UPTO(RPMLOG_INFO));
 	old_log = rpmlogSetCallback(on_log, run);
-	r = with_transaction(run, vendor, fileno(log_file), err);
+	r = run->test ? with_transaction(run, vendor, fileno(log_file), err)
+		      : with_writeback(run, vendor, fileno(log_file), err);
 	rpmlogSetCallback(old_log, NULL);
 	rpmlogSetMask(old_verbosity);
 	setrlimit(RLIMIT_NOFILE, &descriptors);

@@ -36,7 +36,8 @@ void rpmtx_release_signals(const sigset_t *old);
 
 /*
  * Runs PLAN, whose packages' signatures were checked (vendor_check_rpm()), or with TEST only tries:
- * dependencies, conflicts, file conflicts, disk space, and nobody's signature. LOG (may be NULL in a test) gets what
+ * dependencies, conflicts, file conflicts, disk space, and nobody's signature. What it has installed is
+ * on the disk when it returns 0. LOG (may be NULL in a test) gets what
  * scriptlets and librpm say. A scriptlet that fails, a test that fails: ERR_FAILED with details; a
  * signature that librpm does not take: ERR_VERIFY; no disk space: ERR_HOST.
  */
@@ -45,8 +46,8 @@ int rpmtx_run(const struct install *in, const struct plan *plan, const struct ve
 
 /*
  * The reverse: removes the installed packages ERASE (those that are not there are passed over) and puts back
- * BACK, older ones of a kept bundle, in one transaction; or with TEST only tries. What others need is
- * ERR_FAILED with details. BACK and VENDOR may be NULL together.
+ * BACK, older ones of a kept bundle, in one transaction; or with TEST only tries; the rest as above. What
+ * others need is ERR_FAILED with details. BACK and VENDOR may be NULL together.
  */
 int rpmtx_back(const struct install *in, const struct strv *erase, const struct plan *back,
 	       const struct vendor *vendor, bool test, const char *log, struct err *err) MUST_CHECK;

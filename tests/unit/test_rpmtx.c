@@ -4,7 +4,11 @@
 #define RPMS_LEAK "leak:repo_add_rpmdb\n"
 #include "rpms.h"
 
+#include <errno.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "interrupt.h"
 #include "plan.h"
@@ -13,6 +17,16 @@
 
 static struct rpms rpms;
 static bool usable;
+static atomic_bool disk_is_broken;
+
+/* Instead of the C library's. */
+int syncfs(int fd)
+{
+	if (!disk_is_broken)
+		return (int)syscall(SYS_syncfs, fd);
+	errno = EIO;
+	return -1;
+}
 
 static int make_all(void **state)
 {
@@ -239,6 +253,27 @@ static void a_failing_scriptlet_is_a_failure(void **state)
 		assert_contains(err.detail, names[i]);
 		assert_contains(err.detail, "no luck");
 	}
+}
+
+static void what_does_not_reach_the_disk_is_a_failure(void **state)
+{
+	CLEANUP(plan_release) struct plan plan = PLAN_INIT;
+	CLEANUP(strv_release) struct strv names = STRV_INIT;
+	struct site *s = *state;
+	struct err err = ERR_INIT;
+
+	if (!usable)
+		skip();
+	rpms_stage(&rpms, &s->in, NAMES("liba-1", "app-1"));
+	assert_ok(plan_names(s, NAMES("app"), NULL, &plan, &err));
+	disk_is_broken = true;
+	assert_ok(run_plan(s, &plan, true, &err)); /* writes nothing */
+	assert_fails(ERR_FAILED, run_plan(s, &plan, false, &err));
+	assert_contains(err.msg, "cannot sync");
+	assert_ok(strv_add(&names, "app-1-1.noarch", &err));
+	assert_fails(ERR_FAILED, rpmtx_back(&s->in, &names, NULL, NULL, false, NULL, &err));
+	assert_contains(err.msg, "cannot sync");
+	disk_is_broken = false;
 }
 
 static void a_doubtful_package_is_installed_again(void **state)
@@ -516,6 +551,7 @@ int main(void)
 		TEST(what_cannot_be_solved_is_told_in_words),
 		TEST(a_plan_alone_changes_nothing),
 		TEST(a_failing_scriptlet_is_a_failure),
+		TEST(what_does_not_reach_the_disk_is_a_failure),
 		TEST(a_doubtful_package_is_installed_again),
 		TEST(the_test_transaction_sees_a_file_conflict),
 		TEST(an_rpm_without_the_pinned_signature_is_refused_twice),
