@@ -52,7 +52,7 @@ one processor; openssl's shows what the processor's own instructions can do.
 """,
     "packages": """The lab's services on an image of the target, which has its own packages already: each contender installs the same RPMs into the same root,
 made anew for each run, an overlay on the image. pgha-install does all that an installation does: it verifies the tarball, checks the vendors' signatures, plans, tries, installs. Its
-packages step is the test transaction and the transaction, in which librpm demands the signatures again, with what lasts on the disk (`syncfs`; all contenders wait for that once, in
+packages step is the test transaction and the transaction, in which librpm demands the signatures again, with what lasts on the disk (`syncfs`, by a thread meanwhile and once at the end; all contenders wait for that once, in
 ldconfig). `rpm -U` checks digests and no signatures, without `--nodigest` and with it: the second is what librpm takes for the same when nothing is verified beforehand.
 `dnf install` (as above, from the repository that is in the bundle) has its metadata already and is told `gpgcheck=0`. Then the same command again on what it has installed.
 """,
@@ -160,6 +160,9 @@ def document(results, old):
 def main(results_path, docs):
     with open(results_path, encoding="utf-8") as file:
         results = json.load(file)
+    for older in [b for b in results if "measured" not in b]:
+        print(f"report: left out, from before results said on what they were measured: {older['name']}", file=sys.stderr)
+        results.remove(older)
     path = f"{docs}/benchmarks.md"
     old = {}
     if os.path.exists(path):
