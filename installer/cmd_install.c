@@ -17,7 +17,6 @@
 #include "hold.h"
 #include "install.h"
 #include "interrupt.h"
-#include "json.h"
 #include "kept.h"
 #include "once.h"
 #include "oneway.h"
@@ -31,14 +30,17 @@
 #include "record.h"
 #include "removal.h"
 #include "restore.h"
+#include "results.h"
 #include "review.h"
 #include "revoked.h"
+#include "rollback.h"
 #include "rootdev.h"
 #include "rpmtx.h"
 #include "setup.h"
 #include "stage.h"
 #include "state.h"
 #include "steps.h"
+#include "sweep.h"
 #include "topology.h"
 #include "trust.h"
 #include "unit.h"
@@ -425,6 +427,7 @@ static int packages_step(struct work *w, struct err *err)
 {
 	CLEANUP(strv_release) struct strv names = STRV_INIT;
 	CLEANUP(strv_release) struct strv none = STRV_INIT;
+	CLEANUP(strv_release) struct strv before = STRV_INIT;
 	cleanup_free char *log = NULL;
 	struct install *in = &w->in;
 	struct err second = ERR_INIT;
@@ -438,6 +441,7 @@ static int packages_step(struct work *w, struct err *err)
 		r = strv_add(&names, w->plan.packages[i].nevra, err);
 	if (!r && names.count) {
 		if ((r = state_log_path(in, "packages", &log, err)) ||
+		    (r = state_list_load(in, STATE_DOUBTFUL, &before, err)) ||
 		    (r = state_list_save(in, STATE_DOUBTFUL, &names, err)) ||
 		    (r = record_packages(w, err)) || (r = oneway_record(w->setup, &w->plan, err)) ||
 		    (r = unpack_begin(in, &w->plan, err)))
@@ -447,6 +451,8 @@ static int packages_step(struct work *w, struct err *err)
 			r = rpmtx_run(in, &w->plan, &w->vendor, false, log, err);
 		if (r)
 			err_detail(err, "log: %s", log);
+		if (!r && before.count)
+			r = unpack_drop_unowned(in, err);
 	}
 	if (hold_release(in, &second) && !r)
 		r = err_set(err, second.code, "%s", second.msg);
@@ -560,99 +566,20 @@ static int cluster_steps(struct work *w, struct err *err)
 	return install_step_end(&w->in, "cluster probes", text, err);
 }
 
-/* Results */
-
-static void json_findings(struct json *j, const struct preflight *p)
-{
-	static const char *const kinds[] = { [PREFLIGHT_PROBLEM] = "problem",
-					     [PREFLIGHT_IGNORED] = "ignored",
-					     [PREFLIGHT_NOTE] = "note",
-					     [PREFLIGHT_SKIPPED] = "skipped" };
-
-	json_open(j, "preflight", '[');
-	for (size_t i = 0; i < p->count; i++) {
-		json_open(j, NULL, '{');
-		json_string(j, "name", p->items[i].name);
-		json_string(j, "kind", kinds[p->items[i].kind]);
-		json_string(j, "text", p->items[i].text);
-		json_close(j, '}');
-	}
-	json_close(j, ']');
-}
-
-static int json_head(const struct work *w, struct json *j, struct err *err)
-{
-	int r = 0;
-
-	if (*w->plan_sha256 && w->in.dry_run) {
-		r = review_json(&w->review, &w->in, w->staged.index_sha256, &w->plan, j, err);
-		json_string(j, "plan", w->plan_sha256);
-		return r;
-	}
-	json_string(j, "cluster", w->in.index.cluster);
-	json_string(j, "node", w->in.node);
-	json_number(j, "sequence", w->in.index.sequence);
-	if (w->setup) {
-		json_strings(j, "kept", &w->setup->kept);
-		json_strings(j, "wide", &w->setup->wide);
-	}
-	return 0;
-}
-
-static int print_json(const struct work *w, struct err *err)
-{
-	CLEANUP(json_release) struct json j = JSON_INIT;
-	cleanup_free char *text = NULL;
-	int r = 0;
-
-	json_open(&j, NULL, '{');
-	r = json_head(w, &j, err);
-	json_bool(&j, "dry_run", w->in.dry_run);
-	json_strings(&j, "changes", &w->changes);
-	json_strings(&j, "pending", &w->pending);
-	json_findings(&j, &w->preflight);
-	json_close(&j, '}');
-	if (r == 0)
-		r = json_done(&j, &text, err);
-	if (r == 0)
-		cli_print(text);
-	return r;
-}
-
-static int print_plan(const struct work *w, struct err *err)
-{
-	CLEANUP(str_release) struct str out = STR_INIT;
-	int r = 0;
-
-	review_text(&w->review, &w->in, &out);
-	str_addf(&out, "plan %s\n", w->plan_sha256);
-	r = str_check(&out, err);
-	if (r == 0)
-		cli_print(out.buf);
-	return r;
-}
-
+/* What it came to, in the words that were asked for. */
 static int print_results(const struct work *w, struct err *err)
 {
-	const struct strv *kept = &w->setup->kept;
-	const struct strv *wide = &w->setup->wide;
+	struct results results = { .in = &w->in,
+				   .setup = w->setup,
+				   .review = &w->review,
+				   .plan = &w->plan,
+				   .preflight = &w->preflight,
+				   .changes = &w->changes,
+				   .pending = &w->pending,
+				   .index_sha256 = w->staged.index_sha256,
+				   .plan_sha256 = w->plan_sha256 };
 
-	if (w->in.json)
-		return print_json(w, err);
-	if (w->in.dry_run)
-		return print_plan(w, err);
-	for (size_t i = 0; i < w->changes.count; i++)
-		printf("%s\n", w->changes.items[i]);
-	if (!w->changes.count)
-		printf("%s: nothing to do\n", w->in.node);
-	for (size_t i = 0; i < kept->count; i++)
-		printf("kept %s, which was changed by hand ('--take-ours' replaces it)\n",
-		       kept->items[i]);
-	for (size_t i = 0; i < wide->count; i++)
-		printf("open to more than it should be: %s\n", wide->items[i]);
-	for (size_t i = 0; i < w->pending.count; i++)
-		printf("%s\n", w->pending.items[i]);
-	return 0;
+	return results_print(&results, err);
 }
 
 /* Whatever happens from here on is on record. */
@@ -671,6 +598,8 @@ static int open_records(struct work *w, struct err *err)
 	if (r == 0)
 		r = record_open(&w->in, w->in.index.sequence, &w->record, err);
 	w->in.record = w->record;
+	if (r == 0)
+		r = sweep_placed(&w->in, err);
 	return r < 0 ? r : rpmtx_make_database(&w->in, err);
 }
 
@@ -689,14 +618,29 @@ static int accept_changes(struct install *in, struct err *err)
 	return r ? r : install_step_end(in, "accept-change", "changed by hand", err);
 }
 
+/* What is planned starts from a state that has a name. */
+static int pending_step(struct work *w, struct err *err)
+{
+	uint64_t from = 0;
+	int r = rollback_pending(&w->in, &from, err);
+
+	if (r || !from)
+		return r;
+	if (!w->in.dry_run && ((r = journal_open(&w->in, &w->state, err)) ||
+			       (r = rootdev_provide(&w->in, &w->rootdev, err))))
+		return r;
+	return restore_pending(&w->in, w->setup, err);
+}
+
 static int install_staged(struct work *w, struct err *err)
 {
 	struct err unsolved = ERR_INIT;
 	int r = 0;
 
 	/* Nothing is changed before all of this is known. */
-	if ((r = load_step(w, err)) || (r = vendors_step(w, &unsolved, err)) ||
-	    (r = preflight_step(w, &unsolved, err)) || (r = plan_step(w, err)))
+	if ((r = load_step(w, err)) || (r = pending_step(w, err)) ||
+	    (r = vendors_step(w, &unsolved, err)) || (r = preflight_step(w, &unsolved, err)) ||
+	    (r = plan_step(w, err)))
 		return r;
 	if (w->in.dry_run)
 		return 0;
@@ -736,7 +680,7 @@ int cmd_install_run(const struct install_options *o, struct err *err)
 	if (!r)
 		return print_results(&w, err);
 	if (w.in.json && preflight_count(&w.preflight, PREFLIGHT_PROBLEM) &&
-	    print_json(&w, &second))
+	    print_results(&w, &second))
 		err_detail(err, "and %s", second.msg);
 	return r;
 }

@@ -14,6 +14,7 @@
 #include "progress.h"
 #include "removal.h"
 #include "rootdev.h"
+#include "stage.h"
 #include "state.h"
 #include "unit.h"
 #include "unpack.h"
@@ -84,6 +85,9 @@ static int prepare(struct work *w, const struct uninstall_options *o, struct err
 	r = install_init(&w->in, err);
 	if (r == 0 && !o->dry_run)
 		r = state_open(&w->in, &w->state, err);
+	/* Of a run that was killed. */
+	if (r == 0 && !o->dry_run)
+		r = stage_clear(&w->in, err);
 	if (r == 0)
 		r = record_load(&w->in, &w->entries, err);
 	if (r == 0)

@@ -17,6 +17,9 @@
 #define INSTALL_STATE_DIR "/var/lib/pgha" /* below root */
 #define INSTALL_CA_NAME "ca.crt"          /* there: the CA of the last commit */
 
+/* Of NAME's basename: what takes its place when it is whole, in the same directory. */
+#define INSTALL_TEMP_FORMAT ".%s.pgha-new"
+
 struct capsule;  /* lib/capsule.h */
 struct topology; /* lib/topology.h */
 struct journal;  /* installer/state.h */

@@ -402,7 +402,7 @@ static int replace(const struct setup *setup, int parent, const char *name,
 		   const struct place_item *item, const struct owner *owner, struct err *err)
 {
 	cleanup_free char *temp = NULL;
-	int r = str_printf(&temp, err, ".%s.pgha-new", name);
+	int r = str_printf(&temp, err, INSTALL_TEMP_FORMAT, name);
 
 	if (r == 0)
 		r = write_temp(setup, parent, temp, item, owner, err);

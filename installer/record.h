@@ -8,7 +8,7 @@
  *	              its change was not made.
  *	files/PATH    what a file held before (0600)
  *	begun         when it was begun: the boot, and microseconds of its monotonic clock
- *	undone        how far a rollback has come (installer/removal.h)
+ *	undone        a rollback was begun, and how far it has come (installer/rollback.h, removal.h)
  *	secrets       STATE/secrets as it was before (installer/held.h)
  *
  * Attributes are text: "MODE:UID:GID" of a directory, "MODE:UID:GID:SHA256" of a file (the mode is

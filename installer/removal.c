@@ -108,7 +108,7 @@ static int restore_temp(const struct removal *removal, const struct record_entry
 /* What a run that was killed has not renamed into place. */
 static int remove_temp(int parent, const char *name, char **ret_temp, struct err *err)
 {
-	int r = str_printf(ret_temp, err, ".%s.pgha-new", name);
+	int r = str_printf(ret_temp, err, INSTALL_TEMP_FORMAT, name);
 
 	if (r == 0 && unlinkat(parent, *ret_temp, 0) < 0 && errno != ENOENT)
 		r = err_errno(err, ERR_FAILED, errno, "cannot remove '%s' beside it", *ret_temp);
@@ -171,7 +171,12 @@ static int take_back(struct removal *removal, const struct record_entry *e, stru
 	if (r == 0)
 		r = strv_addf(&removal->changes, err, "%s %s",
 			      strcmp(e->was, RECORD_ABSENT) ? "restore" : "remove", e->object);
-	return r < 0 || !removal->apply ? r : put_back(removal, e, parent, name, temp, err);
+	if (r < 0 || !removal->apply)
+		return r;
+	r = put_back(removal, e, parent, name, temp, err);
+	if (r < 0)
+		unlinkat(parent, temp, 0);
+	return r;
 }
 
 static int remove_tree(struct removal *removal, const char *path, struct err *err)
@@ -199,10 +204,10 @@ int removal_begin(const struct removal *removal, struct err *err)
 	return state_list_save(removal->in, removal->mark, &undone, err);
 }
 
-int removal_is_begun(const struct install *in, bool *ret, struct err *err)
+int removal_is_begun(const struct install *in, const char *mark, bool *ret, struct err *err)
 {
 	CLEANUP(strv_release) struct strv undone = STRV_INIT;
-	int r = state_list_load(in, REMOVAL_MARK, &undone, err);
+	int r = state_list_load(in, mark, &undone, err);
 
 	*ret = undone.count > 0;
 	return r;

@@ -37,8 +37,9 @@ void removal_release(struct removal *removal);
 
 /* With APPLY and a mark: from now on a run that is killed is known to have begun. */
 int removal_begin(const struct removal *removal, struct err *err) MUST_CHECK;
-/* Whether the uninstallation of IN was begun and not ended. */
-int removal_is_begun(const struct install *in, bool *ret, struct err *err) MUST_CHECK;
+/* Whether that of MARK was begun and not ended: killed, or it failed. */
+int removal_is_begun(const struct install *in, const char *mark, bool *ret,
+		     struct err *err) MUST_CHECK;
 
 /* A path of removal->data that is no directory of the record is ERR_USAGE; without a record none is asked for. */
 int removal_check_data(const struct removal *removal, struct err *err) MUST_CHECK;

@@ -100,3 +100,54 @@ void restore_failed(const struct install *in, struct setup *guards, bool keep, s
 		tell(failure, "; the earlier state is back: nothing is installed");
 	}
 }
+
+/* So that what comes next begins as if it had never been begun. */
+static int forget_pending(const struct install *in, uint64_t from, struct err *err)
+{
+	static const struct strv none = STRV_INIT;
+	char mark[RECORD_MARK_SIZE];
+
+	record_mark(from, mark);
+	return state_list_save(in, mark, &none, err);
+}
+
+int restore_pending(struct install *in, struct setup *guards, struct err *err)
+{
+	CLEANUP(install_release)
+	struct install again = { .node = in->node,
+				 .root = in->root,
+				 .journal = in->journal,
+				 .unguarded = in->unguarded };
+	CLEANUP(rollback_release) struct rollback back = ROLLBACK_INIT;
+	CLEANUP(strv_release) struct strv stays = STRV_INIT;
+	const uint64_t sequence = in->index.sequence;
+	struct err why = ERR_INIT;
+	uint64_t from = 0;
+	int r = rollback_pending(in, &from, err);
+
+	if (r < 0 || !from)
+		return r;
+	if (in->dry_run) {
+		notice("sequence %" PRIu64 " is half taken back: an installation ends that first, "
+		       "and has another plan then ('pgha-install rollback --node %s' ends it now)",
+		       from, in->node);
+		return 0;
+	}
+	notice("sequence %" PRIu64 " is half taken back: that is ended first", from);
+	r = install_init(&again, &why);
+	if (r == 0)
+		r = take_back(&again, guards, &back, &stays, &why);
+	in->patience_s = 0;
+	in->index.sequence = sequence;
+	for (size_t i = 0; i < stays.count; i++)
+		notice("stays: %s", stays.items[i]);
+	if (r == 0)
+		return 0;
+	if (why.code == ERR_INTERRUPTED || again.waits || in->waits) {
+		*err = why;
+		return err_prefix(err, "sequence %" PRIu64 " is half taken back", from);
+	}
+	warning("sequence %" PRIu64 " cannot be taken back any further: %s", from, why.msg);
+	r = install_step_end(in, "rollback", "given up", err);
+	return r < 0 ? r : forget_pending(in, from, err);
+}

@@ -222,6 +222,19 @@ int rollback_open(struct install *in, struct rollback *ret, struct err *err)
 
 /* -- doing it -- */
 
+static int add_once(struct strv *list, const char *name, struct err *err)
+{
+	return strv_has(list, name) ? 0 : strv_add(list, name, err);
+}
+
+static bool is_brought_back(const struct rollback *r, const char *nevra)
+{
+	for (size_t i = 0; i < r->back.count; i++)
+		if (!strcmp(r->back.packages[i].nevra, nevra))
+			return true;
+	return false;
+}
+
 /* Killed from here on, the next rollback puts them back again, and an installation those that are half removed. */
 static int doubt(const struct rollback *r, const struct strv *erased, struct err *err)
 {
@@ -229,11 +242,16 @@ static int doubt(const struct rollback *r, const struct strv *erased, struct err
 	int ret = state_list_load(r->in, STATE_DOUBTFUL, &names, err);
 
 	for (size_t i = 0; ret == 0 && i < r->back.count; i++)
-		if (!strv_has(&names, r->back.packages[i].nevra))
-			ret = strv_add(&names, r->back.packages[i].nevra, err);
+		ret = add_once(&names, r->back.packages[i].nevra, err);
+	for (size_t i = 0; ret == 0 && i < r->entries.count; i++) {
+		const struct record_entry *e = &r->entries.items[i];
+
+		/* Its files are overwritten before it is erased. */
+		if (e->kind == RECORD_PACKAGE && is_brought_back(r, e->was))
+			ret = add_once(&names, e->now, err);
+	}
 	for (size_t i = 0; ret == 0 && i < erased->count; i++)
-		if (!strv_has(&names, erased->items[i]))
-			ret = strv_add(&names, erased->items[i], err);
+		ret = add_once(&names, erased->items[i], err);
 	if (ret == 0)
 		ret = state_list_save(r->in, STATE_DOUBTFUL, &names, err);
 	if (ret == 0)
@@ -360,6 +378,23 @@ static int try_packages(struct rollback *r, struct err *err)
 	return packages(r, false, &changes, &stays, err);
 }
 
+int rollback_pending(const struct install *in, uint64_t *ret_from, struct err *err)
+{
+	char mark[RECORD_MARK_SIZE];
+	uint64_t newest = 0;
+	bool begun = false;
+	int r = record_newest(in, &newest, err);
+
+	*ret_from = 0;
+	if (r < 0 || !newest)
+		return r;
+	record_mark(newest, mark);
+	r = removal_is_begun(in, mark, &begun, err);
+	if (r == 0 && begun)
+		*ret_from = newest;
+	return r;
+}
+
 int rollback_run(struct rollback *r, bool apply, struct strv *changes, struct strv *stays,
 		 struct err *err)
 {
@@ -374,7 +409,7 @@ int rollback_run(struct rollback *r, bool apply, struct strv *changes, struct st
 
 	record_mark(r->from, mark);
 	if ((ret = interrupt_check(err)) || (ret = try_packages(r, err)) ||
-	    (ret = removal_units(&removal, err)) ||
+	    (ret = removal_begin(&removal, err)) || (ret = removal_units(&removal, err)) ||
 	    (ret = removal_bring_directories(&removal, err)) ||
 	    (ret = removal_files(&removal, err)))
 		goto out;

@@ -51,6 +51,9 @@ struct rollback {
 int rollback_open(struct install *in, struct rollback *ret, struct err *err) MUST_CHECK;
 void rollback_release(struct rollback *r);
 
+/* The record whose rollback was begun and has not come to its end: killed, or it failed. 0: there is none. */
+int rollback_pending(const struct install *in, uint64_t *ret_from, struct err *err) MUST_CHECK;
+
 /* With APPLY it is done; ERR_UNHEALTHY when a guard does not let a unit restart: the same again goes on from
  * there. CHANGES gets a line for each thing, STAYS what is not taken back, with the reason. */
 int rollback_run(struct rollback *r, bool apply, struct strv *changes, struct strv *stays,

@@ -92,7 +92,7 @@ int rootdev_provide(const struct install *in, struct rootdev *ret, struct err *e
 	cleanup_close int dev = -1;
 	int r = 0;
 
-	if (install_is_live(in))
+	if (install_is_live(in) || ret->in)
 		return 0;
 	r = open_dev(in, &dev, &ret->made, err);
 	if (r < 0)

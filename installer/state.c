@@ -256,6 +256,8 @@ int journal_open(const struct install *in, struct state *st, struct err *err)
 	struct journal *j = &st->journal;
 	int r = 0;
 
+	if (j->fd >= 0)
+		return 0;
 	j->fd = openat(st->dir_fd, "journal", JOURNAL_FLAGS | O_CLOEXEC, 0600);
 	if (j->fd < 0)
 		return err_errno(err, ERR_FAILED, errno, "cannot open '%s/journal'", in->state_dir);
@@ -531,7 +533,9 @@ int state_log_path(const struct install *in, const char *what, char **ret, struc
  * then what was begun. */
 int state_forget(const struct install *in, struct err *err)
 {
-	static const char *const stay[] = { "journal", "log", "committed", REMOVAL_MARK };
+	/* What is staged is the next bundle. */
+	static const char *const stay[] = { "journal", "log", "committed", "staging",
+					    REMOVAL_MARK };
 	static const char *const last[] = { "committed", REMOVAL_MARK };
 	CLEANUP(strv_release) struct strv names = STRV_INIT;
 	/* Half of a record would mislead the next installation. */

@@ -176,7 +176,7 @@ static int add_unfinished(const struct install *in, struct status *status, struc
 	CLEANUP(strv_release) struct strv doubtful = STRV_INIT;
 	CLEANUP(strv_release) struct strv marks = STRV_INIT;
 	cleanup_free char *changed = NULL;
-	int r = removal_is_begun(in, &status->uninstalling, err);
+	int r = removal_is_begun(in, REMOVAL_MARK, &status->uninstalling, err);
 
 	if (r == 0 && status->uninstalling)
 		r = strv_add(&status->unfinished, "the uninstallation", err);

@@ -2,11 +2,15 @@
 #include "sweep.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "file.h"
+#include "present.h"
+#include "record.h"
 
 /* As file_write_atomic() names what it has not finished. */
 static bool is_temporary(const char *name)
@@ -68,5 +72,38 @@ int sweep_state(const struct install *in, struct err *err)
 		if (r == 0)
 			r = sweep(dir, places[i].is_left, places[i].deep, err);
 	}
+	return r;
+}
+
+/* As the files' step and a rollback name what takes PATH's place. */
+static int sweep_beside(int root_fd, const char *path, struct err *err)
+{
+	cleanup_free char *temp = NULL;
+	cleanup_close int parent = -1;
+	struct stat st;
+	int r = present_open_parent(root_fd, path, &parent, err);
+
+	if (r == 0 && parent >= 0)
+		r = str_printf(&temp, err, INSTALL_TEMP_FORMAT, path_basename(path));
+	if (r < 0 || parent < 0 || fstatat(parent, temp, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return r;
+	return unlinkat(parent, temp, 0) < 0
+		       ? err_errno(err, ERR_FAILED, errno, "cannot remove '%s' beside '%s'", temp,
+				   path)
+		       : 0;
+}
+
+int sweep_placed(const struct install *in, struct err *err)
+{
+	CLEANUP(record_entries_release) struct record_entries all = RECORD_ENTRIES_INIT;
+	cleanup_close int root_fd = open(in->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = 0;
+
+	if (root_fd < 0)
+		return err_errno(err, ERR_FAILED, errno, "cannot open the root '%.200s'", in->root);
+	r = record_load(in, &all, err);
+	for (size_t i = 0; r == 0 && i < all.count; i++)
+		if (all.items[i].kind == RECORD_FILE || all.items[i].kind == RECORD_LINK)
+			r = sweep_beside(root_fd, all.items[i].object, err);
 	return r;
 }

@@ -314,7 +314,8 @@ static int remove_new(int root_fd, const char *path, struct err *err)
 	return err_errno(err, ERR_FAILED, errno, "cannot remove '%s'", path);
 }
 
-int unpack_take_back(const struct install *in, struct err *err)
+/* With DEFAULTS also what lies beside a configuration file. */
+static int remove_unowned(const struct install *in, bool defaults, struct err *err)
 {
 	CLEANUP(strv_release) struct strv list = STRV_INIT;
 	CLEANUP(ts_free) rpmts ts = NULL;
@@ -332,10 +333,24 @@ int unpack_take_back(const struct install *in, struct err *err)
 	if (rpmtsSetRootDir(ts, in->root))
 		return err_set(err, ERR_FAILED, "librpm does not take the root '%.200s'", in->root);
 	/* What lies in a directory comes behind it: from the end. */
-	for (size_t i = list.count; r == 0 && i-- > 0;)
-		if (*list.items[i] == '+' && !is_owned(ts, list.items[i] + 1))
-			r = remove_new(root_fd, list.items[i] + 1, err);
+	for (size_t i = list.count; r == 0 && i-- > 0;) {
+		const char *path = list.items[i] + 1;
+
+		if (*list.items[i] == '+' && (defaults || !str_ends(path, DEFAULT)) &&
+		    !is_owned(ts, path))
+			r = remove_new(root_fd, path, err);
+	}
 	return r;
+}
+
+int unpack_take_back(const struct install *in, struct err *err)
+{
+	return remove_unowned(in, true, err);
+}
+
+int unpack_drop_unowned(const struct install *in, struct err *err)
+{
+	return remove_unowned(in, false, err);
 }
 
 /* -- what is not asked for -- */

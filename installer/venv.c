@@ -114,7 +114,7 @@ static int switch_link(struct setup *setup, const char *path, const char *target
 	int r = place_open_parent(setup, path, true, &parent, &name, err);
 
 	if (r == 0)
-		r = str_printf(&temp, err, ".%s.pgha-new", name);
+		r = str_printf(&temp, err, INSTALL_TEMP_FORMAT, name);
 	if (r == 0)
 		r = place_link_was(parent, name, &was, err);
 	if (r == 0)
