@@ -529,20 +529,16 @@ int state_log_path(const struct install *in, const char *what, char **ret, struc
 	return str_printf(ret, err, "%s/%s-%s.log", dir, what, now);
 }
 
-/* The fact goes last: a killed run's successor still knows whose machine this is, and 'status' until
- * then what was begun. */
+/* The facts go last: a killed run's successor knows what was begun and whose machine this is, and does the rest. */
 int state_forget(const struct install *in, struct err *err)
 {
 	/* What is staged is the next bundle. */
-	static const char *const stay[] = { "journal", "log", "committed", "staging",
-					    REMOVAL_MARK };
+	static const char *const stay[] = { "journal",   "log",     "record",
+					    "committed", "staging", REMOVAL_MARK };
 	static const char *const last[] = { "committed", REMOVAL_MARK };
 	CLEANUP(strv_release) struct strv names = STRV_INIT;
-	/* Half of a record would mislead the next installation. */
-	int r = record_remove_all(in, err);
+	int r = dir_list(in->state_dir, &names, err);
 
-	if (r == 0)
-		r = dir_list(in->state_dir, &names, err);
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
 		cleanup_free char *path = NULL;
 		bool stays = false;
@@ -555,6 +551,8 @@ int state_forget(const struct install *in, struct err *err)
 		if (r == 0)
 			r = tree_remove(path, err);
 	}
+	if (r == 0)
+		r = record_remove_all(in, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(last); i++) {
 		cleanup_free char *path = NULL;
 

@@ -51,6 +51,16 @@ static int sweep(const char *dir, bool (*is_left)(const char *name), bool deep, 
 	return r;
 }
 
+static int drop_empty(const struct install *in, const char *name, struct err *err)
+{
+	cleanup_free char *dir = NULL;
+	int r = path_join(in->state_dir, name, &dir, err);
+
+	return r < 0 || rmdir(dir) == 0 || errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST
+		       ? r
+		       : err_errno(err, ERR_FAILED, errno, "cannot remove '%s'", dir);
+}
+
 int sweep_state(const struct install *in, struct err *err)
 {
 	static const struct {
@@ -72,7 +82,7 @@ int sweep_state(const struct install *in, struct err *err)
 		if (r == 0)
 			r = sweep(dir, places[i].is_left, places[i].deep, err);
 	}
-	return r;
+	return r < 0 ? r : drop_empty(in, "record", err);
 }
 
 /* As the files' step and a rollback name what takes PATH's place. */

@@ -77,6 +77,20 @@ static void what_was_not_finished_goes_and_the_rest_stays(void **state)
 	assert_false(is_there(STATE "record/2.gone"));
 }
 
+/* All were removed, and then it was killed. */
+static void a_place_for_records_without_one_goes(void **state)
+{
+	cleanup_free char *dir = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_ok(path_join(root, STATE "record", &dir, &err));
+	assert_ok(tree_remove(dir, &err));
+	scene_put(root, STATE "record/4.gone/entries", "x");
+	assert_ok(sweep_state(&in, &err));
+	assert_false(is_there(STATE "record"));
+}
+
 static void a_state_with_nothing_in_it_is_clean(void **state)
 {
 	struct install none = { .node = "box", .root = root };
@@ -106,6 +120,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_not_finished_goes_and_the_rest_stays),
+		cmocka_unit_test(a_place_for_records_without_one_goes),
 		cmocka_unit_test(a_state_with_nothing_in_it_is_clean),
 		cmocka_unit_test(a_link_leads_nowhere),
 	};
