@@ -219,8 +219,10 @@ static int put(struct setup *setup, struct setup_service *service, enum service_
 
 	if (r < 0 || verdict == PLACE_SAME)
 		return r;
-	if (verdict == PLACE_KEEP)
-		return put_beside(setup, item, apply, changes, err);
+	if (verdict == PLACE_KEEP) {
+		r = place_file_narrow(setup, item, apply, changes, err);
+		return r < 0 ? r : put_beside(setup, item, apply, changes, err);
+	}
 	r = setup_want(setup, service, on_change, apply, err);
 	if (r == 0 && place_is_unit_file(item->path))
 		r = setup_want_reload(setup, apply, err);

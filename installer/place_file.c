@@ -19,6 +19,7 @@
 #include "present.h"
 #include "record.h"
 #include "review.h"
+#include "state.h"
 
 #define PARENT_MODE 0755
 
@@ -509,12 +510,6 @@ static int review(struct setup *setup, const char *line, const struct place_item
 	return setup->review ? review_add_file(setup->review, line, &file, err) : 0;
 }
 
-/* Whoever writes a file anew by hand easily leaves its mode behind, and passwords in the open. */
-static bool is_wide(const struct place_item *item, const struct found *found)
-{
-	return found->regular && (found->st.st_mode & 07777 & ~item->mode);
-}
-
 static int keep_it(struct setup *setup, const struct place_item *item, const struct found *found,
 		   struct err *err)
 {
@@ -524,13 +519,7 @@ static int keep_it(struct setup *setup, const struct place_item *item, const str
 	if (strv_has(&setup->kept, item->path))
 		return 0;
 	r = strv_add(&setup->kept, item->path, err);
-	if (r == 0 && is_wide(item, found))
-		r = strv_addf(&setup->wide, err, "%s (mode %04o, chmod %04o it)", item->path,
-			      (unsigned)(found->st.st_mode & 07777), (unsigned)item->mode);
-	if (r == 0 && is_wide(item, found))
-		r = str_printf(&line, err, "keep file %s",
-			       setup->wide.items[setup->wide.count - 1]);
-	else if (r == 0)
+	if (r == 0)
 		r = str_printf(&line, err, "keep file %s", item->path);
 	if (r == 0 && setup->review)
 		r = strv_add(&setup->review->kept, line, err);
@@ -556,6 +545,38 @@ int place_file_compare(struct setup *setup, const struct place_item *item, bool 
 		return keep_it(setup, item, &found, err);
 	r = describe(changes, found.there ? "change" : "create", "file", item, &line, err);
 	return r < 0 ? r : review(setup, line, item, &found, err);
+}
+
+int place_file_narrow(struct setup *setup, const struct place_item *item, bool apply,
+		      struct strv *changes, struct err *err)
+{
+	cleanup_free char *line = NULL;
+	cleanup_close int parent = -1;
+	cleanup_close int fd = -1;
+	const char *name = NULL;
+	mode_t is = 0;
+	struct stat st;
+	int r = place_open_parent(setup, item->path, false, &parent, &name, err);
+
+	if (r < 0 || parent < 0)
+		return r < 0 ? err_prefix(err, "'%s'", item->path) : 0;
+	fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0; /* a link has no mode */
+	is = st.st_mode & 07777;
+	if (!(is & ~item->mode))
+		return 0;
+	r = str_printf(&line, err, "narrow file %s (mode %04o to %04o)", item->path,
+		       (unsigned int)is, (unsigned int)(is & item->mode));
+	if (r == 0 && !strv_has(changes, line))
+		r = strv_add(changes, line, err);
+	if (r < 0 || !apply)
+		return r;
+	if (setup->in->journal)
+		r = journal_narrowed(setup->in->journal, line, err);
+	if (r == 0 && fchmod(fd, is & item->mode) < 0)
+		r = err_errno(err, ERR_FAILED, errno, "cannot change the mode of '%s'", item->path);
+	return r;
 }
 
 int place_file_is_news(struct setup *setup, const struct place_item *item, bool *ret,

@@ -39,6 +39,9 @@ int place_file_compare(struct setup *setup, const struct place_item *item, bool 
 /* The same and nothing else. */
 int place_file_judge(struct setup *setup, const struct place_item *item, enum place_verdict *ret,
 		     struct err *err) MUST_CHECK;
+/* Of a file that is kept: takes away what its mode gives more than ITEM's, and adds nothing. */
+int place_file_narrow(struct setup *setup, const struct place_item *item, bool apply,
+		      struct strv *changes, struct err *err) MUST_CHECK;
 /* Of a file that is kept: whether ITEM has something new, which goes beside it. */
 int place_file_is_news(struct setup *setup, const struct place_item *item, bool *ret,
 		       struct err *err) MUST_CHECK;

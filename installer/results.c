@@ -37,10 +37,8 @@ static int json_head(const struct results *is, struct json *j, struct err *err)
 	json_string(j, "cluster", is->in->index.cluster);
 	json_string(j, "node", is->in->node);
 	json_number(j, "sequence", is->in->index.sequence);
-	if (is->setup) {
+	if (is->setup)
 		json_strings(j, "kept", &is->setup->kept);
-		json_strings(j, "wide", &is->setup->wide);
-	}
 	return 0;
 }
 
@@ -80,7 +78,6 @@ static int print_plan(const struct results *is, struct err *err)
 int results_print(const struct results *is, struct err *err)
 {
 	const struct strv *kept = &is->setup->kept;
-	const struct strv *wide = &is->setup->wide;
 
 	if (is->in->json)
 		return print_json(is, err);
@@ -93,8 +90,6 @@ int results_print(const struct results *is, struct err *err)
 	for (size_t i = 0; i < kept->count; i++)
 		printf("kept %s, which was changed by hand ('--take-ours' replaces it)\n",
 		       kept->items[i]);
-	for (size_t i = 0; i < wide->count; i++)
-		printf("open to more than it should be: %s\n", wide->items[i]);
 	for (size_t i = 0; i < is->pending->count; i++)
 		printf("%s\n", is->pending->items[i]);
 	return 0;

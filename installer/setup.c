@@ -249,7 +249,6 @@ int setup_review(struct setup *setup, struct review *review, struct err *err)
 	}
 	setup->review = review;
 	strv_release(&setup->kept);
-	strv_release(&setup->wide);
 	strv_release(&setup->declared);
 	return r < 0 ? r : load_marks(setup, err);
 }
@@ -292,7 +291,6 @@ void setup_free(struct setup *setup)
 		secret_cleanse(setup->secrets.items[i], strlen(setup->secrets.items[i]));
 	strv_release(&setup->secrets);
 	strv_release(&setup->kept);
-	strv_release(&setup->wide);
 	strv_release(&setup->declared);
 	context_env_free(setup->masked);
 	ours_free(setup->ours);

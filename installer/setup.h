@@ -61,7 +61,6 @@ struct setup {
 	struct strv secrets;        /* their values, likewise */
 	struct strv declared;       /* paths that the steps have seen so far */
 	struct strv kept;           /* files that stay because somebody changed them by hand */
-	struct strv wide;           /* of these, which others may read or write now, with modes */
 	int root_fd;
 };
 

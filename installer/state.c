@@ -69,6 +69,11 @@ int journal_ignored(struct journal *j, const char *what, const char *text, struc
 	return journal_line(j, "ignored", what, text, err);
 }
 
+int journal_narrowed(struct journal *j, const char *line, struct err *err)
+{
+	return journal_line(j, "change", line, "", err);
+}
+
 int journal_fail(struct journal *j, const char *why, struct err *err)
 {
 	return journal_line(j, "fail", why, "", err);

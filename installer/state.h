@@ -53,6 +53,8 @@ int journal_end(struct journal *j, const char *step, const char *result,
 /* A line about what the operator chose to overlook. */
 int journal_ignored(struct journal *j, const char *what, const char *text,
 		    struct err *err) MUST_CHECK;
+/* A line about a mode that is taken from a file whose content is the administrator's: no record has it. */
+int journal_narrowed(struct journal *j, const char *line, struct err *err) MUST_CHECK;
 /* A line that says why the step did not end. */
 int journal_fail(struct journal *j, const char *why, struct err *err) MUST_CHECK;
 

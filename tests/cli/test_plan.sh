@@ -98,15 +98,30 @@ fpr=$(sed -n 's/^trust: {scene: \[\(.*\)\]}/\1/p' "${s}3/bundle.yaml")
 expect "a file changed by hand is shown" 0 "    -workers = 16" plan 3 --accept-key "$fpr"
 says "and kept" "  keep file /etc/alpha.conf"
 silent "without its password" "the password of"
+# What was reviewed with another mode.
+plan_of_600() {
+	chmod 600 "$node/etc/alpha.conf"
+	run 3 --accept-key "$fpr" --plan "$digest"
+	local status=$?
+	chmod 666 "$node/etc/alpha.conf"
+	return "$status"
+}
 chmod 666 "$node/etc/alpha.conf"
-expect "a mode that opens it is shown" 0 "  keep file /etc/alpha.conf (mode 0666, chmod 0640 it)" plan 3 --accept-key "$fpr"
+expect "a mode that opens it is an action" 0 "  narrow file /etc/alpha.conf (mode 0666 to 0640)" plan 3 --accept-key "$fpr"
+digest=${out##*plan }
+expect "of a plan that is the same again" 0 "plan $digest" plan 3 --accept-key "$fpr"
+before=$(inventory)
+expect "and another one than without it" 5 "the plan is another one" plan_of_600
+unchanged "nothing is narrowed by a plan" "$before"
 expect "by status too" 8 "/etc/alpha.conf: changed, and open to more than it should be" "$install" status --root "$node"
 chmod 600 "$node/etc/alpha.conf"
 expect "one that closes it is nobody's business" 0 "  keep file /etc/alpha.conf
 " plan 3 --accept-key "$fpr"
 chmod 644 "$node/etc/alpha.conf"
 expect "the installation keeps it" 0 "kept /etc/alpha.conf, which was changed by hand" run 3 --accept-key "$fpr"
-says "and that others may read it" "open to more than it should be: /etc/alpha.conf (mode 0644, chmod 0640 it)"
+says "and takes from others what they may not read" "narrow file /etc/alpha.conf (mode 0644 to 0640)"
+if [[ $(stat -c %a "$node/etc/alpha.conf") == 640 ]]; then ok "by its mode"; else not_ok "by its mode" "$(stat "$node/etc/alpha.conf")"; fi
+if grep -q ' change narrow file /etc/alpha.conf (mode 0644 to 0640)' "$node/var/lib/pgha/journal"; then ok "and its journal"; else not_ok "and its journal"; fi
 if grep -q 'workers = 16' "$node/etc/alpha.conf" && grep -q 'workers = 8' "$node/etc/alpha.conf.pgha-new"; then
 	ok "with the new one beside"
 else

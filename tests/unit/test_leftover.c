@@ -151,11 +151,14 @@ static void a_key_is_not_replaced_beside_a_certificate_that_stays(void **state)
 	second = make_bundle("pgha-test-g.tar", names);
 	assert_int_equal(PLAN(&plan, root, second), 0);
 	assert_contains(plan.buf, "keep file /etc/demo/server.crt\n");
-	assert_contains(plan.buf, "keep file /etc/demo/server.key (mode 0640, chmod 0600 it)\n"
+	assert_contains(plan.buf, "keep file /etc/demo/server.key\n"
 				  "    (a private key is not shown)\n");
+	assert_contains(plan.buf, "narrow file /etc/demo/server.key (mode 0640 to 0600)\n");
 	assert_int_equal(INSTALL(&out, root, second), 0);
+	assert_contains(out.buf, "narrow file /etc/demo/server.key (mode 0640 to 0600)\n");
+	assert_null(strstr(out.buf, "narrow file /etc/demo/server.crt"));
 	assert_in_root(root, "etc/demo/server.crt", "our company's\n", 0);
-	assert_in_root(root, "etc/demo/server.key", "and its key\n", 0);
+	assert_in_root(root, "etc/demo/server.key", "and its key\n", 0600);
 	tree_drop(root);
 }
 
