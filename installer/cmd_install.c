@@ -526,7 +526,7 @@ static int commit_step(struct work *w, struct err *err)
 
 	if ((r = install_step_begin(in, "commit", "", err)) ||
 	    (r = unpack_drop_defaults(w->setup, err)) ||
-	    (r = state_committed_load(in, &before, err)))
+	    (r = state_committed_load(in, &before, err)) || (r = removal_forget(in, err)))
 		return r;
 	if (before.sequence == in->index.sequence) {
 		if ((r = kept_save_settings(w->setup, err)) || (r = unpack_end(in, err)))
@@ -585,16 +585,10 @@ static int print_results(const struct work *w, struct err *err)
 /* Whatever happens from here on is on record. */
 static int open_records(struct work *w, struct err *err)
 {
-	static const struct strv none = STRV_INIT;
-	char mark[RECORD_MARK_SIZE];
 	int r = journal_open(&w->in, &w->state, err);
 
-	/* Of a rollback or an uninstallation that was killed: forward again from here. */
-	record_mark(w->in.index.sequence, mark);
 	if (r == 0)
-		r = state_list_save(&w->in, mark, &none, err);
-	if (r == 0)
-		r = state_list_save(&w->in, REMOVAL_MARK, &none, err);
+		r = removal_go_forward(&w->in, REMOVAL_MARK, err);
 	if (r == 0)
 		r = record_open(&w->in, w->in.index.sequence, &w->record, err);
 	w->in.record = w->record;
@@ -629,7 +623,13 @@ static int pending_step(struct work *w, struct err *err)
 	if (!w->in.dry_run && ((r = journal_open(&w->in, &w->state, err)) ||
 			       (r = rootdev_provide(&w->in, &w->rootdev, err))))
 		return r;
-	return restore_pending(&w->in, w->setup, err);
+	r = restore_pending(&w->in, w->setup, err);
+	if (r || w->in.dry_run)
+		return r;
+	/* It knew the record as it was before. */
+	setup_free(w->setup);
+	w->setup = NULL;
+	return setup_new(&w->in, &w->setup, err);
 }
 
 static int install_staged(struct work *w, struct err *err)

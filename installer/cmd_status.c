@@ -112,6 +112,13 @@ static int judge(const struct status *status, struct err *err)
 			       "the uninstallation was interrupted: 'pgha-install uninstall --node "
 			       "%s' run again finishes it",
 			       status->committed.node);
+	if (status->going_back)
+		return err_set(err, ERR_UNHEALTHY,
+			       "the rollback was interrupted, or failed: 'pgha-install rollback "
+			       "--node %s' "
+			       "run again finishes it; an installation does so first, and then "
+			       "goes forward",
+			       status->committed.node);
 	err_set(err, ERR_UNHEALTHY,
 		"%zu not as installed, %zu unfinished: the installation run again puts it right%s "
 		"('pgha-install plan --node %s' says how)",

@@ -12,25 +12,22 @@
 
 /* --- packages that no bundle has any more --------------------------------------------------- */
 
-/* Those of NEVRAS that the committed bundle, which is kept, does not have. */
-static int find_lost(const struct install *in, const struct strv *nevras, struct strv *ret,
-		     struct err *err)
+/* Those of NEVRAS that the kept bundle SEQUENCE (0: none) does not have. */
+static int find_missing(const struct install *in, uint64_t sequence, const struct strv *nevras,
+			struct strv *ret, struct err *err)
 {
-	CLEANUP(state_committed_release) struct state_committed last = STATE_COMMITTED_INIT;
 	CLEANUP(install_release) struct install kept = { .root = in->root };
 	CLEANUP(plan_release) struct plan back = PLAN_INIT;
 	cleanup_free char *path = NULL;
 	cleanup_free char *text = NULL;
 	size_t len = 0;
-	int r = state_committed_load(in, &last, err);
+	int r = state_kept_path(in, sequence, &kept.staging, err);
 
-	if (r == 0)
-		r = state_kept_path(in, last.sequence, &kept.staging, err);
 	if (r == 0)
 		r = path_join(kept.staging, INDEX_NAME, &path, err);
 	if (r < 0)
 		return r;
-	if (!last.sequence || access(path, F_OK) < 0) {
+	if (!sequence || access(path, F_OK) < 0) {
 		for (size_t i = 0; r == 0 && i < nevras->count; i++)
 			r = strv_add(ret, nevras->items[i], err);
 		return r;
@@ -39,6 +36,23 @@ static int find_lost(const struct install *in, const struct strv *nevras, struct
 	if (r == 0)
 		r = index_parse(path, text, len, &kept.index, err);
 	return r < 0 ? r : plan_restore(&kept, nevras, &back, ret, err);
+}
+
+/* A rollback goes from the next bundle to the committed one, and from that, installed again, to the one before. */
+static int find_lost(const struct install *in, const struct strv *nevras, struct strv *ret,
+		     struct err *err)
+{
+	CLEANUP(state_committed_release) struct state_committed last = STATE_COMMITTED_INIT;
+	CLEANUP(strv_release) struct strv missing = STRV_INIT;
+	uint64_t before = 0;
+	int r = state_committed_load(in, &last, err);
+
+	if (r < 0 || last.sequence != in->index.sequence)
+		return r < 0 ? r : find_missing(in, last.sequence, nevras, ret, err);
+	if ((r = find_missing(in, last.sequence, nevras, &missing, err)) || !missing.count ||
+	    (r = state_kept_before(in, last.sequence, &before, err)))
+		return r;
+	return find_missing(in, before, &missing, ret, err);
 }
 
 /* --- no_downgrade --------------------------------------------------------------------------- */

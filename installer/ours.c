@@ -7,6 +7,7 @@
 #include "cleanup.h"
 #include "packaged.h"
 #include "present.h"
+#include "removal.h"
 #include "state.h"
 
 struct ours {
@@ -14,6 +15,8 @@ struct ours {
 	struct record_entries history; /* each line of each record */
 	struct record_entries all;
 	uint64_t committed;
+	bool going_back; /* a rollback of what is committed has begun and not ended */
+	bool removing;   /* an uninstallation has */
 };
 
 void ours_free(struct ours *ours)
@@ -30,13 +33,19 @@ int ours_load(const struct install *in, struct ours **ret, struct err *err)
 {
 	CLEANUP(state_committed_release) struct state_committed last = STATE_COMMITTED_INIT;
 	CLEANUP(ours_freep) struct ours *ours = calloc(1, sizeof(*ours));
+	char mark[RECORD_MARK_SIZE];
 	int r = ours ? state_committed_load(in, &last, err) : err_nomem(err);
 
 	if (r < 0)
 		return r;
 	ours->in = in;
 	ours->committed = last.sequence;
-	r = record_load_history(in, &ours->history, err);
+	record_mark(last.sequence, mark);
+	r = removal_has_begun(in, mark, &ours->going_back, err);
+	if (r == 0)
+		r = removal_has_begun(in, REMOVAL_MARK, &ours->removing, err);
+	if (r == 0)
+		r = record_load_history(in, &ours->history, err);
 	if (r == 0)
 		r = record_load(in, &ours->all, err);
 	if (r == 0)
@@ -75,12 +84,23 @@ const char *ours_written(const struct ours *ours, const char *path, bool *ret_se
 static bool explains(const struct ours *ours, const struct record_entry *e,
 		     const struct record_entry *last, const char *is)
 {
-	bool open = last->sequence > ours->committed;
+	bool open = last->sequence > ours->committed ||
+		    (ours->going_back && last->sequence == ours->committed);
 
 	if (e->sequence == last->sequence)
 		return present_same_content(is, e->now) ||
 		       (open && present_same_content(is, e->was));
 	return open && present_same_content(is, e->now);
+}
+
+/* As it was before the first installation: an uninstallation that was not ended has put it back. */
+static bool is_removed(const struct ours *ours, const char *path, const char *is)
+{
+	for (size_t i = 0; ours->removing && i < ours->all.count; i++)
+		if (ours->all.items[i].kind == RECORD_FILE &&
+		    !strcmp(ours->all.items[i].object, path))
+			return present_same_content(is, ours->all.items[i].was);
+	return false;
 }
 
 int ours_judge(const struct ours *ours, const char *path, const char *is, enum ours_verdict *ret,
@@ -99,6 +119,8 @@ int ours_judge(const struct ours *ours, const char *path, const char *is, enum o
 	if (!last || !strcmp(last->now, RECORD_ABSENT) || !strcmp(is, RECORD_ABSENT))
 		return 0;
 	*ret = OURS_YES;
+	if (is_removed(ours, path, is))
+		return 0;
 	for (size_t i = 0; i < ours->history.count; i++) {
 		const struct record_entry *e = &ours->history.items[i];
 

@@ -26,7 +26,8 @@ void ours_free(struct ours *ours);
 
 /*
  * IS says in the record's words what stands at PATH. What a run that was killed, or is not committed, has
- * found there or written counts as ours, and so does what a package has put there since.
+ * found there or written counts as ours, and so does what a package has put there since, and what a rollback or
+ * an uninstallation that did not end has put back.
  */
 int ours_judge(const struct ours *ours, const char *path, const char *is, enum ours_verdict *ret,
 	       struct err *err) MUST_CHECK;

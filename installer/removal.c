@@ -24,7 +24,8 @@
 #define SAVED ".pgha-save" /* behind the name of a file that somebody has changed */
 /* Words of the mark. */
 #define MARK_BEGUN "begun"
-#define MARK_FILES "files" /* they are undone */
+#define MARK_FILES "files"     /* they are undone */
+#define MARK_FORWARD "forward" /* an installation follows, which does all of it again */
 
 void removal_release(struct removal *removal)
 {
@@ -194,17 +195,56 @@ static int remove_tree(struct removal *removal, const char *path, struct err *er
 int removal_begin(const struct removal *removal, struct err *err)
 {
 	CLEANUP(strv_release) struct strv undone = STRV_INIT;
+	CLEANUP(strv_release) struct strv begun = STRV_INIT;
 	int r = 0;
 
 	if (!removal->apply || !removal->mark)
 		return 0;
-	if ((r = state_list_load(removal->in, removal->mark, &undone, err)) || undone.count ||
-	    (r = strv_add(&undone, MARK_BEGUN, err)))
+	if ((r = state_list_load(removal->in, removal->mark, &undone, err)) ||
+	    (undone.count && !strv_has(&undone, MARK_FORWARD)) ||
+	    (r = strv_add(&begun, MARK_BEGUN, err)))
 		return r;
-	return state_list_save(removal->in, removal->mark, &undone, err);
+	return state_list_save(removal->in, removal->mark, &begun, err);
+}
+
+int removal_go_forward(const struct install *in, const char *mark, struct err *err)
+{
+	CLEANUP(strv_release) struct strv undone = STRV_INIT;
+	CLEANUP(strv_release) struct strv forward = STRV_INIT;
+	int r = state_list_load(in, mark, &undone, err);
+
+	if (r < 0 || !undone.count)
+		return r;
+	r = strv_add(&forward, MARK_FORWARD, err);
+	return r < 0 ? r : state_list_save(in, mark, &forward, err);
+}
+
+int removal_forget(const struct install *in, struct err *err)
+{
+	static const struct strv none = STRV_INIT;
+	CLEANUP(state_committed_release) struct state_committed last = STATE_COMMITTED_INIT;
+	char mark[RECORD_MARK_SIZE];
+	int r = state_committed_load(in, &last, err);
+
+	record_mark(in->index.sequence, mark);
+	if (r == 0)
+		r = state_list_save(in, mark, &none, err);
+	record_mark(last.sequence, mark);
+	if (r == 0 && last.sequence)
+		r = state_list_save(in, mark, &none, err);
+	return r < 0 ? r : state_list_save(in, REMOVAL_MARK, &none, err);
 }
 
 int removal_is_begun(const struct install *in, const char *mark, bool *ret, struct err *err)
+{
+	CLEANUP(strv_release) struct strv undone = STRV_INIT;
+	int r = state_list_load(in, mark, &undone, err);
+
+	*ret = undone.count && !strv_has(&undone, MARK_FORWARD);
+	return r;
+}
+
+int removal_has_begun(const struct install *in, const char *mark, bool *ret, struct err *err)
 {
 	CLEANUP(strv_release) struct strv undone = STRV_INIT;
 	int r = state_list_load(in, mark, &undone, err);

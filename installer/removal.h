@@ -37,9 +37,20 @@ void removal_release(struct removal *removal);
 
 /* With APPLY and a mark: from now on a run that is killed is known to have begun. */
 int removal_begin(const struct removal *removal, struct err *err) MUST_CHECK;
-/* Whether that of MARK was begun and not ended: killed, or it failed. */
+/* Whether that of MARK was begun and not ended: killed, or it failed. Not after removal_go_forward(). */
 int removal_is_begun(const struct install *in, const char *mark, bool *ret,
 		     struct err *err) MUST_CHECK;
+/* Also after that. */
+int removal_has_begun(const struct install *in, const char *mark, bool *ret,
+		      struct err *err) MUST_CHECK;
+/*
+ * If that of MARK was begun and not ended, an installation follows: nothing counts as undone any more, and
+ * until removal_forget() it is known (removal_has_begun()) that files which stand as they were before do so by
+ * our own work.
+ */
+int removal_go_forward(const struct install *in, const char *mark, struct err *err) MUST_CHECK;
+/* All marks that a commit of IN's sequence settles. */
+int removal_forget(const struct install *in, struct err *err) MUST_CHECK;
 
 /* A path of removal->data that is no directory of the record is ERR_USAGE; without a record none is asked for. */
 int removal_check_data(const struct removal *removal, struct err *err) MUST_CHECK;

@@ -7,6 +7,8 @@
 
 #include "cleanup.h"
 #include "progress.h"
+#include "record.h"
+#include "removal.h"
 #include "rollback.h"
 #include "state.h"
 
@@ -101,16 +103,6 @@ void restore_failed(const struct install *in, struct setup *guards, bool keep, s
 	}
 }
 
-/* So that what comes next begins as if it had never been begun. */
-static int forget_pending(const struct install *in, uint64_t from, struct err *err)
-{
-	static const struct strv none = STRV_INIT;
-	char mark[RECORD_MARK_SIZE];
-
-	record_mark(from, mark);
-	return state_list_save(in, mark, &none, err);
-}
-
 int restore_pending(struct install *in, struct setup *guards, struct err *err)
 {
 	CLEANUP(install_release)
@@ -121,6 +113,7 @@ int restore_pending(struct install *in, struct setup *guards, struct err *err)
 	CLEANUP(rollback_release) struct rollback back = ROLLBACK_INIT;
 	CLEANUP(strv_release) struct strv stays = STRV_INIT;
 	const uint64_t sequence = in->index.sequence;
+	char mark[RECORD_MARK_SIZE];
 	struct err why = ERR_INIT;
 	uint64_t from = 0;
 	int r = rollback_pending(in, &from, err);
@@ -149,5 +142,6 @@ int restore_pending(struct install *in, struct setup *guards, struct err *err)
 	}
 	warning("sequence %" PRIu64 " cannot be taken back any further: %s", from, why.msg);
 	r = install_step_end(in, "rollback", "given up", err);
-	return r < 0 ? r : forget_pending(in, from, err);
+	record_mark(from, mark);
+	return r < 0 ? r : removal_go_forward(in, mark, err);
 }

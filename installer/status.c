@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -176,8 +177,15 @@ static int add_unfinished(const struct install *in, struct status *status, struc
 	CLEANUP(strv_release) struct strv doubtful = STRV_INIT;
 	CLEANUP(strv_release) struct strv marks = STRV_INIT;
 	cleanup_free char *changed = NULL;
+	char mark[RECORD_MARK_SIZE];
 	int r = removal_is_begun(in, REMOVAL_MARK, &status->uninstalling, err);
 
+	record_mark(status->committed.sequence, mark);
+	if (r == 0)
+		r = removal_is_begun(in, mark, &status->going_back, err);
+	if (r == 0 && status->going_back)
+		r = strv_addf(&status->unfinished, err, "the rollback of sequence %" PRIu64,
+			      status->committed.sequence);
 	if (r == 0 && status->uninstalling)
 		r = strv_add(&status->unfinished, "the uninstallation", err);
 	if (r == 0)

@@ -23,6 +23,7 @@ struct status {
 	struct status_drift *drifts;
 	size_t drift_count;
 	bool uninstalling;      /* an uninstallation has begun and not ended */
+	bool going_back;        /* a rollback of what is committed has */
 	struct strv unfinished; /* what an interrupted run has left to do, in words */
 };
 

@@ -214,6 +214,61 @@ static void a_transaction_that_never_ran_needs_no_way_back(void **state)
 }
 
 /* Nothing is half taken back. */
+/* It fails when everything but its end is done; FOR_GOOD: so does what ends it for the installation that follows. */
+static void go_forward_again(const char *root, const char *bundle, const char *committed,
+			     bool for_good)
+{
+	CLEANUP(str_release) struct str plan = STR_INIT;
+	CLEANUP(str_release) struct str out = STR_INIT;
+
+	assert_int_equal(ROLLBACK(&out, root), ERR_FAILED);
+	assert_in_root(root, "etc/demo/demo.conf", "port = 1234\n", 0640);
+	assert_int_equal(RUN(&out, "status", "--root", root), ERR_UNHEALTHY);
+	assert_contains(told, "the rollback was interrupted, or failed");
+	if (!for_good)
+		assert_true(set_immutable(committed, false));
+	/* The kept bundle has it. */
+	assert_int_equal(INSTALL(&plan, root, bundle, "--dry-run"), 0);
+	assert_null(strstr(plan.buf, "app-1-1.noarch goes"));
+	str_reset(&out);
+	assert_int_equal(INSTALL(&out, root, bundle), 0);
+	assert_true(set_immutable(committed, false));
+	/* What the rollback has put back is nobody's change. */
+	assert_null(strstr(out.buf, "changed by hand"));
+	assert_in_root(root, "etc/demo/demo.conf", "new = 1\n", 0640);
+	assert_in_root(root, "opt/app", "app 2\n", 0644);
+	assert_int_equal(RUN(&out, "status", "--root", root), 0);
+}
+
+static void after_a_rollback_that_failed_both_ways_are_open(void **state)
+{
+	static const char text_2[] = "node = {{node.name}}\nnew = 1\n";
+	CLEANUP(str_release) struct str out = STR_INIT;
+	cleanup_free char *other = NULL;
+	cleanup_free char *committed = NULL;
+	struct err err = ERR_INIT;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	root = installed_root();
+	other = make_bundle_of("pgha-test-c.tar", second_names, service, text_2);
+	assert_ok(path_join(root, "var/lib/pgha/committed", &committed, &err));
+	assert_int_equal(INSTALL(&out, root, other), 0);
+	for (size_t i = 0; i < 2 && set_immutable(committed, true); i++)
+		go_forward_again(root, other, committed, i == 0);
+	if (set_immutable(committed, true)) {
+		assert_int_equal(ROLLBACK(&out, root), ERR_FAILED);
+		assert_true(set_immutable(committed, false));
+	}
+	assert_int_equal(ROLLBACK(&out, root), 0);
+	assert_in_root(root, "etc/demo/demo.conf", "port = 1234\n", 0640);
+	assert_in_root(root, "opt/app", "app 1\n", 0644);
+	assert_int_equal(RUN(&out, "status", "--root", root), 0);
+	tree_drop(root);
+}
+
 static void what_librpm_would_refuse_is_refused_before_a_file_is_touched(void **state)
 {
 	CLEANUP(str_release) struct str up = STR_INIT;
@@ -394,6 +449,7 @@ int main(void)
 		cmocka_unit_test(a_machine_that_cannot_be_written_to_is_unfit),
 		cmocka_unit_test(an_installation_that_failed_is_undone),
 		cmocka_unit_test(a_transaction_that_never_ran_needs_no_way_back),
+		cmocka_unit_test(after_a_rollback_that_failed_both_ways_are_open),
 		cmocka_unit_test(what_librpm_would_refuse_is_refused_before_a_file_is_touched),
 		cmocka_unit_test(a_former_version_that_is_not_kept_stays_and_is_told),
 		cmocka_unit_test(a_password_that_the_cluster_holds_is_not_taken_back),
