@@ -525,7 +525,7 @@ static int commit_step(struct work *w, struct err *err)
 	int r = 0;
 
 	if ((r = install_step_begin(in, "commit", "", err)) ||
-	    (r = unpack_drop_defaults(w->setup, err)) ||
+	    (r = unpack_settle_defaults(w->setup, err)) ||
 	    (r = state_committed_load(in, &before, err)) || (r = removal_forget(in, err)))
 		return r;
 	if (before.sequence == in->index.sequence) {

@@ -28,6 +28,7 @@ static const char *const kinds[RECORD_KINDS] = {
 	[RECORD_ONE_WAY] = "oneway",     [RECORD_PORT] = "port",
 	[RECORD_SYSCTL] = "sysctl",      [RECORD_BOOLEAN] = "boolean",
 	[RECORD_PORT_TYPE] = "porttype", [RECORD_PACKAGED] = "packaged",
+	[RECORD_DEFAULT] = "default",
 };
 
 struct record {

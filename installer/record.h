@@ -47,8 +47,9 @@ enum record_kind {
 	RECORD_PACKAGED, /* object: path of a file that held a package's own content; was, now: its SHA-256 */
 	RECORD_BOOLEAN, /* object: SELinux's boolean; was, now: on, off */
 	RECORD_PORT_TYPE, /* object: NUMBER/tcp; was, now: its type by SELinux's store, - the policy's */
+	RECORD_DEFAULT, /* object: path of what librpm has put beside a configuration file (NAME.rpmnew) */
 };
-#define RECORD_KINDS (RECORD_PORT_TYPE + 1)
+#define RECORD_KINDS (RECORD_DEFAULT + 1)
 
 #define RECORD_PORT_CLOSED "closed"
 #define RECORD_PORT_OPEN "open"

@@ -180,6 +180,24 @@ static int take_back(struct removal *removal, const struct record_entry *e, stru
 	return r;
 }
 
+/* It is of the packages that go. What somebody has put in its place since is not. */
+static int drop_default(struct removal *removal, const struct record_entry *e, struct err *err)
+{
+	cleanup_close int parent = -1;
+	cleanup_free char *is = NULL;
+	int r = present_open_parent(removal->root_fd, e->object, &parent, err);
+
+	if (r < 0 || parent < 0 || (r = present_look(parent, path_basename(e->object), &is, err)) ||
+	    !present_same_content(is, e->now))
+		return r;
+	r = strv_addf(&removal->changes, err, "remove %s", e->object);
+	if (r < 0 || !removal->apply)
+		return r;
+	return unlinkat(parent, path_basename(e->object), 0) < 0 && errno != ENOENT
+		       ? err_errno(err, ERR_FAILED, errno, "cannot remove it")
+		       : 0;
+}
+
 static int remove_tree(struct removal *removal, const char *path, struct err *err)
 {
 	cleanup_free char *whole = NULL;
@@ -269,6 +287,8 @@ int removal_files(struct removal *removal, struct err *err)
 			r = take_back(removal, e, err);
 		else if (e->kind == RECORD_TREE)
 			r = remove_tree(removal, e->object, err);
+		else if (e->kind == RECORD_DEFAULT)
+			r = drop_default(removal, e, err);
 		if (r < 0)
 			err_prefix(err, "'%s'", e->object);
 	}

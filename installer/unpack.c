@@ -17,6 +17,8 @@
 
 #include "cleanup.h"
 #include "file.h"
+#include "present.h"
+#include "record.h"
 #include "rpmtx.h"
 
 #define NAME \
@@ -368,7 +370,21 @@ static bool is_declared(const struct setup *setup, const char *path, size_t len)
 	return false;
 }
 
-int unpack_drop_defaults(const struct setup *setup, struct err *err)
+static int record_default(const struct setup *setup, int root_fd, const char *path, struct err *err)
+{
+	cleanup_close int fd = -1;
+	cleanup_free char *is = NULL;
+	int r = 0;
+
+	if (open_parent(root_fd, path, &fd) < 0)
+		return 0;
+	r = present_look(fd, path_basename(path), &is, err);
+	return r < 0 || !strcmp(is, RECORD_ABSENT) ? r
+						   : record_add(setup->in->record, RECORD_DEFAULT,
+								path, RECORD_ABSENT, is, err);
+}
+
+int unpack_settle_defaults(const struct setup *setup, struct err *err)
 {
 	CLEANUP(strv_release) struct strv list = STRV_INIT;
 	cleanup_close int root_fd = -1;
@@ -377,9 +393,12 @@ int unpack_drop_defaults(const struct setup *setup, struct err *err)
 	for (size_t i = 0; r == 0 && i < list.count; i++) {
 		const char *path = list.items[i] + 1;
 
-		if (*list.items[i] == '+' && str_ends(path, DEFAULT) &&
-		    is_declared(setup, path, strlen(path) - strlen(DEFAULT)))
+		if (*list.items[i] != '+' || !str_ends(path, DEFAULT))
+			continue;
+		if (is_declared(setup, path, strlen(path) - strlen(DEFAULT)))
 			r = remove_new(root_fd, path, err);
+		else
+			r = record_default(setup, root_fd, path, err);
 	}
 	return r;
 }

@@ -22,8 +22,9 @@ int unpack_clean(const struct install *in, struct err *err) MUST_CHECK;
 int unpack_take_back(const struct install *in, struct err *err) MUST_CHECK;
 /* After a transaction that went well: what an earlier one brought, which was killed, and is no package's now. */
 int unpack_drop_unowned(const struct install *in, struct err *err) MUST_CHECK;
-/* Before the commit: a package's default beside a file that a manifest declares, and that nobody keeps as it is, was never wanted. */
-int unpack_drop_defaults(const struct setup *setup, struct err *err) MUST_CHECK;
+/* Before the commit: a package's default beside a file that a manifest declares, and that nobody keeps as it is, was never wanted.
+ * Any other one goes on record, for the way back. */
+int unpack_settle_defaults(const struct setup *setup, struct err *err) MUST_CHECK;
 /* It was committed, or taken back. */
 int unpack_end(const struct install *in, struct err *err) MUST_CHECK;
 

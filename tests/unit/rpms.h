@@ -36,6 +36,7 @@ static const char rpms_spec[] =
 	"%package_of victim 1\nRequires: meddler\n%body_of victim\n"
 	"%package_of oldname 1\n%body_of oldname\n"
 	"%package_of unsigned 1\n%body_of unsigned\n"
+	"%package_of conf 1\n%body_of conf\n%config(noreplace) /etc/conf.conf\n"
 	"%endif\n"
 	"%if %{build} == 2\n"
 	"%package_of liba 2\n%body_of liba\n/opt/liba-file\n"
@@ -43,14 +44,16 @@ static const char rpms_spec[] =
 	"%package_of newname 1\nObsoletes: oldname < 2\n%body_of newname\n"
 	"%package_of needsnew 1\nRequires: liba >= 2\n%body_of needsnew\n"
 	"%package_of stranger 1\n%body_of stranger\n"
+	"%package_of conf 2\n%body_of conf\n%config(noreplace) /etc/conf.conf\n"
 	"%endif\n"
 	"%install\n"
-	"mkdir -p %{buildroot}/opt/liba-lib\n"
+	"mkdir -p %{buildroot}/opt/liba-lib %{buildroot}/etc\n"
+	"echo default %{build} > %{buildroot}/etc/conf.conf\n"
 	"echo pass > %{buildroot}/opt/liba-lib/mod.py\n"
 	"for f in liba app extra broken postfails prefails clash signals oldname unsigned newname "
 	"meddler victim "
 	"needsnew "
-	"stranger; do\n"
+	"stranger conf; do\n"
 	"  echo $f %{build} > %{buildroot}/opt/$f\ndone\n"
 	"echo %{build} > %{buildroot}/opt/liba-file\n"
 	"%define _unpackaged_files_terminate_build 0\n";
@@ -152,7 +155,7 @@ static inline void rpms_make(struct rpms *r)
 	rpms_key(r, "stranger@test", r->other_fpr);
 	assert_ok(path_join(r->dir, "rpms", &rpms, &err));
 	assert_ok(dir_list(rpms, &names, &err));
-	assert_int_equal(names.count, 17);
+	assert_int_equal(names.count, 19);
 	for (size_t i = 0; i < names.count; i++) {
 		if (str_starts(names.items[i], "stranger-"))
 			rpms_sign(r, names.items[i], r->other_fpr);

@@ -18,6 +18,7 @@ static char *first, *second;
 
 #define ROLLBACK(out, root, ...) \
 	RUN(out, "rollback", "--node", "node1", "--root", root, ##__VA_ARGS__)
+#define UNINSTALL(out, root) RUN(out, "uninstall", "--node", "node1", "--root", root)
 
 /* What stays by promise: the journal and the logs. */
 static char *listing(const char *root)
@@ -95,6 +96,57 @@ static void the_bundle_before_is_back(void **state)
 	assert_in_root(root, "opt/app", "app 2\n", 0644);
 	assert_status(root, "sequence      2\n");
 	tree_drop(root);
+}
+
+/* Of a file that no manifest declares. */
+static void what_librpm_put_beside_goes_with_the_bundle_that_brought_it(void **state)
+{
+	static const char *const names[][5] = { { "liba-1", "app-1", "conf-1", NULL },
+						{ "liba-2", "app-2", "conf-2", "extra-1", NULL } };
+	static const char wants_app[] = "packages: [app]";
+	cleanup_free char *text = NULL;
+	char *bundles[2] = { NULL, NULL };
+	struct err err = ERR_INIT;
+
+	(void)state;
+	if (!usable)
+		skip();
+	assert_ok(str_printf(&text, &err, "service: demo\nlayer: demo\npackages: [app, conf]%s",
+			     strstr(service, wants_app) + strlen(wants_app)));
+	bundles[0] = make_bundle_of("pgha-test-r1.tar", names[0], text, template);
+	bundles[1] = make_bundle_of("pgha-test-r2.tar", names[1], text, template);
+	for (int edited = 0; edited < 2; edited++) {
+		CLEANUP(str_release) struct str in = STR_INIT;
+		CLEANUP(str_release) struct str up = STR_INIT;
+		CLEANUP(str_release) struct str again = STR_INIT;
+		CLEANUP(str_release) struct str out = STR_INIT;
+		cleanup_free char *before = NULL;
+		cleanup_free char *after = NULL;
+		char *root = make_root();
+
+		assert_int_equal(INSTALL(&in, root, bundles[0]), 0);
+		write_file(root, "etc/conf.conf", "mine\n", 5, 0644);
+		before = listing(root);
+		assert_int_equal(INSTALL(&up, root, bundles[1]), 0);
+		assert_in_root(root, "etc/conf.conf.rpmnew", "default 2\n", 0644);
+		assert_int_equal(INSTALL(&again, root, bundles[1]), 0);
+		assert_contains(again.buf, "nothing to do");
+		/* What somebody has begun to merge is his. */
+		if (edited) {
+			write_file(root, "etc/conf.conf.rpmnew", "merging\n", 8, 0644);
+			assert_int_equal(UNINSTALL(&out, root), 0);
+			assert_in_root(root, "etc/conf.conf.rpmnew", "merging\n", 0644);
+		} else {
+			assert_int_equal(ROLLBACK(&out, root), 0);
+			assert_contains(out.buf, "remove /etc/conf.conf.rpmnew\n");
+			after = listing(root);
+			assert_string_equal(before, after);
+			assert_in_root(root, "etc/conf.conf", "mine\n", 0644);
+		}
+		tree_drop(root);
+	}
+	free(bundles[0]);
+	free(bundles[1]);
 }
 
 /* As chattr +i and -i; false where the file system has no such thing. */
@@ -446,6 +498,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_bundle_before_is_back),
+		cmocka_unit_test(what_librpm_put_beside_goes_with_the_bundle_that_brought_it),
 		cmocka_unit_test(a_machine_that_cannot_be_written_to_is_unfit),
 		cmocka_unit_test(an_installation_that_failed_is_undone),
 		cmocka_unit_test(a_transaction_that_never_ran_needs_no_way_back),

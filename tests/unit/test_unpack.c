@@ -215,7 +215,7 @@ static void a_default_goes_from_beside_what_is_declared_alone(void **state)
 			scene_put(root, "etc/conf.conf.rpmnew", "of another time\n");
 		assert_ok(unpack_begin(&in, &plan, &err));
 		scene_put(root, "etc/conf.conf.rpmnew", "3\n");
-		assert_ok(unpack_drop_defaults(&setup, &err));
+		assert_ok(unpack_settle_defaults(&setup, &err));
 		assert_int_equal(is_there("etc/conf.conf.rpmnew"), cases[i].stays);
 		assert_true(is_there("etc/conf.conf"));
 		strv_release(&setup.kept);
