@@ -193,7 +193,8 @@ static int bring_up(struct turn *turn, const struct service_unit *unit, const st
 	r = strv_addf(changes, err, "%s %s", verbs[action], unit->name);
 	if (r < 0 || !turn->apply)
 		return r;
-	if (state->failed)
+	/* Also of one that runs: systemd counts starts, and refuses the one too many. */
+	if (state->failed || action == UNIT_RESTART)
 		r = systemctl(reset, QUICK_MS, NULL, err);
 	if (r == 0 && action == UNIT_RESTART && state->settled && !turn->guarded) {
 		/* It asked for itself: the next run must know that it is due, whatever becomes of this one. */
@@ -391,7 +392,14 @@ static int of_unit(const struct install *in, const char *verb, const char *unit,
 	int r = str_printf(&root, err, "--root=%s", in->root);
 	const char *const other[] = { "systemctl", root, "--quiet", verb, "--", unit, NULL };
 
-	return r < 0 ? r : systemctl(install_is_live(in) ? live : other, START_MS, NULL, err);
+	if (r == 0)
+		r = systemctl(install_is_live(in) ? live : other, START_MS, NULL, err);
+	if (r == 0 || err->code == ERR_INTERRUPTED)
+		return r;
+	return err_prefix(err,
+			  "cannot %s %s ('journalctl --unit %s' says why, and then the same "
+			  "command again goes on)",
+			  verb, unit, unit);
 }
 
 int unit_words(const struct install *in, const char *unit, const char **ret, struct err *err)
@@ -493,7 +501,8 @@ int unit_go_back(const struct install *in, const char *unit, const struct unit_w
 	if (way->action == UNIT_NONE)
 		return 0;
 	r = strv_addf(changes, err, "%s %s", verbs[way->action], unit);
-	if (r == 0 && apply && way->failed)
+	/* Also of one that runs: systemd counts starts, and refuses the one too many. */
+	if (r == 0 && apply && (way->failed || way->action == UNIT_RESTART))
 		r = systemctl(reset, QUICK_MS, NULL, err);
 	if (r < 0 || !apply)
 		return r;
