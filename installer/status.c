@@ -39,11 +39,27 @@ static bool is_wider(const struct status_drift *d)
 	       record_parse(d->entry->now, &now, &uid, &gid, sha256) && (is & 07777 & ~now);
 }
 
+static const char *unit_word(const struct status_drift *d)
+{
+	bool enabled = strstr(d->is, RECORD_UNIT_ENABLED) != NULL;
+	bool active = strstr(d->is, RECORD_UNIT_ACTIVE) != NULL;
+	bool stopped = !active && strstr(d->entry->now, RECORD_UNIT_ACTIVE);
+	bool disabled = !enabled && strstr(d->entry->now, RECORD_UNIT_ENABLED);
+
+	if (stopped && disabled)
+		return "not active, and disabled or masked";
+	if (stopped)
+		return "not active";
+	return disabled ? "active, but disabled or masked" : d->is;
+}
+
 const char *status_word(const struct status_drift *d)
 {
 	if (!d->is || !strcmp(d->is, RECORD_ABSENT))
 		return "not there";
-	if (d->entry->kind == RECORD_UNIT || d->entry->kind == RECORD_PACKAGE)
+	if (d->entry->kind == RECORD_UNIT)
+		return unit_word(d);
+	if (d->entry->kind == RECORD_PACKAGE)
 		return d->is;
 	if (d->entry->kind == RECORD_DIRECTORY ||
 	    (d->entry->kind == RECORD_FILE && present_same_content(d->is, d->entry->now)))
