@@ -51,9 +51,13 @@ int present_look(int parent, const char *name, char **ret, struct err *err)
 		return str_dup(ret, text, err);
 	if (!S_ISREG(st.st_mode))
 		return str_dup(ret, "no plain file", err);
-	fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
+	/* Whoever owns the directory may have put a pipe there meanwhile. */
+	fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_errno(err, ERR_FAILED, errno, "cannot open it");
+	if (!S_ISREG(st.st_mode))
+		return str_dup(ret, "no plain file", err);
+	record_attributes(text, st.st_mode, st.st_uid, st.st_gid, NULL);
 	r = sha256_fd(fd, name, sha256, &size, err);
 	record_attributes(text, st.st_mode, st.st_uid, st.st_gid, sha256);
 	return r < 0 ? r : str_dup(ret, text, err);
