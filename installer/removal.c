@@ -22,6 +22,7 @@
 #include "writable.h"
 
 #define SAVED ".pgha-save" /* behind the name of a file that somebody has changed */
+#define SAVED_MAX 1000     /* so many of one file; then the last one is replaced */
 /* Words of the mark. */
 #define MARK_BEGUN "begun"
 #define MARK_FILES "files"     /* they are undone */
@@ -134,16 +135,31 @@ static int put_back(const struct removal *removal, const struct record_entry *e,
 	return r;
 }
 
+/* Of an earlier one there may be something already: NAME.pgha-save, .pgha-save.2, … */
+static int save_name(int parent, const char *name, char **ret, struct err *err)
+{
+	struct stat st;
+	int r = str_printf(ret, err, "%s" SAVED, name);
+
+	for (unsigned int i = 2;
+	     r == 0 && fstatat(parent, *ret, &st, AT_SYMLINK_NOFOLLOW) == 0 && i <= SAVED_MAX;
+	     i++) {
+		cleanup_freep(ret);
+		r = str_printf(ret, err, "%s" SAVED ".%u", name, i);
+	}
+	return r;
+}
+
 /* What somebody has written there since is not thrown away. */
 static int save(struct removal *removal, const struct record_entry *e, int parent, const char *name,
 		struct err *err)
 {
 	cleanup_free char *saved = NULL;
-	int r = str_printf(&saved, err, "%s" SAVED, name);
+	int r = save_name(parent, name, &saved, err);
 
 	if (r == 0)
-		r = strv_addf(&removal->stays, err, "%s" SAVED ": %s was changed by somebody",
-			      e->object, e->object);
+		r = strv_addf(&removal->stays, err, "%s%s: %s was changed by somebody", e->object,
+			      saved + strlen(name), e->object);
 	if (r == 0 && removal->apply && renameat(parent, name, parent, saved) < 0)
 		r = err_errno(err, ERR_FAILED, errno, "cannot rename it");
 	return r;

@@ -241,13 +241,18 @@ static void files_that_were_there_come_back_and_edited_ones_are_saved(void **sta
 	assert_int_equal(INSTALL(&first, root, bundle), 0);
 	assert_in_root(root, "etc/demo/demo.conf", "node = node1\n", 0640);
 	write_file(root, "etc/demo/server.crt", "by hand\n", 8, 0600);
+	/* Of an earlier time. */
+	write_file(root, "etc/demo/server.crt.pgha-save", "earlier\n", 8, 0600);
+	write_file(root, "etc/demo/server.crt.pgha-save.2", "later\n", 6, 0600);
 	assert_int_equal(UNINSTALL(&out, root), 0);
 	assert_contains(out.buf, "restore /etc/demo/demo.conf\n");
-	assert_contains(out.buf, "stays: /etc/demo/server.crt.pgha-save: ");
+	assert_contains(out.buf, "stays: /etc/demo/server.crt.pgha-save.3: ");
 	assert_contains(out.buf, "restore /etc/demo\n");
 	assert_in_root(root, "etc/demo/demo.conf", "of before\n", 0604);
 	assert_in_root(root, "etc/demo/server.crt", NULL, 0);
-	assert_in_root(root, "etc/demo/server.crt.pgha-save", "by hand\n", 0);
+	assert_in_root(root, "etc/demo/server.crt.pgha-save", "earlier\n", 0);
+	assert_in_root(root, "etc/demo/server.crt.pgha-save.2", "later\n", 0);
+	assert_in_root(root, "etc/demo/server.crt.pgha-save.3", "by hand\n", 0);
 	tree_drop(root);
 }
 
