@@ -5,32 +5,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <rpm/header.h>
-#include <rpm/rpmdb.h>
 #include <rpm/rpmfiles.h>
-#include <rpm/rpmts.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "eachpkg.h"
 #include "file.h"
-#include "plan.h"
 #include "present.h"
-#include "rpmtx.h"
 
 #define SOURCE ".py"
 #define COMPILED ".pyc"
 #define CACHE "__pycache__"
-
-static inline void ts_free(rpmts *ts)
-{
-	rpmtsFree(*ts);
-}
-
-static inline void iterator_free(rpmdbMatchIterator *it)
-{
-	rpmdbFreeIterator(*it);
-}
 
 static inline void files_free(rpmfiles *files)
 {
@@ -101,37 +88,22 @@ static int forget_source(rpmfiles files, int root_fd, const char *path, struct e
 	return r;
 }
 
-static int forget_package(Header h, int root_fd, struct err *err)
+static int forget_package(Header h, const char *nevra, void *context, struct err *err)
 {
-	CLEANUP(files_free) rpmfiles files = rpmfilesNew(NULL, h, 0, RPMFI_KEEPHEADER);
+	CLEANUP(files_free) rpmfiles files = NULL;
+	cleanup_free char *is = headerGetAsString(h, RPMTAG_NEVRA);
+	const int *root_fd = context;
 	int r = 0;
 
+	if (!is || strcmp(is, nevra) != 0)
+		return 0; /* another version of it */
+	files = rpmfilesNew(NULL, h, 0, RPMFI_KEEPHEADER);
 	for (int i = 0; r == 0 && i < (int)rpmfilesFC(files); i++) {
 		char *path = rpmfilesFN(files, i);
 
 		if (path && *path == '/' && str_ends(path, SOURCE))
-			r = forget_source(files, root_fd, path, err);
+			r = forget_source(files, *root_fd, path, err);
 		free(path);
-	}
-	return r;
-}
-
-static int forget(rpmts ts, int root_fd, const char *nevra, struct err *err)
-{
-	CLEANUP(iterator_free) rpmdbMatchIterator it = NULL;
-	cleanup_free char *name = NULL;
-	Header h = NULL;
-	int r = plan_nevra_name(nevra, &name, err);
-
-	if (r < 0)
-		return r;
-	it = rpmtsInitIterator(ts, RPMDBI_NAME, name, 0);
-	while (r == 0 && (h = rpmdbNextIterator(it))) {
-		char *text = headerGetAsString(h, RPMTAG_NEVRA);
-
-		if (text && !strcmp(text, nevra))
-			r = forget_package(h, root_fd, err);
-		free(text);
 	}
 	return r;
 }
@@ -139,20 +111,5 @@ static int forget(rpmts ts, int root_fd, const char *nevra, struct err *err)
 int bytecode_remove(const struct install *in, int root_fd, const struct strv *nevras,
 		    struct err *err)
 {
-	CLEANUP(ts_free) rpmts ts = NULL;
-	sigset_t signals;
-	int r = rpmtx_configure(in, err);
-
-	if (r < 0)
-		return r;
-	rpmtx_hold_signals(&signals);
-	ts = rpmtsCreate();
-	if (rpmtsSetRootDir(ts, in->root))
-		r = err_set(err, ERR_FAILED, "librpm does not take the root '%.200s'", in->root);
-	for (size_t i = 0; r == 0 && i < nevras->count; i++)
-		r = forget(ts, root_fd, nevras->items[i], err);
-	rpmtsFree(ts);
-	ts = NULL;
-	rpmtx_release_signals(&signals);
-	return r;
+	return eachpkg_installed(in, nevras, forget_package, &root_fd, err);
 }

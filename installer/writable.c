@@ -3,26 +3,11 @@
 
 #include <errno.h>
 #include <rpm/header.h>
-#include <rpm/rpmdb.h>
 #include <rpm/rpmtd.h>
-#include <rpm/rpmts.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "file.h"
-#include "plan.h"
-#include "rpmtx.h"
-
-static inline void ts_free(rpmts *ts)
-{
-	rpmtsFree(*ts);
-}
-
-static inline void iterator_free(rpmdbMatchIterator *it)
-{
-	rpmdbFreeIterator(*it);
-}
+#include "eachpkg.h"
 
 static inline void td_free(rpmtd *td)
 {
@@ -43,50 +28,21 @@ static int check_directory(const struct install *in, const char *dir, struct err
 			 seen);
 }
 
-static int check_package(const struct install *in, Header h, struct err *err)
+static int check_package(Header h, const char *nevra, void *context, struct err *err)
 {
+	const struct install *const *in = context;
 	CLEANUP(td_free) rpmtd dirs = rpmtdNew();
 	const char *dir = NULL;
 	int r = 0;
 
+	(void)nevra;
 	headerGet(h, RPMTAG_DIRNAMES, dirs, HEADERGET_MINMEM);
 	while (r == 0 && (dir = rpmtdNextString(dirs)))
-		r = check_directory(in, dir, err);
-	return r;
-}
-
-/* Whatever of its name is installed. */
-static int check_nevra(const struct install *in, rpmts ts, const char *nevra, struct err *err)
-{
-	CLEANUP(iterator_free) rpmdbMatchIterator it = NULL;
-	cleanup_free char *name = NULL;
-	Header h = NULL;
-	int r = plan_nevra_name(nevra, &name, err);
-
-	if (r < 0)
-		return r;
-	it = rpmtsInitIterator(ts, RPMDBI_NAME, name, 0);
-	while (r == 0 && (h = rpmdbNextIterator(it)))
-		r = check_package(in, h, err);
+		r = check_directory(*in, dir, err);
 	return r;
 }
 
 int writable_packages(const struct install *in, const struct strv *nevras, struct err *err)
 {
-	CLEANUP(ts_free) rpmts ts = NULL;
-	sigset_t signals;
-	int r = rpmtx_configure(in, err);
-
-	if (r < 0 || !nevras->count || !rpmtx_has_database(in))
-		return r;
-	rpmtx_hold_signals(&signals);
-	ts = rpmtsCreate();
-	if (rpmtsSetRootDir(ts, in->root))
-		r = err_set(err, ERR_FAILED, "librpm does not take the root '%.200s'", in->root);
-	for (size_t i = 0; r == 0 && i < nevras->count; i++)
-		r = check_nevra(in, ts, nevras->items[i], err);
-	rpmtsFree(ts);
-	ts = NULL;
-	rpmtx_release_signals(&signals);
-	return r;
+	return eachpkg_installed(in, nevras, check_package, &in, err);
 }
