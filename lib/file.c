@@ -291,18 +291,38 @@ static int remove_beneath(int parent, const char *name, dev_t dev, unsigned int 
 	return 0;
 }
 
-int tree_remove(const char *path, struct err *err)
+int tree_remove_at(int dir_fd, const char *name, struct err *err)
 {
 	struct stat st = { .st_mode = 0 };
 	int r;
 
-	if (lstat(path, &st) < 0) {
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		if (errno == ENOENT)
 			return 0;
-		return err_errno(err, ERR_FAILED, errno, "cannot stat '%s'", path);
+		return err_errno(err, ERR_FAILED, errno, "cannot stat '%s'", name);
 	}
-	r = remove_beneath(AT_FDCWD, path, st.st_dev, 0, err);
-	return r < 0 ? err_prefix(err, "'%s'", path) : 0;
+	r = remove_beneath(dir_fd, name, st.st_dev, 0, err);
+	return r < 0 ? err_prefix(err, "'%s'", name) : 0;
+}
+
+int tree_remove(const char *path, struct err *err)
+{
+	return tree_remove_at(AT_FDCWD, path, err);
+}
+
+static int cannot_open(int fd, const char *part, const char *relative, struct err *err)
+{
+	const int why = errno;
+	struct stat st;
+
+	if ((why == ENOTDIR || why == ELOOP) && fstatat(fd, part, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISLNK(st.st_mode))
+		return err_set(
+			err, ERR_FAILED,
+			"'%s' of '%s' is a symbolic link, and none is followed there: make it a "
+			"directory (a bind mount, if it is to lie elsewhere)",
+			part, relative);
+	return err_errno(err, ERR_FAILED, why, "cannot open '%s' of '%s'", part, relative);
 }
 
 int dir_open_beneath(int root_fd, const char *relative, mode_t mode, int *ret_fd, struct err *err)
@@ -326,8 +346,7 @@ int dir_open_beneath(int root_fd, const char *relative, mode_t mode, int *ret_fd
 					 relative);
 		next = openat(fd, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (next < 0)
-			return err_errno(err, ERR_FAILED, errno, "cannot open '%s' of '%s'", part,
-					 relative);
+			return cannot_open(fd, part, relative, err);
 		close(fd);
 		fd = next;
 	}

@@ -78,6 +78,8 @@ int dir_list(const char *path, struct strv *ret_names, struct err *err) MUST_CHE
 /* rm -rf, never following a symbolic link, never crossing into another file system; a PATH that is
  * not there is fine. */
 int tree_remove(const char *path, struct err *err) MUST_CHECK;
+/* The same of NAME in the directory DIR_FD: however the way to that is exchanged meanwhile. */
+int tree_remove_at(int dir_fd, const char *name, struct err *err) MUST_CHECK;
 
 /*
  * Opens the directory RELATIVE below ROOT_FD one component at a time, O_NOFOLLOW: a symbolic link
