@@ -14,11 +14,33 @@
 #include "file.h"
 #include "record.h"
 
+int present_obstacle(int root_fd, const char *path, char **ret, struct err *err)
+{
+	cleanup_free char *way = strdup(path);
+	struct stat st;
+
+	*ret = NULL;
+	if (!way)
+		return err_nomem(err);
+	for (char *slash = strchr(way + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (fstatat(root_fd, way + 1, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return 0;
+		if (!S_ISDIR(st.st_mode))
+			return str_dup(ret, way, err);
+		*slash = '/';
+	}
+	return 0;
+}
+
 int present_open_parent(int root_fd, const char *path, int *ret_fd, struct err *err)
 {
 	const char *name = path_basename(path);
 	cleanup_free char *parent = strndup(path + 1, (size_t)(name - path) - 1);
+	cleanup_free char *obstacle = NULL;
+	struct err ignored = ERR_INIT;
 	struct stat st;
+	int r = 0;
 
 	*ret_fd = -1;
 	if (!parent)
@@ -26,7 +48,12 @@ int present_open_parent(int root_fd, const char *path, int *ret_fd, struct err *
 	if (*parent && fstatat(root_fd, parent, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
 	    (errno == ENOENT || errno == ENOTDIR))
 		return 0;
-	return dir_open_beneath(root_fd, parent, 0, ret_fd, err);
+	r = dir_open_beneath(root_fd, parent, 0, ret_fd, err);
+	if (r < 0 && present_obstacle(root_fd, path, &obstacle, &ignored) == 0 && obstacle) {
+		*err = ignored;
+		return 0;
+	}
+	return r;
 }
 
 int present_look(int parent, const char *name, char **ret, struct err *err)

@@ -7,9 +7,12 @@
 
 #include "err.h"
 
-/* The directory above PATH, which is absolute as the node sees it; -1 in RET_FD when it is not there. No
- * symbolic link is followed. */
+/* The directory above PATH, which is absolute as the node sees it; -1 in RET_FD when it is not there, or something
+ * that is no directory stands in the way. No symbolic link is followed. */
 int present_open_parent(int root_fd, const char *path, int *ret_fd, struct err *err) MUST_CHECK;
+
+/* What stands in the way to PATH, a link or what else is no directory, or NULL; the caller frees. */
+int present_obstacle(int root_fd, const char *path, char **ret, struct err *err) MUST_CHECK;
 
 /* What is at NAME of PARENT: a file's attributes with its digest, a directory's without, a link's target,
  * or RECORD_ABSENT; the caller frees. */

@@ -165,13 +165,30 @@ static int save(struct removal *removal, const struct record_entry *e, int paren
 	return r;
 }
 
+/* RET_FD stays -1 where there is none; what somebody has put in its way is told. */
+static int open_parent(struct removal *removal, const char *path, int *ret_fd, struct err *err)
+{
+	cleanup_free char *obstacle = NULL;
+	int r = present_open_parent(removal->root_fd, path, ret_fd, err);
+
+	if (r < 0 || *ret_fd >= 0)
+		return r;
+	r = present_obstacle(removal->root_fd, path, &obstacle, err);
+	if (r < 0 || !obstacle)
+		return r;
+	return strv_addf(
+		&removal->stays, err,
+		"what is behind %s, which is no directory any more: %s was not looked for there",
+		obstacle, path);
+}
+
 static int take_back(struct removal *removal, const struct record_entry *e, struct err *err)
 {
 	const char *name = path_basename(e->object);
 	cleanup_close int parent = -1;
 	cleanup_free char *is = NULL;
 	cleanup_free char *temp = NULL;
-	int r = present_open_parent(removal->root_fd, e->object, &parent, err);
+	int r = open_parent(removal, e->object, &parent, err);
 
 	if (r < 0 || parent < 0)
 		return r;
@@ -216,14 +233,15 @@ static int drop_default(struct removal *removal, const struct record_entry *e, s
 
 static int remove_tree(struct removal *removal, const char *path, struct err *err)
 {
-	cleanup_free char *whole = NULL;
+	cleanup_close int parent = -1;
 	struct stat st;
-	int r = install_path(removal->in, path, &whole, err);
+	int r = open_parent(removal, path, &parent, err);
 
-	if (r < 0 || (lstat(whole, &st) < 0 && errno == ENOENT))
+	if (r < 0 || parent < 0 ||
+	    (fstatat(parent, path_basename(path), &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT))
 		return r;
 	r = strv_addf(&removal->changes, err, "remove %s with all that is in it", path);
-	return r < 0 || !removal->apply ? r : tree_remove(whole, err);
+	return r < 0 || !removal->apply ? r : tree_remove_at(parent, path_basename(path), err);
 }
 
 int removal_begin(const struct removal *removal, struct err *err)
@@ -455,13 +473,17 @@ static int take_back_directory(struct removal *removal, const struct record_entr
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
-	int r = present_open_parent(removal->root_fd, e->object, &parent, err);
+	int r = open_parent(removal, e->object, &parent, err);
 
 	if (r < 0 || parent < 0)
 		return r;
 	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return errno == ENOENT ? 0 : err_errno(err, ERR_FAILED, errno, "cannot open it");
+		return errno == ENOTDIR || errno == ELOOP
+			       ? strv_addf(&removal->stays, err, "%s: it is no directory any more",
+					   e->object)
+		       : errno == ENOENT ? 0
+					 : err_errno(err, ERR_FAILED, errno, "cannot open it");
 	if (is_data(removal, e->object))
 		return remove_tree(removal, e->object, err);
 	if (is_within_data(removal, e->object))
@@ -488,6 +510,7 @@ static int bring_directory(struct removal *removal, const struct record_entry *e
 {
 	const char *name = path_basename(e->object);
 	char none[SHA256_HEX_SIZE];
+	const size_t told = removal->stays.count;
 	cleanup_close int parent = -1;
 	cleanup_close int fd = -1;
 	struct stat st;
@@ -498,8 +521,9 @@ static int bring_directory(struct removal *removal, const struct record_entry *e
 
 	if (strcmp(e->now, RECORD_ABSENT) != 0 || !record_parse(e->was, &mode, &uid, &gid, none))
 		return 0;
-	r = present_open_parent(removal->root_fd, e->object, &parent, err);
-	if (r < 0 || (parent >= 0 && fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0))
+	r = open_parent(removal, e->object, &parent, err);
+	if (r < 0 || removal->stays.count > told ||
+	    (parent >= 0 && fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0))
 		return r;
 	r = strv_addf(&removal->changes, err, "create directory %s", e->object);
 	if (r < 0 || !removal->apply)

@@ -61,6 +61,8 @@ const char *status_word(const struct status_drift *d)
 		return unit_word(d);
 	if (d->entry->kind == RECORD_PACKAGE)
 		return d->is;
+	if (d->entry->kind == RECORD_DIRECTORY && *d->is == '>')
+		return "a symbolic link now";
 	if (d->entry->kind == RECORD_DIRECTORY ||
 	    (d->entry->kind == RECORD_FILE && present_same_content(d->is, d->entry->now)))
 		return "other owner or mode";

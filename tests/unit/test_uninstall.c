@@ -256,6 +256,43 @@ static void files_that_were_there_come_back_and_edited_ones_are_saved(void **sta
 	tree_drop(root);
 }
 
+/* Whoever owns the directory above may have put it there, and what is behind it is not ours. */
+static void what_is_behind_a_link_stays_and_is_told(void **state)
+{
+	CLEANUP(str_release) struct str out = STR_INIT;
+	CLEANUP(str_release) struct str first = STR_INIT;
+	CLEANUP(str_release) struct str shown = STR_INIT;
+	cleanup_free char *bundle = NULL;
+	cleanup_free char *etc = NULL;
+	cleanup_free char *away = NULL;
+	char *root = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	if (!usable)
+		skip();
+	bundle = make_bundle("pgha-test-l.tar", names);
+	root = make_root();
+	assert_int_equal(INSTALL(&first, root, bundle), 0);
+	assert_ok(path_join(root, "etc/demo", &etc, &err));
+	assert_ok(path_join(root, "etc/away", &away, &err));
+	assert_int_equal(rename(etc, away), 0);
+	assert_int_equal(symlink("away", etc), 0);
+	assert_int_equal(RUN(&shown, "status", "--root", root), ERR_UNHEALTHY);
+	assert_contains(shown.buf, "  /etc/demo: a symbolic link now\n");
+	assert_contains(shown.buf, "  /etc/demo/demo.conf: not there\n");
+	assert_int_equal(INSTALL(&first, root, bundle), ERR_FAILED);
+	assert_contains(told,
+			"is a symbolic link, and none is followed there: make it a directory");
+	assert_int_equal(UNINSTALL(&out, root), 0);
+	assert_contains(out.buf, "stays: what is behind /etc/demo, which is no directory any more: "
+				 "/etc/demo/demo.conf was not looked for there\n");
+	assert_contains(out.buf, "stays: /etc/demo: it is no directory any more\n");
+	assert_in_root(root, "etc/away/demo.conf", "node = node1\n", 0640);
+	assert_int_equal(UNINSTALL(&out, root), ERR_USAGE);
+	tree_drop(root);
+}
+
 static void data_stays_unless_it_is_named(void **state)
 {
 	CLEANUP(str_release) struct str out = STR_INIT;
@@ -342,6 +379,7 @@ int main(void)
 		cmocka_unit_test(it_can_be_installed_again),
 		cmocka_unit_test(a_dry_run_says_it_and_changes_nothing),
 		cmocka_unit_test(files_that_were_there_come_back_and_edited_ones_are_saved),
+		cmocka_unit_test(what_is_behind_a_link_stays_and_is_told),
 		cmocka_unit_test(data_stays_unless_it_is_named),
 		cmocka_unit_test(another_nodes_name_is_refused),
 		cmocka_unit_test(a_package_that_another_one_needs_stays),
