@@ -3,21 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cleanup.h"
 #include "commands.h"
 #include "interrupt.h"
-#include "json.h"
-#include "progress.h"
 #include "removal.h"
-#include "rootdev.h"
-#include "stage.h"
-#include "state.h"
 #include "unit.h"
 #include "unpack.h"
+#include "wayback.h"
 
 struct uninstall_options {
 	const char *node;
@@ -28,71 +22,55 @@ struct uninstall_options {
 };
 
 struct work {
-	struct install in;
-	struct state state;
-	struct rootdev rootdev;
+	struct wayback back;
 	struct record_entries entries;
 	struct removal removal;
-	char *root; /* owned; IN borrows it */
 	int root_fd;
 };
 
 static void work_release(struct work *w)
 {
-	rootdev_withdraw(&w->rootdev);
 	removal_release(&w->removal);
 	record_entries_release(&w->entries);
-	state_close(&w->in, &w->state);
-	install_release(&w->in);
 	cleanup_closep(&w->root_fd);
-	free(w->root);
+	wayback_release(&w->back);
 }
 
 /* Whoever types the node's name means this machine. */
 static int check_node(const struct work *w, struct err *err)
 {
 	CLEANUP(state_committed_release) struct state_committed c = STATE_COMMITTED_INIT;
-	int r = state_committed_load(&w->in, &c, err);
+	int r = state_committed_load(&w->back.in, &c, err);
 
 	if (r < 0)
 		return r;
-	if (c.sequence && strcmp(c.node, w->in.node) != 0)
+	if (c.sequence && strcmp(c.node, w->back.in.node) != 0)
 		return err_set(err, ERR_USAGE, "this machine is '%s', not '%s'", c.node,
-			       w->in.node);
+			       w->back.in.node);
 	if (c.sequence || w->entries.count)
 		return 0;
 	/* A run that was killed before it changed anything has staged a bundle. */
-	if (!w->in.dry_run)
-		r = state_forget(&w->in, err);
+	if (!w->back.in.dry_run)
+		r = state_forget(&w->back.in, err);
 	return r < 0 ? r
 		     : err_set(err, ERR_USAGE, "nothing is installed here: '%s' knows of no bundle",
-			       w->in.state_dir);
+			       w->back.in.state_dir);
 }
 
 static int prepare(struct work *w, const struct uninstall_options *o, struct err *err)
 {
-	int r = 0;
+	int r = wayback_open(&w->back, "an uninstallation", o->node, o->root, o->dry_run, err);
 
-	if (geteuid() != 0)
-		return err_set(err, ERR_HOST, "an uninstallation needs root: run it with sudo");
-	w->root = realpath(o->root ? o->root : "/", NULL);
-	if (!w->root)
-		return err_errno(err, ERR_USAGE, errno, "cannot use the root '%.200s'", o->root);
-	w->in = (struct install){ .node = o->node, .root = w->root, .dry_run = o->dry_run };
-	w->root_fd = open(w->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r < 0)
+		return r;
+	w->root_fd = open(w->back.root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (w->root_fd < 0)
-		return err_errno(err, ERR_USAGE, errno, "cannot open the root '%.200s'", w->root);
-	r = install_init(&w->in, err);
-	if (r == 0 && !o->dry_run)
-		r = state_open(&w->in, &w->state, err);
-	/* Of a run that was killed. */
-	if (r == 0 && !o->dry_run)
-		r = stage_clear(&w->in, err);
+		r = err_errno(err, ERR_USAGE, errno, "cannot open the root '%.200s'", w->back.root);
 	if (r == 0)
-		r = record_load(&w->in, &w->entries, err);
+		r = record_load(&w->back.in, &w->entries, err);
 	if (r == 0)
 		r = check_node(w, err);
-	w->removal = (struct removal){ .in = &w->in,
+	w->removal = (struct removal){ .in = &w->back.in,
 				       .entries = &w->entries,
 				       .data = o->remove_data.items,
 				       .mark = REMOVAL_MARK,
@@ -134,7 +112,8 @@ static const struct {
 /* What librpm refuses is known before anything is changed. */
 static int try_packages(const struct work *w, struct err *err)
 {
-	CLEANUP(removal_release) struct removal trial = { .in = &w->in, .entries = &w->entries };
+	CLEANUP(removal_release)
+	struct removal trial = { .in = &w->back.in, .entries = &w->entries };
 
 	return removal_packages(&trial, NULL, err);
 }
@@ -151,59 +130,39 @@ static int take_back(struct work *w, struct err *err)
 
 		r = interrupt_check(err);
 		if (r == 0)
-			r = install_step_begin(&w->in, steps[i].name, "", err);
+			r = install_step_begin(&w->back.in, steps[i].name, "", err);
 		if (r == 0)
 			r = steps[i].run(&w->removal, err);
 		snprintf(text, sizeof(text), "%zu undone", w->removal.changes.count - before);
 		if (r == 0)
-			r = install_step_end(&w->in, steps[i].name, text, err);
+			r = install_step_end(&w->back.in, steps[i].name, text, err);
 	}
-	return r == 0 && w->removal.apply ? state_forget(&w->in, err) : r;
+	return r == 0 && w->removal.apply ? state_forget(&w->back.in, err) : r;
 }
 
 static int print(const struct work *w, bool as_json, struct err *err)
 {
 	CLEANUP(json_release) struct json j = JSON_INIT;
-	cleanup_free char *text = NULL;
-	int r = 0;
 
-	if (as_json) {
-		json_open(&j, NULL, '{');
-		json_string(&j, "node", w->in.node);
-		json_bool(&j, "dry_run", w->in.dry_run);
-		json_strings(&j, "changes", &w->removal.changes);
-		json_strings(&j, "stays", &w->removal.stays);
-		json_close(&j, '}');
-		r = json_done(&j, &text, err);
-		if (r == 0)
-			cli_print(text);
-		return r;
-	}
-	for (size_t i = 0; i < w->removal.changes.count; i++)
-		printf("%s\n", w->removal.changes.items[i]);
-	for (size_t i = 0; i < w->removal.stays.count; i++)
-		printf("%s %s\n",
-		       w->in.dry_run ? "would stay:" : "stays:", w->removal.stays.items[i]);
-	return 0;
+	if (as_json)
+		wayback_json(&w->back, &j);
+	return wayback_print(&w->back, &w->removal.changes, &w->removal.stays, as_json ? &j : NULL,
+			     err);
 }
 
 static int run_uninstall(const void *options, int argc, char **argv, struct err *err)
 {
 	const struct uninstall_options *o = options;
-	CLEANUP(work_release) struct work w = { .state = STATE_INIT, .root_fd = -1 };
-	struct err second = ERR_INIT;
+	CLEANUP(work_release) struct work w = { .back = WAYBACK_INIT, .root_fd = -1 };
 	int r = prepare(&w, o, err);
 
 	(void)argc;
 	(void)argv;
-	if (r == 0 && !o->dry_run)
-		r = journal_open(&w.in, &w.state, err);
-	if (r == 0 && !o->dry_run)
-		r = rootdev_provide(&w.in, &w.rootdev, err);
+	if (r == 0)
+		r = wayback_begin(&w.back, err);
 	if (r == 0)
 		r = take_back(&w, err);
-	if (r < 0 && w.in.journal && journal_fail(w.in.journal, err->msg, &second))
-		err_detail(err, "and %s", second.msg);
+	r = wayback_end(&w.back, r, err);
 	return r < 0 ? r : print(&w, o->json, err);
 }
 
