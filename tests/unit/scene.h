@@ -44,6 +44,15 @@ static inline void scene_put(const char *base, const char *path, const char *tex
 	assert_ok(file_write_atomic(whole, 0644, text, strlen(text), &err));
 }
 
+static inline bool scene_has(const char *base, const char *path)
+{
+	cleanup_free char *whole = NULL;
+	struct err err = ERR_INIT;
+
+	assert_ok(path_join(base, path, &whole, &err));
+	return access(whole, F_OK) == 0;
+}
+
 /* NULL when there is no such file. The caller frees. */
 static inline char *scene_get(const char *base, const char *path)
 {

@@ -3,13 +3,11 @@
  * The machine's own settings: ports and the kernel's. A script stands in for firewall-cmd, with its options and
  * exit statuses (firewall-cmd(1)); a directory for /proc/sys.
  */
-#include "scene.h"
+#include "steps_scene.h"
 
 #include "firewall.h"
 #include "leftover.h"
 #include "place.h"
-#include "record.h"
-#include "removal.h"
 #include "sysctl.h"
 
 static char root[] = "/tmp/pgha-firewall-XXXXXX";
@@ -84,42 +82,12 @@ static int tear_down(void **state)
 	return tree_remove(root, &err);
 }
 
-static int open_scene(struct scene *s, struct err *ret_err)
+static char *run_step(steps_scene_run step, bool apply)
 {
-	struct err err = ERR_INIT;
-
-	assert_ok(capsule_add_key(&s->capsule, "toy-server", "key\n", &err));
-	assert_ok(capsule_add_env(&s->capsule, "TOY_PASSWORD", "a secret", &err));
-	return scene_open(s, root, root, ret_err);
+	return steps_scene_do(root, step, apply);
 }
 
-typedef int (*step_run)(struct setup *setup, bool apply, struct strv *changes, struct err *err);
-
-/* The step's lines; with APPLY what it changes is on record. */
-static char *run_step(step_run step, bool apply)
-{
-	CLEANUP(scene_release) struct scene s = SCENE_INIT;
-	CLEANUP(strv_release) struct strv changes = STRV_INIT;
-	struct record *record = NULL;
-	struct str lines = STR_INIT;
-	struct err err = ERR_INIT;
-	char *text = NULL;
-
-	assert_ok(open_scene(&s, &err));
-	if (apply)
-		assert_ok(record_open(&s.in, 1, &record, &err));
-	s.in.record = record;
-	assert_ok(step(s.setup, apply, &changes, &err));
-	s.in.record = NULL;
-	record_free(record);
-	str_add(&lines, "");
-	for (size_t i = 0; i < changes.count; i++)
-		str_addf(&lines, "%s\n", changes.items[i]);
-	assert_ok(str_done(&lines, &text, &err));
-	return text;
-}
-
-static void assert_step(step_run step, bool apply, const char *expected)
+static void assert_step(steps_scene_run step, bool apply, const char *expected)
 {
 	cleanup_free char *lines = run_step(step, apply);
 
@@ -132,25 +100,6 @@ static void assert_text(const char *path, const char *expected)
 
 	assert_non_null(text);
 	assert_string_equal(text, expected);
-}
-
-static void take_all_back(const char *expected)
-{
-	CLEANUP(record_entries_release) struct record_entries entries = RECORD_ENTRIES_INIT;
-	CLEANUP(scene_release) struct scene s = SCENE_INIT;
-	struct removal removal = { .entries = &entries, .apply = true };
-	CLEANUP(str_release) struct str lines = STR_INIT;
-	struct err err = ERR_INIT;
-
-	assert_ok(open_scene(&s, &err));
-	removal.in = &s.in;
-	assert_ok(record_load(&s.in, &entries, &err));
-	assert_ok(removal_units(&removal, &err));
-	str_add(&lines, "");
-	for (size_t i = 0; i < removal.changes.count; i++)
-		str_addf(&lines, "%s\n", removal.changes.items[i]);
-	assert_string_equal(lines.buf, expected);
-	removal_release(&removal);
 }
 
 static void without_a_running_firewall_nothing_is_asked_of_it(void **state)
@@ -175,10 +124,10 @@ static void closed_ports_are_opened_and_closed_again_and_no_others(void **state)
 	assert_text("fw/now", "22/tcp\n4000/tcp\n");
 	assert_text("fw/permanent", "22/tcp\n4000/tcp\n");
 	assert_step(firewall_apply, true, "");
-	take_all_back("close port 4000/tcp\n");
+	steps_scene_take_back(root, 0, "close port 4000/tcp\n");
 	assert_text("fw/now", "22/tcp\n");
 	assert_text("fw/permanent", "22/tcp\n");
-	take_all_back("");
+	steps_scene_take_back(root, 0, "");
 }
 
 static void the_kernel_is_set_and_gets_back_what_it_had(void **state)
@@ -189,12 +138,12 @@ static void the_kernel_is_set_and_gets_back_what_it_had(void **state)
 	assert_step(sysctl_apply, true, "set vm.overcommit_memory to 2 (from 0)\n");
 	assert_text("kernel/vm/overcommit_memory", "2");
 	assert_step(sysctl_apply, true, "");
-	take_all_back("set vm.overcommit_memory to 0 (from 2)\n");
+	steps_scene_take_back(root, 0, "set vm.overcommit_memory to 0 (from 2)\n");
 	assert_text("kernel/vm/overcommit_memory", "0");
 	/* What somebody else has set since stays. */
 	assert_step(sysctl_apply, true, "set vm.overcommit_memory to 2 (from 0)\n");
 	scene_put(root, "kernel/vm/overcommit_memory", "1\n");
-	take_all_back("");
+	steps_scene_take_back(root, 0, "");
 }
 
 /* Of a bundle whose service listens no more and has nothing to set. */
@@ -231,7 +180,7 @@ static void what_is_not_declared_any_more_is_taken_back(void **state)
 	assert_text("kernel/vm/overcommit_memory", "0");
 	assert_step(leftover_apply, true, "");
 	scene_put(root, yaml_path, yaml);
-	take_all_back("");
+	steps_scene_take_back(root, 0, "");
 }
 
 static void the_settings_are_kept_for_every_start(void **state)
@@ -255,7 +204,7 @@ static void a_setting_that_the_kernel_lacks_is_said(void **state)
 
 	(void)state;
 	sysctl_kernel = "/nonexistent";
-	assert_ok(open_scene(&s, &err));
+	assert_ok(steps_scene_open(&s, root, &err));
 	assert_fails(ERR_HOST, sysctl_apply(s.setup, false, &changes, &err));
 	assert_contains(err.msg, "'vm.overcommit_memory'");
 	sysctl_kernel = kernel;

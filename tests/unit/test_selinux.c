@@ -3,11 +3,9 @@
  * SELinux's booleans and the types of ports: a policy store of files with scripts for its tools, which take and refuse what
  * setsebool(8) and semanage-port(8) do. No kernel enforces anything here.
  */
-#include "scene.h"
+#include "steps_scene.h"
 
 #include "leftover.h"
-#include "record.h"
-#include "removal.h"
 #include "selinux.h"
 
 #define YAML SCENE_STAGING "manifests/services/toy/service.yaml"
@@ -105,57 +103,11 @@ static int tear_down(void **state)
 	return tree_remove(root, &err);
 }
 
-static int open_scene(struct scene *s, struct err *ret_err)
+static void assert_step(steps_scene_run step, uint64_t sequence, const char *expected)
 {
-	struct err err = ERR_INIT;
+	cleanup_free char *lines = steps_scene_do(root, step, sequence);
 
-	assert_ok(capsule_add_key(&s->capsule, "toy-server", "key\n", &err));
-	assert_ok(capsule_add_env(&s->capsule, "TOY_PASSWORD", "a secret", &err));
-	return scene_open(s, root, root, ret_err);
-}
-
-typedef int (*step_run)(struct setup *setup, bool apply, struct strv *changes, struct err *err);
-
-/* The step's lines; with SEQUENCE it is done, on that record. */
-static void assert_step(step_run step, uint64_t sequence, const char *expected)
-{
-	CLEANUP(scene_release) struct scene s = SCENE_INIT;
-	CLEANUP(strv_release) struct strv changes = STRV_INIT;
-	CLEANUP(str_release) struct str lines = STR_INIT;
-	struct record *record = NULL;
-	struct err err = ERR_INIT;
-
-	assert_ok(open_scene(&s, &err));
-	if (sequence)
-		assert_ok(record_open(&s.in, sequence, &record, &err));
-	s.in.record = record;
-	assert_ok(step(s.setup, sequence > 0, &changes, &err));
-	s.in.record = NULL;
-	record_free(record);
-	str_add(&lines, "");
-	for (size_t i = 0; i < changes.count; i++)
-		str_addf(&lines, "%s\n", changes.items[i]);
-	assert_string_equal(lines.buf, expected);
-}
-
-/* SEQUENCE 0: all that is on record, as an uninstallation. */
-static void take_back(uint64_t sequence, const char *expected)
-{
-	CLEANUP(record_entries_release) struct record_entries entries = RECORD_ENTRIES_INIT;
-	CLEANUP(scene_release) struct scene s = SCENE_INIT;
-	CLEANUP(removal_release) struct removal removal = { .entries = &entries, .apply = true };
-	CLEANUP(str_release) struct str lines = STR_INIT;
-	struct err err = ERR_INIT;
-
-	assert_ok(open_scene(&s, &err));
-	removal.in = &s.in;
-	assert_ok(sequence ? record_load_one(&s.in, sequence, &entries, &err)
-			   : record_load(&s.in, &entries, &err));
-	assert_ok(removal_units(&removal, &err));
-	str_add(&lines, "");
-	for (size_t i = 0; i < removal.changes.count; i++)
-		str_addf(&lines, "%s\n", removal.changes.items[i]);
-	assert_string_equal(lines.buf, expected);
+	assert_string_equal(lines, expected);
 }
 
 static void assert_store(const char *name, const char *expected)
@@ -198,10 +150,10 @@ static void a_boolean_is_set_once_and_set_back(void **state)
 	assert_step(selinux_apply, 1, "set SELinux boolean can_talk on\n");
 	assert_store("boolean.can_talk", "on\n");
 	assert_step(selinux_apply, 1, "");
-	take_back(0, "set SELinux boolean can_talk off\n");
+	steps_scene_take_back(root, 0, "set SELinux boolean can_talk off\n");
 	assert_store("boolean.can_talk", "off\n");
 	assert_store("boolean.can_listen", "on\n");
-	take_back(0, "");
+	steps_scene_take_back(root, 0, "");
 }
 
 static void a_port_gets_its_type_and_the_policys_again(void **state)
@@ -229,8 +181,8 @@ static void a_port_gets_its_type_and_the_policys_again(void **state)
 		assert_store("local", cases[i].then);
 		assert_step(selinux_apply, 1, "");
 		if (*cases[i].line)
-			take_back(
-				0,
+			steps_scene_take_back(
+				root, 0,
 				*cases[i].local
 					? "give port 4000/tcp the SELinux type other_port_t\n"
 					: "take the SELinux type toy_port_t from port 4000/tcp\n");
@@ -246,7 +198,7 @@ static void what_somebody_has_set_since_stays(void **state)
 	assert_step(selinux_apply, 1, "set SELinux boolean can_talk on\n" GIVE);
 	scene_put(root, "store/boolean.can_talk", "off\n");
 	scene_put(root, "store/local", "mine_t tcp 4000\n");
-	take_back(0, "");
+	steps_scene_take_back(root, 0, "");
 	assert_store("local", "mine_t tcp 4000\n");
 }
 
@@ -272,7 +224,7 @@ static void what_is_not_declared_any_more_is_taken_back_and_comes_again(void **s
 	assert_store("boolean.can_talk", "off\n");
 	assert_store("local", "");
 	assert_step(leftover_apply, 2, "");
-	take_back(2, GIVE "set SELinux boolean can_talk on\n");
+	steps_scene_take_back(root, 2, GIVE "set SELinux boolean can_talk on\n");
 	assert_store("boolean.can_talk", "on\n");
 	assert_store("local", "toy_port_t tcp 4000\n");
 }
@@ -302,7 +254,7 @@ static void tools_that_are_not_here_or_fail_are_said(void **state)
 	begin("", "", PORT);
 	assert_ok(path_join(root, "tools/semanage", &path, &err));
 	assert_int_equal(unlink(path), 0);
-	assert_ok(open_scene(&s, &err));
+	assert_ok(steps_scene_open(&s, root, &err));
 	assert_fails(ERR_HOST, selinux_apply(s.setup, false, &changes, &err));
 	assert_contains(err.msg, "policycoreutils-python-utils");
 	put_tool("semanage", "#!/bin/sh\necho no store >&2\nexit 1\n");

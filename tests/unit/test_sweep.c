@@ -30,15 +30,6 @@ static int end(void **state)
 	return 0;
 }
 
-static bool is_there(const char *path)
-{
-	cleanup_free char *whole = NULL;
-	struct err err = ERR_INIT;
-
-	assert_ok(path_join(root, path, &whole, &err));
-	return access(whole, F_OK) == 0;
-}
-
 static void what_was_not_finished_goes_and_the_rest_stays(void **state)
 {
 	static const struct {
@@ -71,10 +62,10 @@ static void what_was_not_finished_goes_and_the_rest_stays(void **state)
 		scene_put(root, cases[i].path, "x");
 	assert_ok(sweep_state(&in, &err));
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		if (is_there(cases[i].path) != cases[i].stays)
+		if (scene_has(root, cases[i].path) != cases[i].stays)
 			fail_msg("'%s' %s", cases[i].path, cases[i].stays ? "is gone" : "stays");
-	assert_false(is_there(STATE "bundles/2.new"));
-	assert_false(is_there(STATE "record/2.gone"));
+	assert_false(scene_has(root, STATE "bundles/2.new"));
+	assert_false(scene_has(root, STATE "record/2.gone"));
 }
 
 /* All were removed, and then it was killed. */
@@ -88,7 +79,7 @@ static void a_place_for_records_without_one_goes(void **state)
 	assert_ok(tree_remove(dir, &err));
 	scene_put(root, STATE "record/4.gone/entries", "x");
 	assert_ok(sweep_state(&in, &err));
-	assert_false(is_there(STATE "record"));
+	assert_false(scene_has(root, STATE "record"));
 }
 
 static void a_state_with_nothing_in_it_is_clean(void **state)
@@ -113,7 +104,7 @@ static void a_link_leads_nowhere(void **state)
 	scene_put(root, "elsewhere/deep/y.tmp-a1B2c3", "x");
 	assert_int_equal(symlink("../../../elsewhere", link), 0);
 	assert_ok(sweep_state(&in, &err));
-	assert_true(is_there("elsewhere/deep/y.tmp-a1B2c3"));
+	assert_true(scene_has(root, "elsewhere/deep/y.tmp-a1B2c3"));
 }
 
 int main(void)

@@ -25,15 +25,6 @@ static char nevra[] = "conf-1-1.noarch";
 static struct plan_package package = { .action = PLAN_INSTALL, .nevra = nevra, .file = rpm };
 static const struct plan plan = { .packages = &package, .count = 1 };
 
-static bool is_there(const char *path)
-{
-	cleanup_free char *whole = NULL;
-	struct err err = ERR_INIT;
-
-	assert_ok(path_join(root, path, &whole, &err));
-	return access(whole, F_OK) == 0;
-}
-
 static void build(void)
 {
 	cleanup_free char *top = NULL;
@@ -61,7 +52,7 @@ static void build(void)
 	const struct proc proc = { .argv = argv, .timeout_ms = 120000 };
 
 	assert_ok(proc_check(&proc, NULL, &err));
-	assert_true(is_there(SCENE_STAGING FILE_NAME));
+	assert_true(scene_has(root, SCENE_STAGING FILE_NAME));
 }
 
 static int begin(void **state)
@@ -125,7 +116,7 @@ static void what_was_not_renamed_goes_and_nothing_that_looks_like_it(void **stat
 		scene_put(root, cases[i].path, "x");
 	assert_ok(unpack_clean(&in, &err));
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		if (is_there(cases[i].path) != cases[i].stays)
+		if (scene_has(root, cases[i].path) != cases[i].stays)
 			fail_msg("'%s' %s", cases[i].path, cases[i].stays ? "is gone" : "stays");
 }
 
@@ -147,14 +138,14 @@ static void what_was_new_is_taken_back_and_what_was_there_is_not(void **state)
 	/* Killed, and begun again: it stays new. */
 	assert_ok(unpack_begin(&in, &plan, &err));
 	assert_ok(unpack_take_back(&in, &err));
-	assert_false(is_there("opt/conf/one"));
-	assert_false(is_there("opt/conf/two;6b020dad"));
-	assert_false(is_there("etc/conf.conf.rpmnew"));
-	assert_true(is_there("etc/conf.conf"));
-	assert_true(is_there("opt/conf/mine"));
-	assert_true(is_there("opt/conf/data"));
+	assert_false(scene_has(root, "opt/conf/one"));
+	assert_false(scene_has(root, "opt/conf/two;6b020dad"));
+	assert_false(scene_has(root, "etc/conf.conf.rpmnew"));
+	assert_true(scene_has(root, "etc/conf.conf"));
+	assert_true(scene_has(root, "opt/conf/mine"));
+	assert_true(scene_has(root, "opt/conf/data"));
 	assert_ok(unpack_end(&in, &err));
-	assert_false(is_there(STATE "unpacking"));
+	assert_false(scene_has(root, STATE "unpacking"));
 }
 
 static void a_directory_that_is_empty_then_goes_with_its_files(void **state)
@@ -168,7 +159,7 @@ static void a_directory_that_is_empty_then_goes_with_its_files(void **state)
 	assert_ok(unpack_begin(&in, &plan, &err));
 	scene_put(root, "opt/conf/one", "1\n");
 	assert_ok(unpack_take_back(&in, &err));
-	assert_false(is_there("opt/conf"));
+	assert_false(scene_has(root, "opt/conf"));
 }
 
 static void without_a_transaction_nothing_is_touched(void **state)
@@ -181,7 +172,7 @@ static void without_a_transaction_nothing_is_touched(void **state)
 	assert_ok(unpack_clean(&in, &err));
 	assert_ok(unpack_take_back(&in, &err));
 	assert_ok(unpack_end(&in, &err));
-	assert_true(is_there("opt/conf/one;6b020dad"));
+	assert_true(scene_has(root, "opt/conf/one;6b020dad"));
 }
 
 /* A service declares the one, of the other nobody has said anything; a third is kept as it was changed by hand, and one was
@@ -216,8 +207,8 @@ static void a_default_goes_from_beside_what_is_declared_alone(void **state)
 		assert_ok(unpack_begin(&in, &plan, &err));
 		scene_put(root, "etc/conf.conf.rpmnew", "3\n");
 		assert_ok(unpack_settle_defaults(&setup, &err));
-		assert_int_equal(is_there("etc/conf.conf.rpmnew"), cases[i].stays);
-		assert_true(is_there("etc/conf.conf"));
+		assert_int_equal(scene_has(root, "etc/conf.conf.rpmnew"), cases[i].stays);
+		assert_true(scene_has(root, "etc/conf.conf"));
 		strv_release(&setup.kept);
 	}
 }
