@@ -504,6 +504,19 @@ static int keep_ca(const struct install *in, struct err *err)
 	return file_write_atomic(path, 0644, data, size, err);
 }
 
+/* The bundle BEFORE stays to go back to, unless an uninstallation was taking it away: there is no such state. */
+static int prune(const struct install *in, uint64_t before, struct err *err)
+{
+	static const struct strv none = STRV_INIT;
+	bool removed = false;
+	int r = removal_has_begun(in, REMOVAL_MARK, &removed, err);
+
+	if (r || (r = state_prune(in, removed ? 0 : before, err)) ||
+	    (r = record_squash(in, before, err)))
+		return r;
+	return state_list_save(in, REMOVAL_MARK, &none, err);
+}
+
 /* What a run that was killed behind its commit has not done any more. */
 static int forget_older(struct work *w, struct err *err)
 {
@@ -512,7 +525,7 @@ static int forget_older(struct work *w, struct err *err)
 	int r = 0;
 
 	if ((r = state_kept_before(in, in->index.sequence, &before, err)) ||
-	    (r = state_prune(in, before, err)) || (r = record_squash(in, before, err)))
+	    (r = prune(in, before, err)))
 		return r;
 	return end_step(in, "commit", 0, "", err);
 }
@@ -536,8 +549,7 @@ static int commit_step(struct work *w, struct err *err)
 	if ((r = keep_ca(in, err)) || (r = revoked_remember(in, err)) ||
 	    (r = state_commit(in, w->staged.index_sha256, err)) ||
 	    (r = kept_save_settings(w->setup, err)) || (r = unpack_end(in, err)) ||
-	    (r = state_prune(in, before.sequence, err)) ||
-	    (r = record_squash(in, before.sequence, err)))
+	    (r = prune(in, before.sequence, err)))
 		return r;
 	snprintf(text, sizeof(text), "sequence %" PRIu64, in->index.sequence);
 	return install_step_end(in, "commit", text, err);

@@ -282,9 +282,7 @@ int removal_forget(const struct install *in, struct err *err)
 	if (r == 0)
 		r = state_list_save(in, mark, &none, err);
 	record_mark(last.sequence, mark);
-	if (r == 0 && last.sequence)
-		r = state_list_save(in, mark, &none, err);
-	return r < 0 ? r : state_list_save(in, REMOVAL_MARK, &none, err);
+	return r < 0 || !last.sequence ? r : state_list_save(in, mark, &none, err);
 }
 
 int removal_is_begun(const struct install *in, const char *mark, bool *ret, struct err *err)

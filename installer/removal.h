@@ -49,7 +49,7 @@ int removal_has_begun(const struct install *in, const char *mark, bool *ret,
  * our own work.
  */
 int removal_go_forward(const struct install *in, const char *mark, struct err *err) MUST_CHECK;
-/* All marks that a commit of IN's sequence settles. */
+/* The marks of rollbacks that a commit of IN's sequence settles. */
 int removal_forget(const struct install *in, struct err *err) MUST_CHECK;
 
 /* A path of removal->data that is no directory of the record is ERR_USAGE; without a record none is asked for. */

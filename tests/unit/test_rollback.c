@@ -477,6 +477,25 @@ static void what_is_put_back_gets_the_context_of_the_policy(void **state)
 	tree_drop(root);
 }
 
+/* Its packages may be gone: that is no state to go back to. */
+static void a_bundle_that_was_half_uninstalled_does_not_come_back(void **state)
+{
+	CLEANUP(str_release) struct str up = STR_INIT;
+	CLEANUP(str_release) struct str back = STR_INIT;
+	char *root = NULL;
+
+	(void)state;
+	if (!usable)
+		skip();
+	root = installed_root();
+	write_file(root, "var/lib/pgha/undone", "begun\nfiles\n", 12, 0600);
+	assert_int_equal(INSTALL(&up, root, second), 0);
+	assert_int_equal(ROLLBACK(&back, root), ERR_USAGE);
+	assert_contains(told, "is the first that this machine knows");
+	assert_status(root, "sequence      2\n");
+	tree_drop(root);
+}
+
 static void without_an_installation_there_is_nothing_to_take_back(void **state)
 {
 	CLEANUP(str_release) struct str out = STR_INIT;
@@ -508,6 +527,7 @@ int main(void)
 		cmocka_unit_test(a_password_that_the_cluster_holds_is_not_taken_back),
 		cmocka_unit_test(a_kept_bundle_that_has_changed_is_not_used),
 		cmocka_unit_test(what_is_put_back_gets_the_context_of_the_policy),
+		cmocka_unit_test(a_bundle_that_was_half_uninstalled_does_not_come_back),
 		cmocka_unit_test(without_an_installation_there_is_nothing_to_take_back),
 	};
 
