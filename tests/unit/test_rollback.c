@@ -2,7 +2,6 @@
 /* Back to the bundle before, and out of an installation that failed: real RPMs, no system manager. */
 #include "installed.h"
 
-#include <linux/fs.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -10,6 +9,11 @@
 
 #include "label.h"
 #include "record.h"
+
+/* Of linux/fs.h, which does not go together with an older sys/mount.h. */
+#define GET_FLAGS _IOR('f', 1, long)
+#define SET_FLAGS _IOW('f', 2, long)
+#define IMMUTABLE 0x10
 
 static const char *const first_names[] = { "liba-1", "app-1", NULL };
 static const char *const second_names[] = { "liba-2", "app-2", "extra-1", NULL };
@@ -156,10 +160,10 @@ static bool set_immutable(const char *path, bool on)
 	int flags = 0;
 
 	assert_true(fd >= 0);
-	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
+	if (ioctl(fd, GET_FLAGS, &flags) < 0)
 		return false;
-	flags = on ? flags | FS_IMMUTABLE_FL : flags & ~FS_IMMUTABLE_FL;
-	return ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0;
+	flags = on ? flags | IMMUTABLE : flags & ~IMMUTABLE;
+	return ioctl(fd, SET_FLAGS, &flags) == 0;
 }
 
 static bool set_read_only(const char *path, bool on)
