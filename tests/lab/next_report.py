@@ -37,8 +37,8 @@ The run fails when a confirmed row is lost, with more than one switchover, or wh
 WHY = """
 ## Which statements failed
 
-A statement fails whose session is cut under it, and each attempt to open a new one before there is a server again. The longest pause is
-between two confirmations.
+A statement fails whose session is cut under it, or that comes to the former primary before HAProxy's next check (each half second) sees what it is now; and
+each attempt to open a new session before there is a server again. The longest pause is between two confirmations.
 
 """
 

@@ -48,7 +48,9 @@ class Writer:
             self.run("INSERT INTO writes (writer, number) VALUES (%s, %s)", (self.name, self.tried))
         except psycopg.Error as error:
             self.reasons[(str(error).strip() or type(error).__name__).splitlines()[0][:120]] += 1
-            self.forget()
+            # Behind PgBouncer a statement can come to a server that writes no more: the session is as good as before.
+            if not isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+                self.forget()
             return
         now = time.monotonic()
         self.confirmed.append(self.tried)
