@@ -243,8 +243,11 @@ int probe_ask(const struct setup *setup, const struct setup_service *service,
 	int r = 0;
 
 	*ret = PROBE_NOT_ASKED;
-	if (probe_lacks_secret(service, &probe->command, why))
+	if (probe_lacks_secret(service, &probe->command, why)) {
+		err_set(why, ERR_CONFIG,
+			"it needs a secret, and none is kept for it here: an installation asks it");
 		return 0;
+	}
 	r = probe_try_cluster(setup, service, probe, start_ms, cluster ? PROBE_PATIENCE_MS : 0,
 			      &holds, why, err);
 	*ret = holds                         ? PROBE_HEALTHY

@@ -107,8 +107,8 @@ static void probes_are_asked_without_secrets_and_those_that_need_one_are_not(voi
 		const char *why;
 	} cases[] = {
 		{ "free", false, PROBE_HEALTHY, "" },
-		{ "bound", false, PROBE_NOT_ASKED, "'env.PW'" },
-		{ "whispers", false, PROBE_NOT_ASKED, "'env.PW'" },
+		{ "bound", false, PROBE_NOT_ASKED, "it needs a secret" },
+		{ "whispers", false, PROBE_NOT_ASKED, "it needs a secret" },
 		{ "broken", false, PROBE_UNHEALTHY, "'/bin/sh' ended with status 3" },
 		{ "friends", false, PROBE_PENDING, "'/bin/false' ended with status 1" },
 		{ "friends", true, PROBE_UNHEALTHY, "'/bin/false' ended with status 1" },
