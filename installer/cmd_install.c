@@ -635,7 +635,7 @@ static int pending_step(struct work *w, struct err *err)
 	if (!w->in.dry_run && ((r = journal_open(&w->in, &w->state, err)) ||
 			       (r = rootdev_provide(&w->in, &w->rootdev, err))))
 		return r;
-	r = restore_pending(&w->in, w->setup, err);
+	r = restore_pending(&w->in, w->setup, from, err);
 	if (r || w->in.dry_run)
 		return r;
 	/* It knew the record as it was before. */

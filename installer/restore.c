@@ -103,7 +103,7 @@ void restore_failed(const struct install *in, struct setup *guards, bool keep, s
 	}
 }
 
-int restore_pending(struct install *in, struct setup *guards, struct err *err)
+int restore_pending(struct install *in, struct setup *guards, uint64_t from, struct err *err)
 {
 	CLEANUP(install_release)
 	struct install again = { .node = in->node,
@@ -115,11 +115,8 @@ int restore_pending(struct install *in, struct setup *guards, struct err *err)
 	const uint64_t sequence = in->index.sequence;
 	char mark[RECORD_MARK_SIZE];
 	struct err why = ERR_INIT;
-	uint64_t from = 0;
-	int r = rollback_pending(in, &from, err);
+	int r = 0;
 
-	if (r < 0 || !from)
-		return r;
 	if (in->dry_run) {
 		notice("sequence %" PRIu64 " is half taken back: an installation ends that first, "
 		       "and has another plan then ('pgha-install rollback --node %s' ends it now)",

@@ -4,6 +4,7 @@
 #define PGHA_RESTORE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "err.h"
 #include "install.h"
@@ -18,11 +19,12 @@
 void restore_failed(const struct install *in, struct setup *guards, bool keep, struct err *failure);
 
 /*
- * Before an installation looks at the machine: a rollback, or what restore_failed() does, that was interrupted, or that
+ * Before an installation looks at the machine: the rollback of FROM (rollback_pending()), or what restore_failed() did, that was interrupted, or that
  * failed, is brought to its end, so that what is planned starts from a state that has a name. When that cannot be, and it is
  * no guard that says so, the installation goes on from what is there, and it is told why. IN, that run's, has
  * its journal open; units restart behind GUARDS, made of IN. In a dry run it is only told.
  */
-int restore_pending(struct install *in, struct setup *guards, struct err *err) MUST_CHECK;
+int restore_pending(struct install *in, struct setup *guards, uint64_t from,
+		    struct err *err) MUST_CHECK;
 
 #endif
